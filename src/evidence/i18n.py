@@ -1,0 +1,33 @@
+"""Russian and English. Each package with text for people has its own catalogue in ``<package>/locale``.
+
+The msgid is the English text. ``tools/catalogues.py`` extracts, updates and compiles; the compiled ``.mo`` files are shipped.
+"""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("ru", "en")
+
+
+@cache
+def translation(package: str, language: str) -> gettext.NullTranslations:
+    """The catalogue of ``package`` (such as ``"bundle"``, or ``""`` for the command line) in ``language``."""
+    if language == "en":
+        return gettext.NullTranslations()
+    root = Path(__file__).parent / package / "locale"
+    return gettext.translation("messages", root, languages=[language], fallback=True)
+
+
+def default_language() -> str:
+    """``ru`` where the person's locale is Russian, else ``en``. EVIDENCE_LANG decides first."""
+    for name in ("EVIDENCE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name)
+        if value:
+            return "ru" if value.lower().startswith("ru") else "en"
+    stated = locale.getlocale()[0] or ""
+    return "ru" if stated.lower().startswith(("ru", "russian")) else "en"
