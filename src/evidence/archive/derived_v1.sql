@@ -64,6 +64,10 @@ CREATE TABLE request (
 ) STRICT;
 CREATE INDEX request_message ON request(message);
 
+CREATE TABLE rendered (                 -- made by the timeline stage for the pages: picture (SVG), assessment, claims, effort (JSON)
+  name TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (name, language)
+) STRICT;
+
 CREATE TABLE derived_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;   -- versions and as_of it was built with
 
 CREATE VIRTUAL TABLE search USING fts5(subject, body, people, attachments, content='', tokenize="unicode61 remove_diacritics 0");
