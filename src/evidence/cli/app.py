@@ -1,0 +1,145 @@
+"""The click group: commands are imported when used, so that ``--help`` and ``status`` start fast."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evidence import __version__
+from evidence.cli.text import _
+from evidence.errors import EvidenceError
+
+# name -> (module, one line of help). The order is the order of a matter's life.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", _("Show the whole job on a sample dispute, in a new folder")),
+    "init": ("init", _("Set up a matter: a few questions, and a commented config.toml")),
+    "login": ("login", _("Store a mailbox password in the system's keyring, or sign in with OAuth")),
+    "doctor": ("doctor", _("Check everything the program needs, with the next step for each gap")),
+    "status": ("status", _("Last sync, what is owed, gaps, anchors: one screen")),
+    "sync": ("sync", _("Archive what is new in every mailbox, changing nothing there")),
+    "import": ("import_", _("Archive mail from mbox, Maildir, .eml, .zip, .msg or .pst files")),
+    "add": ("add", _("Archive a file from outside mail: a recording, an act, a screenshot, a statement")),
+    "timeline": ("timeline", _("Both sides' correspondence in order, with what was flagged and asked")),
+    "flags": ("flags", _("Threats, demands, refusals and the like: each with its quote")),
+    "requests": ("requests", _("Every request by either side, and what became of it")),
+    "assess": ("assess", _("The four questions to ask before parting with a client, both sides shown")),
+    "effort": ("effort", _("Time spent on the dispute, per person and month")),
+    "review": ("review", _("Accept or reject flags and requests")),
+    "include": ("include", _("Take a context message into bundles, with a reason")),
+    "exclude": ("exclude", _("Leave a message out of bundles, with a reason that is printed")),
+    "redact": ("redact", _("Withhold an address, a passage or an attachment in bundles")),
+    "draft": ("draft", _("Draft a letter from the open requests, to edit and send yourself")),
+    "bundle": ("bundle", _("Produce the PDF and the package for a lawyer, police or notary")),
+    "verify": ("verify", _("Check an archive, a bundle or a package: one plain verdict")),
+    "anchor": ("anchor", _("Have the log's root vouched for from outside: a trusted time stamp or a witness")),
+    "log": ("log", _("Show the custody log, its root and proofs")),
+    "show": ("show", _("Print one message, or one part of it, as archived")),
+    "browse": ("browse", _("Open the archive in the browser, at the timeline")),
+    "schedule": ("schedule", _("Run the sync by itself: systemd timer, cron, launchd or Task Scheduler")),
+    "reindex": ("reindex", _("Rebuild everything derived from the archived bytes")),
+    "export": ("export", _("Hand data on: .eml tree, mbox, CSV, lawyer's load file")),
+    "rules": ("rules", _("Check rule packs, and explain what a text would raise")),
+    "completion": ("completion", _("Shell completion for bash, zsh, fish and PowerShell")),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is asked for; the list of commands needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"evidence.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        command.short_help = COMMANDS[cmd_name][1]
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+            hint = _(" Did you mean «{name}»?").format(name=near[0]) if near else ""
+            ctx.fail(_("There is no command «{name}».").format(name=args[0]) + hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, line) for name, (_module, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=_(
+        "Archives the correspondence of a dispute with hashes, builds a timeline of both sides, "
+        "and produces a dated evidence bundle. Reads mailboxes, never changes them."
+    ),
+    epilog=_(
+        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 incomplete (something is owed), 10 no archive, "
+        "11 locked by another run, 12 login refused, 20 integrity failure, 130 interrupted."
+    ),
+)
+@click.option("-c", "--config", "config_path", type=click.Path(path_type=Path), envvar="EVIDENCE_CONFIG", help=_("The matter's config.toml."))
+@click.option("--lang", type=click.Choice(["ru", "en"]), help=_("Language of the talk; default: the locale's."))
+@click.option("--debug", is_flag=True, help=_("Show the traceback of an error."))
+@click.version_option(__version__, prog_name="evidence")
+@click.pass_context
+def app(ctx: click.Context, config_path: Path | None, lang: str | None, debug: bool) -> None:
+    from evidence.cli.session import Session
+
+    ctx.obj = Session(config_path=config_path, debug=debug)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; errors become one message on stderr and an exit code."""
+    debug = "--debug" in arguments
+    try:
+        code = app.main(args=arguments, prog_name="evidence", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(_("Interrupted. What was stored is safe; the next run goes on from here."), err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (as `| head` does): no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except EvidenceError as error:
+        if debug:
+            raise
+        _tell(error)
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(_("Unexpected failure: {error}").format(error=f"{type(error).__name__}: {error}"), err=True)
+        click.echo(_("Nothing that was archived is lost. Run the command again with --debug and send the output along with a report."), err=True)
+        return 1
+
+
+def _tell(error: EvidenceError) -> None:
+    click.secho(error.what, fg="red", err=True)
+    for line in (error.why, error.next_step):
+        if line:
+            click.echo(line, err=True)
+
+
+def describe(command: click.Command) -> dict[str, Any]:
+    """A command's help as a value, for the reference in docs/cli.md."""
+    return command.to_info_dict(click.Context(command))
