@@ -37,7 +37,7 @@ class Generation:
     out_of_scope: int = 0
     owed: int = 0
     scope_key: str = ""
-    passed_over: bytes = b""
+    passed_over: bytes = b""  # the blobs of all its folder_state rows, joined in row order (a row holds only what changed)
     state_at: datetime | None = None
 
 
@@ -61,6 +61,10 @@ class AcquisitionSink(Protocol):
 
     def gm_msgids(self, account: str) -> Mapping[str, str]:
         """Gmail's X-GM-MSGID -> sha256 of what we hold, so that a second label is a sighting and not a second fetch."""
+        ...
+
+    def message_number(self, sha256: str) -> int | None:
+        """The row id of a message held, for ``sight`` without storing its octets again. None: not held."""
         ...
 
     def message_ids(self) -> Mapping[str, str]:

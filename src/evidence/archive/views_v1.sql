@@ -52,7 +52,7 @@ CREATE VIEW folders AS
 
 CREATE VIEW owed_now AS
   SELECT o.id, o.acquisition, o.at, f.account, f.name AS folder, o.uid, o.what, o.reason FROM owed o LEFT JOIN folder f ON f.id = o.folder
-  WHERE o.what = 'message' AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid)
+  WHERE o.what = 'message' AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.note <> 'substitute')
     AND o.id = (SELECT max(id) FROM owed x WHERE x.folder IS o.folder AND x.uid IS o.uid);
 
 CREATE VIEW acquisitions AS
