@@ -212,6 +212,7 @@ class ParsedMessage:
     language: str = ""
     defects: tuple[str, ...] = ()
     failed: str | None = None
+    quote_hints: tuple[tuple[int, int, str], ...] = ()  # spans of ``body`` the HTML marks: quoted, attribution, signature
 
     def of(self, *headers: str) -> tuple[Address, ...]:
         return tuple(a for a in self.addresses if a.header in headers)
