@@ -19,6 +19,8 @@ CREATE TABLE parsed_message (
 CREATE INDEX parsed_at ON parsed_message(at);
 CREATE INDEX parsed_thread ON parsed_message(thread);
 CREATE INDEX parsed_message_id ON parsed_message(message_id);
+CREATE INDEX parsed_list ON parsed_message(at, message, speaker, person, scope, withheld, copy_of, sha256);   -- lists read no body
+CREATE INDEX parsed_copies ON parsed_message(copy_of);
 
 CREATE TABLE participant (
   message INTEGER NOT NULL, position INTEGER NOT NULL, header TEXT NOT NULL,
@@ -55,6 +57,7 @@ CREATE TABLE flag (
   links TEXT NOT NULL, detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX flag_message ON flag(message);
+CREATE INDEX flag_list ON flag(message, id, category, subtype, tier, score);
 
 CREATE TABLE request (
   id TEXT PRIMARY KEY, message INTEGER NOT NULL, part TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
@@ -63,6 +66,7 @@ CREATE TABLE request (
   waited_days TEXT, waited_working_days INTEGER, repeats TEXT, searched TEXT NOT NULL, why TEXT NOT NULL, detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX request_message ON request(message);
+CREATE INDEX request_answering ON request(answering);
 
 CREATE TABLE rendered (                 -- made by the timeline stage for the pages: picture (SVG), assessment, claims, effort (JSON)
   name TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (name, language)

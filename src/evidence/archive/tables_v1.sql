@@ -119,8 +119,8 @@ CREATE TABLE outside_file (             -- evidence from outside mail
 ) STRICT;
 
 CREATE TABLE outside_chunk (            -- its octets in order, 8 MiB each; bound by the SHA-256 of the whole and of each chunk
-  file INTEGER NOT NULL REFERENCES outside_file(id), number INTEGER NOT NULL,
-  sha256 TEXT NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (file, number)
+  file INTEGER NOT NULL REFERENCES outside_file(id) DEFERRABLE INITIALLY DEFERRED, number INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, size INTEGER NOT NULL, event INTEGER NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (file, number)
 ) STRICT;
 
 CREATE TABLE dns_key (

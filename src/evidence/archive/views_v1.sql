@@ -75,3 +75,11 @@ CREATE VIEW bundles AS
 CREATE VIEW custody_log AS
   SELECT seq, json_extract(body, '$.at') AS at, json_extract(body, '$.kind') AS kind, json_extract(body, '$.table') AS "table",
     lower(hex(leaf)) AS leaf, body FROM event;
+
+CREATE VIEW selections_latest AS
+  SELECT s.* FROM selection s JOIN (SELECT sha256, max(id) AS id FROM selection GROUP BY sha256) l ON l.id = s.id;
+
+CREATE VIEW exhibits AS
+  SELECT e.number, e.kind, e.sha256, b.number AS bundle, e.bates_first, e.bates_last FROM exhibit e JOIN bundle b ON b.id = e.bundle;
+
+CREATE INDEX disappearance_sighting ON disappearance(sighting);

@@ -1,0 +1,148 @@
+"""Connections to an archive: the pragmas, transactions, and the plain words for what SQLite says.
+
+Journal: DELETE with synchronous=EXTRA, not WAL. Why: (1) a WAL archive is three files, and a person who copies ``archive.db``
+alone leaves acknowledged messages behind; (2) it cannot be read from a read-only medium; (3) SQLite before 3.51.3 can lose
+commits when a WAL is reset under two connections (sqlite.org/wal.html#walresetbug), and we take the SQLite that Python brings;
+(4) measured on bulk storing, the DELETE journal is no slower (benchmarks/archive_store.py). EXTRA syncs the folder after the journal
+is unlinked, so that a commit that was acknowledged is not rolled back by a power cut (sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
+from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
+
+BUSY_SECONDS = 30.0
+CACHE_KIB = 20 * 1024  # above one group commit, so that a transaction does not spill and shut readers out before it commits
+
+
+def connect_write(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    """A connection that commits durably. Raises NoArchive, EvidenceError (read-only, newer schema, no archive at all)."""
+    if not create:
+        require_archive(path)
+    try:
+        connection = _connect(path, "rwc" if create else "rw")
+        if create:
+            connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        else:
+            check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA recursive_triggers=ON")
+    except sqlite3.Error as error:
+        raise in_words(error, path) from error
+    return connection
+
+
+def connect_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. A journal left by a killed run is rolled back first where the folder may be written."""
+    require_archive(path)
+    try:
+        connection = _connect(path, "ro")
+        try:
+            check_identity(connection, path)
+        except sqlite3.OperationalError:
+            connection.close()
+            if not _journal(path).exists():
+                raise
+            _let_sqlite_roll_back(path)
+            connection = _connect(path, "ro")
+            check_identity(connection, path)
+        connection.execute("PRAGMA query_only=ON")
+    except sqlite3.Error as error:
+        raise in_words(error, path) from error
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS,
+        check_same_thread=False,
+    )  # fmt: skip
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(path.name + "-journal")
+
+
+def _let_sqlite_roll_back(path: Path) -> None:
+    """SQLite's own atomic commit (sqlite.org/atomiccommit.html): what was never acknowledged is undone on the next open."""
+    connection = _connect(path, "rw")
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        connection.close()
+
+
+def require_archive(path: Path) -> None:
+    if not path.is_file():
+        raise NoArchive(
+            f"There is no archive at {path}.", "", "Run `evidence sync` to make one, or name its configuration with -c."
+        )
+
+
+def check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises EvidenceError for a database that is no archive, or one of a newer schema; sqlite3.Error if it cannot be read."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID:
+        raise IntegrityFailure(f"{path} is not an archive of this program.", "Its application mark is missing or altered.")
+    if version > SCHEMA_VERSION:
+        raise EvidenceError(
+            f"{path} was written by a newer version of this program.",
+            f"It has schema {version}; this version knows schemas up to {SCHEMA_VERSION}.",
+            "Install the newer version. The archive was not touched.",
+        )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One atomic write; joins the transaction that is already open, if there is one."""
+    if connection.in_transaction:
+        yield connection
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def in_words(error: sqlite3.Error, path: Path) -> EvidenceError:
+    """What a person needs to know of an SQLite error."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if isinstance(error, sqlite3.OperationalError) and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Locked(
+            f"{path} is being written by another program.", str(error), "Wait until it has finished and run this again."
+        )
+    if name.startswith("SQLITE_FULL"):
+        return EvidenceError(
+            f"The disk that holds {path} is full.",
+            "Everything acknowledged so far is stored; the message in hand is not.",
+            "Make room and run the command again: it goes on where it stopped.",
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return EvidenceError(
+            f"{path} cannot be written.",
+            f"The file or its folder is read-only for you ({error}).",
+            "Give yourself the right to write there, or copy the folder to where you may.",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, sqlite3.DatabaseError) and not name:
+        return IntegrityFailure(
+            f"{path} is damaged: SQLite cannot read it.",
+            str(error),
+            "Keep this file as it is, and go back to a copy that `evidence verify` finds sound.",
+        )
+    return EvidenceError(f"{path} could not be read or written.", f"{name} {error}".strip(), "Check the disk and try again.")

@@ -1,0 +1,108 @@
+"""The tables of an archive and their history: ordered, named migrations, each of them a custody event.
+
+Schema versions are in ``PRAGMA user_version``; an archive is known by ``PRAGMA application_id`` ("EVID").
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = int.from_bytes(b"EVID", "big")
+SCHEMA_VERSION = 1
+PAGE_SIZE = 16384
+
+EVIDENCE_TABLES = (
+    "archive", "acquisition", "acquisition_end", "folder", "source", "message", "sighting", "disappearance", "owed",
+    "folder_state", "observation", "outside_file", "outside_chunk", "dns_key", "anchor", "bundle", "exhibit",
+)  # fmt: skip
+JUDGEMENT_TABLES = (
+    "review", "note", "hours", "answer", "selection", "redaction", "link", "claim", "proposal",
+)  # fmt: skip
+BOUND_TABLES = EVIDENCE_TABLES + JUDGEMENT_TABLES
+DERIVED_TABLES = (
+    "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "flag", "request", "rendered",
+    "derived_state", "search",
+)  # fmt: skip
+
+migrations = Migrations("evidence")
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of an SQL script one by one, so that a transaction is not ended as ``executescript`` would."""
+    pending = ""
+    for line in sql(script).splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending.strip()
+            pending = ""
+
+
+@cache
+def sql(script: str) -> str:
+    return (files(__package__) / script).read_text(encoding="utf-8")
+
+
+def append_only_triggers(table: str) -> Iterator[str]:
+    """A courtesy against mistakes. No proof: REPLACE on a plain connection passes them. The log is the proof."""
+    for verb in ("UPDATE", "DELETE"):
+        yield (
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'the table {table} is append-only'); END"
+        )
+
+
+@migrations()
+def m001_first(db: sqlite_utils.Database) -> None:
+    """Schema 1."""
+    for script in ("tables_v1.sql", "derived_v1.sql", "views_v1.sql"):
+        for statement in statements(script):
+            db.conn.execute(statement)
+    for table in ("event", *BOUND_TABLES):
+        for statement in append_only_triggers(table):
+            db.conn.execute(statement)
+    db.conn.execute("PRAGMA user_version=1")
+
+
+def recreate_derived(connection: sqlite3.Connection) -> None:
+    """Drop every derived table and make it anew, empty. Runs in the caller's transaction."""
+    for table in DERIVED_TABLES:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in statements("derived_v1.sql"):
+        connection.execute(statement)
+
+
+@cache
+def columns(table: str) -> tuple[str, ...]:
+    """The columns of a table of the newest schema, in storage order."""
+    return tuple(_expected()[1][table])
+
+
+@cache
+def expected_objects() -> dict[tuple[str, str], str]:
+    """(type, name) -> SQL of every object an archive of the newest schema has, without SQLite's own."""
+    return _expected()[0]
+
+
+@cache
+def _expected() -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, ...]]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrations.apply(sqlite_utils.Database(connection))
+        tables = ("event", *BOUND_TABLES, *DERIVED_TABLES)
+        return schema_objects(connection), {
+            t: tuple(r[1] for r in connection.execute(f"PRAGMA table_info({t})")) for t in tables
+        }
+    finally:
+        connection.close()
+
+
+def schema_objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """(type, name) -> SQL of what this database has, leaving out SQLite's own (``sqlite_…``)."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {(kind, name): text for kind, name, text in rows if not name.startswith("sqlite_")}

@@ -1,0 +1,211 @@
+"""``Archive``: an archive file opened for writing (one run at a time) or for short judgements beside a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import filelock
+import sqlite_utils
+
+from evidence.archive import seen
+from evidence.archive.binding import utc_text
+from evidence.archive.connect import connect_read, connect_write, in_words
+from evidence.archive.judging import Judging
+from evidence.archive.schema import migrations
+from evidence.archive.writer import Writer
+from evidence.errors import EvidenceError, Locked, UsageError
+
+Clock = Callable[[], datetime]
+
+
+class Archive(Judging):
+    """The only writes to an archive. A context manager: leaving it in peace commits, leaving it by an exception rolls back.
+
+    ``alarms`` holds what must be said loudly on opening: an older or other copy than this machine has seen (``seen``).
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, now: Clock, lock: filelock.BaseFileLock | None, write: bool
+    ) -> None:
+        super().__init__(connection, path, now)
+        self.write = write
+        self._lock = lock
+        self.uuid: str = ""
+        self.alarms: tuple[str, ...] = ()
+
+    @classmethod
+    def create(cls, path: Path | str, *, now: Clock | datetime, tool: str) -> Archive:
+        """A new archive, open for writing. Raises UsageError if something is there already, Locked, EvidenceError.
+
+        It is made under another name and takes its own only when whole: a kill leaves no half archive behind.
+        """
+        path = Path(path)
+        clock = _clock(now)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _take(path, clock)
+        try:
+            if path.exists():
+                raise UsageError(f"{path} exists already.", "An archive is never overwritten.", "Name another file.")
+            unfinished = path.with_name(path.name + ".new")
+            for leftover in (unfinished, unfinished.with_name(unfinished.name + "-journal")):
+                leftover.unlink(missing_ok=True)
+            connection = connect_write(unfinished, create=True)
+            try:
+                writer = Writer(connection, unfinished, clock)
+                _migrate(writer, tool)
+                row = {"id": 1, "uuid": str(uuid.uuid4()), "created_at": utc_text(clock()), "tool": tool}
+                writer.append("archive", row, "archive-created")
+                writer.commit()
+            finally:
+                connection.close()
+            unfinished.rename(path)
+            _sync_folder(path.parent)
+            return cls._opened(path, clock, lock, True)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, path: Path | str, *, write: bool, now: Clock, run: bool = True) -> Archive:
+        """Open an archive that exists.
+
+        ``write`` with ``run`` takes the run lock, so that two acquisitions never meet; ``run=False`` is for judgements only,
+        which may be written beside a run. Raises NoArchive, Locked, EvidenceError (newer schema, read-only), IntegrityFailure.
+        """
+        path = Path(path)
+        lock = None
+        if write and run:
+            if not path.is_file():
+                connect_read(path)  # says that there is none
+            lock = _take(path, now)
+        try:
+            return cls._opened(path, now, lock, write)
+        except BaseException:
+            if lock:
+                lock.release()
+            raise
+
+    @classmethod
+    def _opened(cls, path: Path, now: Clock, lock: filelock.BaseFileLock | None, write: bool) -> Archive:
+        connection = connect_write(path) if write else connect_read(path)
+        try:
+            archive = cls(connection, path, now, lock, write)
+            if lock is not None:
+                _migrate(archive, "")
+            found = connection.execute("SELECT uuid FROM archive").fetchone()
+            archive.uuid = found[0] if found else ""
+            archive.alarms = seen.alarms(connection, archive.uuid)
+            return archive
+        except sqlite3.Error as error:
+            connection.close()
+            raise in_words(error, path) from error
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Commit what is pending, remember the head on this machine, and let the lock go."""
+        try:
+            self.commit()
+            if self.write and not self.alarms:
+                seen.remember(self.connection, self.uuid, self.path, self._now())
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        try:
+            self.rollback()
+        finally:
+            self._release()
+
+
+def _clock(now: Clock | datetime) -> Clock:
+    if isinstance(now, datetime):
+        fixed = now
+        return lambda: fixed
+    return now
+
+
+def _migrate(writer: Writer, tool: str) -> None:
+    """Bring the schema up to date, each migration in one transaction with its custody event."""
+    database = sqlite_utils.Database(writer.connection)
+    try:
+        names = [migration.name for migration in migrations.pending(database)]
+        for position, name in enumerate(names):
+            writer.connection.execute("BEGIN IMMEDIATE")
+            migrations.apply(database, stop_before=names[position + 1 :])
+            writer.continue_transaction()
+            writer.record("migration", {"name": name, "tool": tool})
+            writer.commit()
+    except sqlite3.Error as error:
+        raise in_words(error, writer.path) from error
+    finally:
+        writer.rollback()
+
+
+def _take(path: Path, now: Clock) -> filelock.BaseFileLock:
+    """The run lock. The kernel lets it go when its holder dies, so a stale lock file stops nobody."""
+    name = path.with_name(path.name + ".lock")
+    lock = filelock.FileLock(name, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise Locked(
+            f"Another run is at work on {path}{_holder(name)}.",
+            "Two runs at once would tread on each other.",
+            "Wait until it has finished and run this again.",
+        ) from None
+    except OSError as error:
+        raise EvidenceError(
+            f"{path} cannot be written.",
+            f"The lock file beside it cannot be made ({error.strerror}).",
+            "Give yourself the right to write in that folder, or copy it to where you may.",
+        ) from None
+    try:
+        name.write_text(json.dumps({"pid": os.getpid(), "since": utc_text(now())}), encoding="utf-8")
+    except OSError:  # Windows locks the octets themselves; the message then goes without the number
+        pass
+    return lock
+
+
+def _holder(name: Path) -> str:
+    try:
+        held = json.loads(name.read_text(encoding="utf-8"))
+        return f" (process {held['pid']}, since {held['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable (fsync of the folder); systems without it keep their own promise."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

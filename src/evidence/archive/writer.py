@@ -1,0 +1,132 @@
+"""The one way rows get into an archive: ``append`` writes the row and the custody event that binds all of it, in one transaction.
+
+A transaction is begun by the first write and ends at ``commit`` or, to bound what a crash can cost and how long readers wait,
+when its octets reach GROUP_BYTES or its age GROUP_SECONDS.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from evidence.archive.binding import bound_value, event_body, storable
+from evidence.archive.connect import in_words
+from evidence.archive.log import leaf_hash
+from evidence.archive.schema import columns
+
+GROUP_BYTES = 16 * 1024 * 1024
+GROUP_SECONDS = 2.0
+
+
+class Writer:
+    """Appends rows and events over one connection. ``now`` gives the time every event states."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], datetime]) -> None:
+        self.connection = connection
+        self.path = path
+        self._now = now
+        self._pending_octets = 0
+        self._began = 0.0
+        self._seq = -1
+
+    def begin_transaction(self) -> None:
+        """Take SQLite's write lock and learn where the log ends: another process may have appended since."""
+        if self.connection.in_transaction:
+            return
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise in_words(error, self.path) from error
+        self.continue_transaction()
+
+    def continue_transaction(self) -> None:
+        """Take over a transaction that was begun on the connection: learn where the log ends."""
+        self._began, self._pending_octets = time.monotonic(), 0
+        self._seq = self.connection.execute("SELECT coalesce(max(seq), -1) FROM event").fetchone()[0]
+
+    def commit(self) -> None:
+        """Make everything appended durable: after this returns it survives a kill and a power cut. Raises EvidenceError."""
+        if not self.connection.in_transaction:
+            return
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.rollback()
+            raise in_words(error, self.path) from error
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def commit_if_large(self) -> None:
+        """Called between wholes (a message with its sighting), never inside one."""
+        if self.connection.in_transaction and (
+            self._pending_octets >= GROUP_BYTES or time.monotonic() - self._began >= GROUP_SECONDS
+        ):
+            self.commit()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """A short durable write of its own: all of it or nothing, whatever else was pending before is committed with it."""
+        self.begin_transaction()
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def append(self, table: str, row: Mapping[str, Any], kind: str) -> tuple[int, int]:
+        """Write ``row`` and its event. Returns (row id, seq). A column not named is NULL; ``id`` is given by the table.
+
+        Raises EvidenceError in words when SQLite cannot write; the open transaction is then rolled back.
+        """
+        self.begin_transaction()
+        seq = self._seq + 1
+        values = {name: storable(row.get(name)) for name in columns(table)}
+        values["event"] = seq
+        try:
+            cursor = self.connection.execute(_insert(table), list(values.values()))
+            if values.get("id", 0) is None:
+                values["id"] = cursor.lastrowid
+            bound = {name: bound_value(value) for name, value in values.items() if name != "event"}
+            self._event(seq, event_body(seq, self._now(), kind, table=table, row=bound))
+        except sqlite3.Error as error:
+            self.rollback()
+            raise in_words(error, self.path) from error
+        self._pending_octets += sum(len(v) for v in values.values() if isinstance(v, bytes))
+        return cursor.lastrowid or 0, seq
+
+    def record(self, kind: str, detail: Mapping[str, Any]) -> int:
+        """An event that binds no row, such as a migration or a time stamp that is owed. Returns its seq."""
+        self.begin_transaction()
+        seq = self._seq + 1
+        try:
+            self._event(seq, event_body(seq, self._now(), kind, detail=detail))
+        except sqlite3.Error as error:
+            self.rollback()
+            raise in_words(error, self.path) from error
+        return seq
+
+    def _event(self, seq: int, body: str) -> None:
+        self.connection.execute(
+            "INSERT INTO event (seq, body, leaf) VALUES (?, ?, ?)", (seq, body, leaf_hash(body.encode("utf-8")))
+        )
+        self._seq = seq
+
+
+_INSERTS: dict[str, str] = {}
+
+
+def _insert(table: str) -> str:
+    statement = _INSERTS.get(table)
+    if statement is None:
+        names = ", ".join(f'"{name}"' for name in columns(table))
+        marks = ", ".join("?" for _ in columns(table))
+        statement = _INSERTS[table] = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+    return statement
