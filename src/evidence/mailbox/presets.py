@@ -212,8 +212,8 @@ def discover(address: str, *, allow_dns: bool, resolver: Any = None, timeout: fl
     """IMAP servers for ``address``, best first; empty when nothing is known.
 
     Without ``allow_dns`` only the presets are looked at and no packet is sent. With it: MX (whose customer the domain
-    is) and SRV ``_imaps._tcp``, then ``_imap._tcp`` (RFC 6186 section 3.2). ``resolver`` is a ``dns.resolver.Resolver`` or
-    None for the system's. ``timeout`` is in seconds for each question. DNS that fails finds nothing; it never raises.
+    is) and SRV ``_imaps._tcp``, then ``_imap._tcp`` (RFC 6186 section 3.2). ``resolver`` is a ``dns.resolver.Resolver``
+    or None for the system's. ``timeout`` is in seconds for each question. Where DNS fails, nothing is found or raised.
     """
     known = preset_for(address)
     if known is not None:
