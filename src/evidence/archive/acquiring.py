@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from evidence.archive.binding import utc_text, utc_time
 from evidence.archive.schema import columns
@@ -38,14 +37,14 @@ class Acquiring(Writer):
             (account,),
         )
         return tuple(
-            Generation(*r[:4]) if r[4] is None else Generation(*r[:13], passed_over=r[13], state_at=utc_time(r[14]))
-            for r in rows
+            Generation(r[0], r[1], r[2], r[3]) if r[4] is None else Generation(*r[:14], utc_time(r[14])) for r in rows
         )
 
     def folder(self, acquisition: int, account: str, name: FolderName, uidvalidity: int) -> int:
         """The id of this folder generation, appended if new."""
         found = self.connection.execute(
-            "SELECT id FROM folder WHERE account = ? AND name = ? AND uidvalidity = ?", (account, name.name, uidvalidity)
+            "SELECT id FROM folder WHERE account = ? AND name = ? AND uidvalidity = ?",
+            (account, name.name, uidvalidity),
         ).fetchone()
         if found:
             return int(found[0])
@@ -210,4 +209,4 @@ class Acquiring(Writer):
         return self.append("dns_key", row, "dns-key-seen")[0]
 
     def _at(self) -> str:
-        return utc_text(cast(datetime, self._now()))
+        return utc_text(self._now())

@@ -18,7 +18,9 @@ from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
 from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
 
 BUSY_SECONDS = 30.0
-CACHE_KIB = 20 * 1024  # above one group commit, so that a transaction does not spill and shut readers out before it commits
+CACHE_KIB = (
+    20 * 1024
+)  # above one group commit, so that a transaction does not spill and shut readers out before it commits
 
 
 def connect_write(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -95,7 +97,9 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID:
-        raise IntegrityFailure(f"{path} is not an archive of this program.", "Its application mark is missing or altered.")
+        raise IntegrityFailure(
+            f"{path} is not an archive of this program.", "Its application mark is missing or altered."
+        )
     if version > SCHEMA_VERSION:
         raise EvidenceError(
             f"{path} was written by a newer version of this program.",
@@ -139,10 +143,12 @@ def in_words(error: sqlite3.Error, path: Path) -> EvidenceError:
             f"The file or its folder is read-only for you ({error}).",
             "Give yourself the right to write there, or copy the folder to where you may.",
         )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, sqlite3.DatabaseError) and not name:
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or not name:
         return IntegrityFailure(
             f"{path} is damaged: SQLite cannot read it.",
             str(error),
             "Keep this file as it is, and go back to a copy that `evidence verify` finds sound.",
         )
-    return EvidenceError(f"{path} could not be read or written.", f"{name} {error}".strip(), "Check the disk and try again.")
+    return EvidenceError(
+        f"{path} could not be read or written.", f"{name} {error}".strip(), "Check the disk and try again."
+    )

@@ -61,7 +61,9 @@ class Judging(Acquiring):
     def select(self, sha256: str, action: str, reason: str, *, actor: str) -> int:
         """Include a message in bundles or exclude it. Raises UsageError if no such message is held."""
         if not self.connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)).fetchone():
-            raise UsageError(f"No message with SHA-256 {sha256} is in this archive.", "", "`evidence timeline` lists them.")
+            raise UsageError(
+                f"No message with SHA-256 {sha256} is in this archive.", "", "`evidence timeline` lists them."
+            )
         return self._judge("selection", "selected", actor, sha256=sha256, action=action, reason=reason)
 
     def redact(
@@ -76,7 +78,14 @@ class Judging(Acquiring):
 
     def link(self, subject: str, subject_id: str, object: str, object_id: str, *, note: str = "", actor: str) -> int:
         return self._judge(
-            "link", "linked", actor, subject=subject, subject_id=subject_id, object=object, object_id=object_id, note=note
+            "link",
+            "linked",
+            actor,
+            subject=subject,
+            subject_id=subject_id,
+            object=object,
+            object_id=object_id,
+            note=note,
         )
 
     def claim(self, name: str, title: str, *, actor: str) -> int:
@@ -92,10 +101,10 @@ class Judging(Acquiring):
                 count += 1
         return count
 
-    def _judge(self, table: str, kind: str, actor: str, **row: Any) -> int:
+    def _judge(self, table: str, fact: str, by: str, /, **row: Any) -> int:
         self.commit()
         with self.at_once():
-            return self.append(table, {**row, "actor": actor, "at": self._at()}, kind)[0]
+            return self.append(table, {**row, "actor": by, "at": self._at()}, fact)[0]
 
     # ---- files from outside mail -------------------------------------------------------------
 
@@ -115,7 +124,13 @@ class Judging(Acquiring):
             whole, size, number = hashlib.sha256(), 0, 0
             while octets := _read_fully(stream):
                 whole.update(octets)
-                row = {"file": file, "number": number, "sha256": sha256_hex(octets), "size": len(octets), "octets": octets}
+                row = {
+                    "file": file,
+                    "number": number,
+                    "sha256": sha256_hex(octets),
+                    "size": len(octets),
+                    "octets": octets,
+                }
                 self.append("outside_chunk", row, "file-chunk")
                 size, number = size + len(octets), number + 1
             row = {
@@ -124,7 +139,12 @@ class Judging(Acquiring):
                 "added_by": added_by, "added_at": self._at(),
             }  # fmt: skip
             self.append("outside_file", row, "file-added")
-            end = {"acquisition": acquisition, "ended_at": self._at(), "outcome": "complete", "record": json_text({"files": 1})}
+            end = {
+                "acquisition": acquisition,
+                "ended_at": self._at(),
+                "outcome": "complete",
+                "record": json_text({"files": 1}),
+            }
             self.append("acquisition_end", end, "acquisition-ended")
             return int(file)
 

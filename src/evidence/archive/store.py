@@ -7,6 +7,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -182,10 +183,8 @@ def _take(path: Path, now: Clock) -> filelock.BaseFileLock:
             f"The lock file beside it cannot be made ({error.strerror}).",
             "Give yourself the right to write in that folder, or copy it to where you may.",
         ) from None
-    try:
+    with suppress(OSError):  # Windows locks the octets themselves; the message then goes without the number
         name.write_text(json.dumps({"pid": os.getpid(), "since": utc_text(now())}), encoding="utf-8")
-    except OSError:  # Windows locks the octets themselves; the message then goes without the number
-        pass
     return lock
 
 
@@ -204,8 +203,7 @@ def _sync_folder(folder: Path) -> None:
     except OSError:
         return
     try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
+        with suppress(OSError):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -12,9 +12,7 @@ from evidence.archive.binding import storable
 
 def json_text(value: Any) -> str:
     """The one JSON text of ``value``. Dates become ISO 8601 text; a lone surrogate is escaped visibly."""
-    return str(
-        storable(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain))
-    )
+    return str(storable(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)))
 
 
 def _plain(value: Any) -> Any:
