@@ -57,6 +57,21 @@ class Session:
 
         return ArchiveReader(self.need_archive())
 
+    def current(self) -> ArchiveReader:
+        """The archive, to read, with its derived tables brought up to date where they lag behind."""
+        from evidence.pipeline.index import config_key
+
+        reader = self.read()
+        if not reader.derived_is_current(config_key(self.config)):
+            from evidence.cli.output import TerminalProgress
+            from evidence.pipeline.index import refresh
+
+            reader.close()
+            with self.write() as archive:
+                refresh(archive, self.config, now=now, progress=TerminalProgress())
+            reader = self.read()
+        return reader
+
     def write(self, *, create: bool = False) -> Archive:
         """The archive, to append to. Raises Locked while another run has it."""
         from evidence.archive.store import Archive

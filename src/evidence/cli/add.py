@@ -1,0 +1,48 @@
+"""evidence add: a file from outside mail."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from evidence.cli.filters import DAY
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+
+KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "other"]
+
+
+@click.command(
+    "add",
+    help=_(
+        "Archive a file from outside mail: a call recording, an acceptance act, a photo, a screenshot of a review, a contract, "
+        "a staff statement. Its bytes, hash, date and who added it become evidence; the file itself is not moved."
+    ),
+    epilog=_(
+        "Example: evidence add act-17.pdf --date 2026-03-02 --title «Acceptance act 17» --about steamer\n\n"
+        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 11 locked by another run."
+    ),
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--date", "event_date", type=DAY, required=True, help=_("The day of the event the file shows."))
+@click.option("--title", required=True, help=_("What it is, as it will stand in the bundle."))
+@click.option("--kind", type=click.Choice(KINDS), default="other", show_default=True, help=_("What kind of file it is."))
+@click.option("--note", default="", help=_("A remark, printed with it."))
+@click.option("--about", multiple=True, help=_("What it bears on: a claim's name, a flag's or request's id, a message's SHA-256; may be repeated."))
+@click.pass_obj
+def command(
+    session: Session, files: tuple[Path, ...], event_date: date, title: str, kind: str, note: str, about: tuple[str, ...]
+) -> int:
+    from evidence import pipeline
+
+    for number, path in enumerate(files, 1):
+        named = title if len(files) == 1 else f"{title} ({number}/{len(files)})"
+        sha256 = pipeline.add_file(
+            session.config, path, title=named, event_date=event_date.isoformat(), kind=kind, note=note, about=about,
+            actor=session.actor, now=now,
+        )
+        click.echo(sha256)
+        click.echo(_("Archived: {name}.").format(name=path.name), err=True)
+    return 0

@@ -1,0 +1,50 @@
+"""evidence browse: the archive in the browser."""
+
+from __future__ import annotations
+
+import secrets
+import webbrowser
+
+import click
+
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+
+
+@click.command(
+    "browse",
+    help=_("Open the archive in the browser, at the timeline, on this machine only. Reviews can be recorded with the link that is printed."),
+    epilog=_("Example: evidence browse --no-open --port 8001\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 130 stopped with Ctrl-C."),
+)
+@click.option("--port", type=int, default=0, help=_("Default: a free one."))
+@click.option("--read-only", is_flag=True, help=_("No reviews from the browser."))
+@click.option("--no-open", is_flag=True, help=_("Print the link; do not open a browser."))
+@click.pass_obj
+def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
+    from evidence.browse import serve
+    from evidence.operate.health import banners
+    from evidence.pipeline.judge import Judge
+
+    session.current().close()
+    config = session.config
+    serve.write_metadata(config.folder)
+    token = None if read_only else secrets.token_urlsafe(24)
+
+    def ready(url: str) -> None:
+        click.echo(url)
+        click.echo(_("Stop with Ctrl-C."), err=True)
+        if not no_open:
+            webbrowser.open(url)
+
+    serve.run(
+        session.need_archive(),
+        title=config.matter.title,
+        language=config.matter.language,
+        timezone=config.matter.timezone,
+        writer=None if read_only else Judge(config, now=now, actor=session.actor),
+        token=token,
+        banners=banners(config, now=now()),
+        port=port,
+        ready=ready,
+    )
+    return 0

@@ -1,0 +1,114 @@
+"""evidence bundle: the PDF and the package."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from evidence import __version__
+from evidence.cli.filters import DAY
+from evidence.cli.output import TerminalProgress, one_json
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+from evidence.model import CATEGORIES
+
+
+@click.command(
+    "bundle",
+    help=_(
+        "Produce bundle.pdf with every message between the two sides in date order, including those that hurt us, each original embedded; "
+        "its hash beside it; and the package that a stranger can verify. Printed numbers never change once issued."
+    ),
+    epilog=_(
+        "Example: evidence bundle\n         evidence bundle --supplement\n         evidence bundle --since 2026-03-01 --until 2026-03-31   (an extract; its cover says what it omits)\n\n"
+        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 10 no archive, 11 locked by another run, 20 integrity failure."
+    ),
+)
+@click.option("--kind", type=click.Choice(["full", "police", "notary", "extract"]), default="full", show_default=True, help=_("For whom."))
+@click.option("--supplement", is_flag=True, help=_("Only what is new since the last bundle; numbers go on from there."))
+@click.option("--since", type=DAY, help=_("An extract from this day on, inclusive."))
+@click.option("--until", type=DAY, help=_("An extract up to this day, inclusive."))
+@click.option("--category", "categories", multiple=True, type=click.Choice(list(CATEGORIES)), help=_("An extract of messages with such a flag."))
+@click.option("--only-accepted", is_flag=True, help=_("List only flags that a person accepted; no message is left out by it."))
+@click.option("--lang", "language", type=click.Choice(["ru", "en"]), help=_("Language of the bundle; default: the matter's."))
+@click.option("--at-size", type=click.IntRange(min=1), help=_("Rebuild at this size of the log: the same bytes as then. With --date."))
+@click.option("--date", "dated", type=DAY, help=_("The date on the cover; default: today."))
+@click.option("--sign", "p12", type=click.Path(path_type=Path, exists=True), help=_("Sign (PAdES) with this PKCS#12 file; the passphrase is asked for or taken from EVIDENCE_P12_PASSWORD."))
+@click.option("--jobs", type=int, default=0, help=_("Rendering processes; default: one per core."))
+@click.option("--out", type=click.Path(path_type=Path), help=_("Another folder than bundles/."))
+@click.option("--json", "as_json", is_flag=True, help=_("All paths as one JSON object."))
+@click.pass_obj
+def command(
+    session: Session,
+    kind: str,
+    supplement: bool,
+    since: date | None,
+    until: date | None,
+    categories: tuple[str, ...],
+    only_accepted: bool,
+    language: str | None,
+    at_size: int | None,
+    dated: date | None,
+    p12: Path | None,
+    jobs: int,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    from evidence import pipeline
+    from evidence.bundle.options import BundleOptions
+
+    session.current().close()
+    options = BundleOptions(
+        kind=kind,  # type: ignore[arg-type]
+        language=language,  # type: ignore[arg-type]
+        since=since,
+        until=until,
+        category=categories,
+        only_accepted=only_accepted,
+        supplement=supplement,
+        at_size=at_size,
+        dated=dated,
+        tool_version=__version__,
+        jobs=jobs,
+    )
+    progress = TerminalProgress(quiet=as_json)
+    result = pipeline.produce_bundle(
+        session.config, options, now=now, progress=progress, out=out, sign=_signer(session, p12) if p12 else None
+    )
+    progress.clear()
+    folder = result.folder
+    if as_json:
+        one_json(
+            {
+                "pdf": str(result.pdf),
+                "sha256_file": str(result.pdf) + ".sha256",
+                "package": str(folder / "package.zip"),
+                "package_folder": str(folder / "package"),
+                "pages": result.pages,
+                "pdf_sha256": result.pdf_sha256,
+                "number": result.number,
+                "log_size": result.log_size,
+                "root": result.root,
+                "exhibits": len(result.manifest.exhibits),
+                "omitted": result.manifest.omitted,
+                "withheld": result.manifest.withheld,
+            }
+        )
+        return 0
+    click.echo(str(result.pdf))
+    for line in result.notes:
+        click.echo(line, err=True)
+    return 0
+
+
+def _signer(session: Session, p12: Path):  # type: ignore[no-untyped-def]
+    import os
+
+    from evidence.bundle.sign import signer_from_p12
+
+    password = os.environ.get("EVIDENCE_P12_PASSWORD")
+    if password is None:
+        password = click.prompt(_("Passphrase of {file}").format(file=p12.name), hide_input=True, err=True)
+    return signer_from_p12(p12, password, tsa_url=session.config.anchor.tsa_url)

@@ -1,0 +1,39 @@
+"""evidence draft: a letter from the open requests, to edit and send oneself."""
+
+from __future__ import annotations
+
+import click
+
+from evidence.cli.filters import read_view
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+
+
+@click.command(
+    "draft",
+    help=_(
+        "A letter in the matter's language that lists open requests with dates and quotes: a reminder, a final notice, a notice of "
+        "termination, or a request to preserve evidence. It is a draft for a lawyer to check. Nothing is ever sent."
+    ),
+    epilog=_("Example: evidence draft reminder > reminder.txt\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+)
+@click.argument("kind", type=click.Choice(["reminder", "final-notice", "termination", "preservation"]))
+@click.option("--html", "as_html", is_flag=True, help=_("As HTML."))
+@click.option("--as-of", help=_("Judge what is open at the end of this day."))
+@click.pass_obj
+def command(session: Session, kind: str, as_html: bool, as_of: str | None) -> int:
+    from evidence.timeline.drafts import draft
+
+    _case, shown = read_view(session, False, as_of)
+    click.echo(
+        draft(
+            kind,
+            shown.requests,
+            session.config,
+            shown.by_sha,
+            now=now(),
+            language=session.config.matter.language,
+            format="html" if as_html else "text",
+        )
+    )
+    return 0

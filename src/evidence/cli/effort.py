@@ -1,0 +1,95 @@
+"""evidence effort: time spent, per person and month."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+
+from evidence.cli.filters import DAY, read_view, reading
+from evidence.cli.output import csv_rows, table
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+
+
+@click.group(
+    "effort",
+    invoke_without_command=True,
+    help=_("Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, plus hours logged by hand, times rates."),
+    epilog=_("Example: evidence effort --csv\n         evidence effort log «Anna Orlova» 90 --about «call with the client»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."),
+)
+@click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with a chart."))
+@reading
+@click.pass_context
+def command(
+    ctx: click.Context,
+    as_html: bool,
+    since: date | None,
+    until: date | None,
+    person: str | None,
+    everything: bool,
+    as_of: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
+    if ctx.invoked_subcommand:
+        return 0
+    session: Session = ctx.obj
+    from evidence.pipeline.views import effort_of, narrowed, to_json
+
+    case, shown = read_view(session, everything, as_of)
+    shown = narrowed(session.config, shown, since=since, until=until, person=person)
+    if as_html:
+        from evidence.cli.timeline import print_page
+
+        return print_page(session, case, shown, "effort")
+    result = effort_of(session.config, case, shown)
+    if as_json:
+        click.echo(to_json(result))
+        return 0
+    rows: list[dict[str, Any]] = [
+        {
+            "person": line.person,
+            "month": line.month.strftime("%Y-%m"),
+            "messages_in": line.messages_in,
+            "messages_out": line.messages_out,
+            "words_in": line.words_in,
+            "words_out": line.words_out,
+            "estimated_hours": f"{line.estimated_minutes / 60:.1f}",
+            "logged_hours": f"{line.logged_minutes / 60:.1f}",
+            "cost": f"{line.cost:.0f}",
+        }
+        for line in result.lines
+    ]
+    if as_csv:
+        csv_rows(rows, list(rows[0]) if rows else ["person"])
+        return 0
+    table(
+        rows,
+        {
+            "person": _("who"), "month": _("month"), "messages_in": _("read"), "messages_out": _("written"), "words_in": _("words read"),
+            "words_out": _("words written"), "estimated_hours": _("hours, estimated"), "logged_hours": _("hours, logged"), "cost": _("cost"),
+        },
+    )
+    click.echo(result.formula, err=True)
+    return 0
+
+
+@command.command(
+    "log",
+    help=_("Log time by hand: a call, an incident at the counter, a search of the warehouse."),
+    epilog=_("Example: evidence effort log «Anna Orlova» 90 --about «searched the warehouse»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+)
+@click.argument("person")
+@click.argument("minutes", type=click.IntRange(1, 24 * 60))
+@click.option("--date", "day", type=DAY, help=_("The day; default: today."))
+@click.option("--about", required=True, help=_("What was done."))
+@click.pass_obj
+def log(session: Session, person: str, minutes: int, day: date | None, about: str) -> int:
+    chosen = day or now().astimezone(session.config.zone).date()
+    with session.write() as archive:
+        archive.hours(person, chosen.isoformat(), minutes, about, actor=session.actor)
+        archive.commit()
+    click.echo(_("Logged: {person}, {day}, {minutes} min.").format(person=person, day=chosen, minutes=minutes), err=True)
+    return 0

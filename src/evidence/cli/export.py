@@ -1,0 +1,32 @@
+"""evidence export: hand data on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evidence.cli.output import TerminalProgress
+from evidence.cli.session import Session
+from evidence.cli.text import _
+
+
+@click.command(
+    "export",
+    help=_("Hand the archived mail on: a tree of .eml files with their hashes, one mbox, a CSV of the messages, or a lawyer's load file (Concordance DAT and Opticon OPT)."),
+    epilog=_("Example: evidence export eml handover/\n\nExit codes: 0 ok, 1 failed, 2 usage, 10 no archive."),
+)
+@click.argument("form", type=click.Choice(["eml", "mbox", "csv", "load-file"]))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help=_("Take context messages in as well. Counsel's mail never."))
+@click.pass_obj
+def command(session: Session, form: str, target: Path, everything: bool) -> int:
+    from evidence.pipeline.hand_on import export
+
+    session.current().close()
+    progress = TerminalProgress()
+    with session.read() as case:
+        count = export(case, session.config, form, target, everything=everything, progress=progress)
+    progress.clear()
+    click.echo(_("{count} messages written to {path}.").format(count=count, path=target), err=True)
+    return 0

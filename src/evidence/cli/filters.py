@@ -1,0 +1,86 @@
+"""Options that several commands share: dates, people, formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from evidence.cli.text import _
+from evidence.errors import UsageError
+
+if TYPE_CHECKING:
+    from evidence.cli.session import Session
+    from evidence.pipeline import View
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType):
+    """A day as YYYY-MM-DD or DD.MM.YYYY."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        for form in ("%Y-%m-%d", "%d.%m.%Y"):
+            try:
+                return datetime.strptime(value, form).date()  # noqa: DTZ007  # a day has no zone
+            except ValueError:
+                continue
+        self.fail(_("«{text}» is not a day; write 2026-03-31 or 31.03.2026.").format(text=value), param, ctx)
+
+
+DAY = Day()
+
+
+def reading(command: F) -> F:
+    """--since --until --person --all --as-of --json --csv: every view has them."""
+    for option in reversed(
+        [
+            click.option("--since", type=DAY, help=_("From this day on, inclusive.")),
+            click.option("--until", type=DAY, help=_("Up to this day, inclusive.")),
+            click.option("--person", help=_("Only messages of this person (part of a name or address).")),
+            click.option("--all", "everything", is_flag=True, help=_("Take context messages in as well.")),
+            click.option("--as-of", help=_("Judge what is pending at the end of this day (default: the last acquisition).")),
+            click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line.")),
+            click.option("--csv", "as_csv", is_flag=True, help=_("Comma-separated values.")),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[Any, View]:
+    """The archive's reader and the view the options ask for. Brings stale derived tables up to date first."""
+    from evidence import pipeline
+    from evidence.pipeline.views import end_of_day
+
+    moment = None
+    if as_of:
+        try:
+            moment = end_of_day(as_of, session.config)
+        except ValueError:
+            raise UsageError(_("«{text}» is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)) from None
+    case = session.current()
+    return case, pipeline.view(session.config, case, as_of=moment, everything=everything)
+
+
+def chosen(
+    session: Session,
+    shown: View,
+    sha256: str,
+    *,
+    since: date | None,
+    until: date | None,
+    person: str | None,
+) -> bool:
+    """Whether the letter with this hash is inside the asked days and of the asked person."""
+    letter = shown.by_sha[sha256]
+    day = letter.at.astimezone(session.config.zone).date()
+    if (since and day < since) or (until and day > until):
+        return False
+    return not person or person.casefold() in f"{letter.person} {letter.sender}".casefold()

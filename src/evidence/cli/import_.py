@@ -1,0 +1,40 @@
+"""evidence import: mail files into the archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evidence.cli.output import TerminalProgress, one_json
+from evidence.cli.session import Session, now
+from evidence.cli.text import _, ngettext
+
+
+@click.command(
+    "import",
+    help=_(
+        "Archive mail from mbox files, Maildir folders, folders of .eml, .zip of those, Outlook .msg and .pst, and Gmail Takeout. "
+        "All of it is archived; the source file's own hash is recorded, and what its format cannot prove is said."
+    ),
+    epilog=_(
+        "Example: evidence import Takeout/Mail.mbox saved-letters/\n\n"
+        "Exit codes: 0 ok, 1 failed, 2 usage, 3 incomplete (something could not be read and is listed), 11 locked by another run."
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
+@click.pass_obj
+def command(session: Session, paths: tuple[Path, ...], no_index: bool, as_json: bool) -> int:
+    from evidence import pipeline
+
+    progress = TerminalProgress(quiet=as_json)
+    report = pipeline.import_files(session.config, paths, index=not no_index, now=now, progress=progress)
+    progress.clear()
+    if as_json:
+        one_json(report.as_row())
+    else:
+        for line in report.lines(_, ngettext):
+            click.echo(line, err=True)
+    return report.exit_code

@@ -1,0 +1,5 @@
+"""evidence include: see select.py."""
+
+from evidence.cli.select import include as command
+
+__all__ = ["command"]

@@ -1,0 +1,127 @@
+"""evidence review: a person's decision on flags and requests, one by id or one after another."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from evidence.cli.filters import read_view
+from evidence.cli.output import _cell, json_lines
+from evidence.cli.session import Session, whole_sha256
+from evidence.cli.text import _
+from evidence.errors import UsageError
+from evidence.model import CATEGORIES
+
+OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no-reply", "pending"]
+
+
+@click.command(
+    "review",
+    help=_(
+        "Accept or reject flags and requests. With an id, decide on that one; without, they come one after another at the terminal, the "
+        "surest first. Each decision is kept with who and when; the last one counts. `evidence browse` does the same in the browser."
+    ),
+    epilog=_(
+        "Example: evidence review 4be1c2d3a4b5c6d7 --accept --note «checked with Anna»\n         evidence review --list\n\n"
+        "Exit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked by another run."
+    ),
+)
+@click.argument("target_id", required=False)
+@click.option("--accept", "decision", flag_value="accepted", help=_("It is what it says."))
+@click.option("--reject", "decision", flag_value="rejected", help=_("It is not."))
+@click.option("--undo", "decision", flag_value="unreviewed", help=_("Back to not reviewed."))
+@click.option("--category", type=click.Choice(list(CATEGORIES)), help=_("Accept a flag under another category."))
+@click.option("--outcome", type=click.Choice(OUTCOMES), help=_("Accept a request with another outcome."))
+@click.option("--answered-by", help=_("SHA-256 of the message that did answer the request."))
+@click.option("--note", default="", help=_("A remark, kept with the decision."))
+@click.option("--list", "list_only", is_flag=True, help=_("List what waits for a decision, and decisions whose flag no longer exists."))
+@click.option("--json", "as_json", is_flag=True, help=_("With --list: one JSON object a line."))
+@click.pass_obj
+def command(
+    session: Session,
+    target_id: str | None,
+    decision: str | None,
+    category: str | None,
+    outcome: str | None,
+    answered_by: str | None,
+    note: str,
+    list_only: bool,
+    as_json: bool,
+) -> int:
+    case, shown = read_view(session, True, None)
+    targets = {("flag", f.id): f for f in shown.flags} | {("request", r.id): r for r in shown.requests}
+    if list_only:
+        return _list(shown, targets, as_json)
+    if target_id is None:
+        if not sys.stdin.isatty():
+            raise UsageError(_("Name the id to decide on, or run this at a terminal."), "", _("`evidence review --list` lists what waits."))
+        return _one_after_another(session, shown, targets)
+    found = [key for key in targets if key[1].startswith(target_id)]
+    if len(found) != 1:
+        raise UsageError(_("No single flag or request has an id that begins with {id}.").format(id=target_id), "", _("`evidence review --list` lists them."))
+    kind, whole = found[0]
+    if decision is None and not (category or outcome or answered_by):
+        raise UsageError(_("Say --accept, --reject or --undo."))
+    if category and kind != "flag":
+        raise UsageError(_("--category is for flags; this is a request."))
+    if (outcome or answered_by) and kind != "request":
+        raise UsageError(_("--outcome and --answered-by are for requests; this is a flag."))
+    answering = whole_sha256(session, answered_by) if answered_by else None
+    with session.write() as archive:
+        archive.review(
+            kind, whole, decision or "accepted", actor=session.actor, note=note, category=category,
+            outcome=outcome or ("answered" if answering else None), answering_sha256=answering,
+        )
+        archive.commit()
+    click.echo(_("Recorded."), err=True)
+    return 0
+
+
+def _waiting(shown: Any, targets: dict[tuple[str, str], Any]) -> list[tuple[tuple[str, str], Any]]:
+    """Not yet decided: possible ones first by score, for they are in no document until decided."""
+    waiting = [(key, item) for key, item in targets.items() if key not in shown.reviews or shown.reviews[key].decision == "unreviewed"]
+    return sorted(waiting, key=lambda pair: (pair[1].tier != "possible", -getattr(pair[1], "score", 0.5), pair[0]))
+
+
+def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int:
+    rows = [
+        {
+            "target": key[0], "id": key[1], "tier": item.tier, "what": getattr(item, "category", None) or item.outcome,
+            "quote": item.quote, "sha256": item.sha256, "orphaned": False,
+        }
+        for key, item in _waiting(shown, targets)
+    ]
+    for key, review in sorted(shown.reviews.items()):
+        if key not in targets:
+            rows.append({"target": key[0], "id": key[1], "tier": None, "what": review.decision, "quote": review.note, "sha256": None, "orphaned": True})
+    if as_json:
+        json_lines(rows)
+    else:
+        for row in rows:
+            mark = _("orphaned: its text is no longer flagged") if row["orphaned"] else f"{row['tier']}, {row['what']}"
+            click.echo(f"{row['id']}  {row['target']:8}{mark}  {_cell(row['quote'])}")
+    return 0
+
+
+def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, str], Any]) -> int:
+    waiting = _waiting(shown, targets)
+    if not waiting:
+        click.echo(_("Nothing waits for a decision."), err=True)
+        return 0
+    click.echo(_("a accept, r reject, s skip, q stop"), err=True)
+    for number, ((kind, whole), item) in enumerate(waiting, 1):
+        letter = shown.by_sha[item.sha256]
+        what = getattr(item, "category", None) or f"{item.asker}: {item.outcome}"
+        click.echo(f"\n{number}/{len(waiting)}  {letter.at:%Y-%m-%d}  {_cell(letter.person)}  [{item.tier}] {what}")
+        click.echo(f"    {_cell(item.quote)}")
+        click.echo(f"    {item.why}")
+        key = click.prompt(">", type=click.Choice(["a", "r", "s", "q"]), show_choices=False, err=True)
+        if key == "q":
+            break
+        if key in "ar":
+            with session.write() as archive:
+                archive.review(kind, whole, "accepted" if key == "a" else "rejected", actor=session.actor)
+                archive.commit()
+    return 0

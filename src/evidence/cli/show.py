@@ -1,0 +1,85 @@
+"""evidence show: one message, or one part of it, as archived."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from evidence.cli.output import _cell, one_json
+from evidence.cli.session import Session, whole_sha256
+from evidence.cli.text import _
+from evidence.errors import UsageError
+
+
+@click.command(
+    "show",
+    help=_(
+        "Print the text of a message's part, decoded, line ends LF, nothing else changed: offsets of flags and requests count in it. "
+        "Parts: body, subject, display-name:HEADER, attachment:N; `raw` gives the exact archived bytes."
+    ),
+    epilog=_("Example: evidence show 3fa9c1 --part raw > letter.eml\n\nExit codes: 0 ok, 2 usage, 10 no archive, 20 integrity failure."),
+)
+@click.argument("sha256")
+@click.option("--part", default=None, help=_("body, subject, display-name:from, attachment:1, raw, headers."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object."))
+@click.pass_obj
+def command(session: Session, sha256: str, part: str | None, as_json: bool) -> int:
+    whole = whole_sha256(session, sha256)
+    with session.read() as case:
+        raw = case.raw(whole)
+        if part == "raw":
+            sys.stdout.buffer.write(raw)
+            sys.stdout.buffer.flush()
+            return 0
+        message = case.parsed(whole)
+        if part == "headers":
+            text = "\n".join(f"{name}: {value}" for name, value in message.headers)
+        elif part is not None:
+            if part not in message.texts:
+                raise UsageError(
+                    _("This message has no part «{part}».").format(part=part), "", _("It has: {parts}.").format(parts=", ".join(message.texts))
+                )
+            text = message.texts[part]
+            # Offsets count in exactly this text: no newline is added.
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
+            sys.stdout.buffer.flush()
+            return 0
+        else:
+            text = ""
+        sightings = case.sightings(whole)
+        clocks = case.clocks(whole)
+    if as_json:
+        one_json(
+            {
+                "sha256": whole,
+                "size": len(raw),
+                "message_id": message.message_id,
+                "subject": message.subject,
+                "addresses": [[a.header, a.name, a.address] for a in message.addresses],
+                "clocks": {name: value.isoformat() if value else None for name, value in clocks.items()},
+                "parts": list(message.texts),
+                "attachments": [[a.index, a.filename, a.content_type, a.size, a.sha256] for a in message.attachments],
+                "sightings": [[s.account, s.folder, s.uidvalidity, s.uid, s.source, s.gone_at and s.gone_at.isoformat()] for s in sightings],
+                "defects": list(message.defects),
+            }
+        )
+        return 0
+    if text:
+        click.echo(_cell(text))
+        return 0
+    click.echo(f"SHA-256     {whole}")
+    click.echo(f"Message-ID  {_cell(message.message_id or '—')}")
+    for address in message.addresses:
+        click.echo(f"{address.header.title():11} {_cell(address.name)} <{_cell(address.address)}>")
+    click.echo(f"Subject     {_cell(message.subject)}")
+    for name, value in clocks.items():
+        click.echo(f"{name:11} {value.isoformat() if value else '—'}")
+    for place in sightings:
+        gone = "  " + _("not found there since {when}").format(when=place.gone_at.isoformat()) if place.gone_at else ""
+        click.echo(f"{'lies in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}")
+    for file in message.attachments:
+        click.echo(f"{'attached':11} {file.index}: {_cell(file.filename)}, {file.content_type}, {file.size} B, {file.sha256}")
+    click.echo()
+    click.echo(_cell(message.texts.get("body", "")))
+    return 0

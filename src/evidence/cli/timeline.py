@@ -1,0 +1,92 @@
+"""evidence timeline: both sides in order."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+
+from evidence.cli.filters import read_view, reading
+from evidence.cli.output import csv_rows, json_lines, table
+from evidence.cli.session import Session
+from evidence.cli.text import _, language
+from evidence.model import CATEGORIES
+
+
+@click.command(
+    "timeline",
+    help=_(
+        "One entry a message or outside event: who to whom, when by which clock, a quoted line, what was flagged, which requests were "
+        "opened and closed, silences and disappearances."
+    ),
+    epilog=_("Example: evidence timeline --since 2026-03-01 --html > timeline.html\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+)
+@click.option("--category", "categories", multiple=True, type=click.Choice(list(CATEGORIES)), help=_("Only entries with such a flag."))
+@click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only flags of this tier."))
+@click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with the picture."))
+@click.option("--svg", "as_svg", is_flag=True, help=_("The picture alone."))
+@reading
+@click.pass_obj
+def command(
+    session: Session,
+    categories: tuple[str, ...],
+    tier: str | None,
+    as_html: bool,
+    as_svg: bool,
+    since: date | None,
+    until: date | None,
+    person: str | None,
+    everything: bool,
+    as_of: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
+    from evidence.pipeline.views import entries_of
+    from evidence.timeline.build import ViewFilter, to_rows
+
+    case, shown = read_view(session, everything, as_of)
+    filters = ViewFilter(since=since, until=until, category=categories, person=person, tier=tier)
+    entries = entries_of(session.config, case, shown, filters)
+    if as_svg:
+        from evidence.timeline.picture import picture
+
+        click.echo(picture(entries, shown.flags, shown.requests, language=session.config.matter.language, timezone=session.config.matter.timezone))
+        return 0
+    if as_html:
+        return print_page(session, case, shown, "timeline", entries)
+    rows = to_rows(entries, shown.flags, shown.requests, timezone=session.config.matter.timezone, language=language)
+    if as_json:
+        json_lines(rows)
+    elif as_csv:
+        csv_rows(rows, list(rows[0]) if rows else ["at"])
+    else:
+        table(rows, {"when": _("when"), "actor": _("who"), "gist": _("what"), "marks": _("flags and requests")})
+    return 0
+
+
+def print_page(session: Session, case: Any, shown: Any, what: str, entries: Any = None) -> int:
+    """A self-contained HTML page on stdout."""
+    from evidence.pipeline.views import assessment_of, effort_of, entries_of
+    from evidence.timeline.page import html_page
+
+    config = session.config
+    click.echo(
+        html_page(
+            what,
+            title=config.matter.title,
+            language=config.matter.language,
+            timezone=config.matter.timezone,
+            entries=entries if entries is not None else entries_of(config, case, shown),
+            flags=shown.flags,
+            requests=shown.requests,
+            letters=shown.by_sha,
+            reviews=shown.reviews,
+            assessment=assessment_of(config, case, shown) if what == "assess" else None,
+            effort=effort_of(config, case, shown) if what == "effort" else None,
+            as_of=shown.as_of,
+        )
+    )
+    return 0
+
+

@@ -1,0 +1,93 @@
+"""evidence verify: one plain verdict on an archive, a bundle or a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evidence.cli.output import TerminalProgress, one_json
+from evidence.cli.session import Session
+from evidence.cli.text import _
+from evidence.errors import UsageError
+
+INTEGRITY = 20
+
+
+@click.command(
+    "verify",
+    help=_(
+        "Check an archive (every byte against the log), a bundle.pdf (its embedded originals and sidecar) or a package (zip or folder). "
+        "One plain verdict, then what was checked and what cannot be known. Never repairs."
+    ),
+    epilog=_(
+        "Example: evidence verify\n         evidence verify bundles/0001-full/package.zip\n\n"
+        "Exit codes: 0 sound, 2 usage or configuration, 10 no archive, 20 something is not as it was."
+    ),
+)
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help=_("The log and sizes only, not every byte."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object."))
+@click.option("--jobs", type=int, default=0, help=_("Hashing processes; default: one per core."))
+@click.pass_obj
+def command(session: Session, path: Path | None, quick: bool, as_json: bool, jobs: int) -> int:
+    target = path or session.need_archive()
+    if not target.exists():
+        raise UsageError(_("There is no {path}.").format(path=target))
+    progress = TerminalProgress(quiet=as_json)
+    if path is None or _is_archive(target):
+        from evidence.archive.verify import verify_archive
+
+        report = verify_archive(target, quick=quick, progress=progress, jobs=jobs or None)
+    else:
+        from evidence.pipeline.check import verify_bundle, verify_package
+
+        if target.is_file() and target.suffix.lower() == ".pdf":
+            report = verify_bundle(target, progress=progress)
+        else:
+            report = verify_package(target, progress=progress)
+    progress.clear()
+    if as_json:
+        one_json(_row(target, report))
+    else:
+        _tell(target, report)
+    return 0 if report.sound else INTEGRITY
+
+
+def _is_archive(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(16) == b"SQLite format 3\x00"
+
+
+def _row(target: Path, report: Any) -> dict[str, Any]:
+    return {
+        "path": str(target),
+        "sound": report.sound,
+        "checked": dict(report.checked),
+        "problems": [
+            {"code": p.code, "where": p.where, "text": p.text, "row": p.row, "column": p.column, "event": p.event} for p in report.problems
+        ],
+        "root": report.root,
+        "size": report.size,
+        "anchors": [dict(a) for a in report.anchors],
+        "unknowable": list(report.unknowable),
+    }
+
+
+def _tell(target: Path, report: Any) -> None:
+    if report.sound:
+        click.secho(_("SOUND: {path} is as it was when it was written.").format(path=target), fg="green", bold=True)
+    else:
+        click.secho(_("NOT SOUND: {path} is not as it was.").format(path=target), fg="red", bold=True)
+        for problem in report.problems:
+            click.echo(f"  ✗ {problem.where}: {problem.text}")
+    click.echo(_("Checked: {what}.").format(what=", ".join(f"{count} {name}" for name, count in report.checked.items())))
+    if report.root:
+        click.echo(_("Log: {size} events, root {root}").format(size=report.size, root=report.root))
+    for anchor in report.anchors:
+        click.echo(_("Anchor: {what}").format(what=", ".join(f"{k}: {v}" for k, v in anchor.items() if v not in (None, ""))))
+    for line in report.unknowable:
+        click.echo(_("Cannot be known from this alone: {what}").format(what=line))

@@ -1,0 +1,24 @@
+"""The flow on one page: acquire -> reindex (parse, zones, threads, flags, requests) -> produce.
+
+``sync`` and ``import_files`` archive raw octets first and commit; ``reindex`` rebuilds everything derived from them;
+``views`` judges as of a date without writing; ``produce_bundle`` prints. The only place that knows all stages.
+"""
+
+from __future__ import annotations
+
+from evidence.pipeline.acquire import AcquireReport, add_file, import_files, sync, tool_name
+from evidence.pipeline.index import reindex
+from evidence.pipeline.produce import produce_bundle
+from evidence.pipeline.views import View, view
+
+__all__ = [
+    "AcquireReport",
+    "View",
+    "add_file",
+    "import_files",
+    "produce_bundle",
+    "reindex",
+    "sync",
+    "tool_name",
+    "view",
+]

@@ -1,0 +1,300 @@
+"""Acquire: mailbox or files -> archive, then keys, index and anchor. Raw octets are durable before anything is parsed."""
+
+from __future__ import annotations
+
+import getpass
+import mimetypes
+import os
+import platform
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evidence import __version__
+from evidence.config import Account, Config
+from evidence.errors import EvidenceError, LoginRefused, UsageError
+from evidence.ports import Progress
+
+if TYPE_CHECKING:
+    from evidence.archive.store import Archive
+
+LIBRARIES = ("imapclient", "mail-parser", "sqlite-utils", "dkimpy", "rfc3161-client", "pymorphy3")
+OUTCOME_CODES = {"complete": 0, "failed": 1, "incomplete": 3, "interrupted": 130}
+
+
+def tool_name() -> str:
+    return f"evidence {__version__}"
+
+
+def acquisition_record(config: Config) -> dict[str, Any]:
+    """What a run was made with: tool and library versions, host, operator, time zone, scope (standards item 41)."""
+    libraries = {}
+    for name in LIBRARIES:
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            libraries[name] = "absent"
+    return {
+        "tool": tool_name(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "system": platform.platform(),
+        "libraries": libraries,
+        "host": socket.gethostname(),
+        "operator": os.environ.get("EVIDENCE_ACTOR") or getpass.getuser(),
+        "timezone": config.matter.timezone,
+        "local_timezone": time.strftime("%Z %z"),
+        "scope": config.scope.messages,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """What one account or import gave."""
+
+    account: str
+    outcome: str
+    new: int = 0
+    sightings: int = 0
+    vanished: int = 0
+    owed: tuple[str, ...] = ()
+    folders: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireReport:
+    """What a run gave, over all accounts."""
+
+    accounts: tuple[AccountReport, ...]
+    dry_run: bool = False
+    anchored: str = ""
+    anchor_error: str = ""
+    warnings: tuple[str, ...] = ()
+    failure: EvidenceError | None = field(default=None, compare=False)
+
+    @property
+    def new(self) -> int:
+        return sum(a.new for a in self.accounts)
+
+    @property
+    def exit_code(self) -> int:
+        codes = [OUTCOME_CODES[a.outcome] for a in self.accounts]
+        if isinstance(self.failure, LoginRefused):
+            return 12
+        for code in (130, 1, 3):
+            if code in codes:
+                return code
+        return 0
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "new": self.new,
+            "dry_run": self.dry_run,
+            "exit_code": self.exit_code,
+            "anchored": self.anchored,
+            "anchor_error": self.anchor_error,
+            "warnings": list(self.warnings),
+            "accounts": [
+                {
+                    "account": a.account,
+                    "outcome": a.outcome,
+                    "new": a.new,
+                    "sightings": a.sightings,
+                    "vanished": a.vanished,
+                    "owed": list(a.owed),
+                    "folders": list(a.folders),
+                    "notes": list(a.notes),
+                    "error": a.error,
+                }
+                for a in self.accounts
+            ],
+        }
+
+
+def open_archive(config: Config, now: Callable[[], datetime], *, create: bool) -> Archive:
+    from evidence.archive.store import Archive
+
+    path = config.archive_path
+    if create and not path.exists():
+        return Archive.create(path, now=now, tool=tool_name())
+    return Archive.open(path, write=True, now=now)
+
+
+def sync(
+    config: Config,
+    *,
+    accounts: Sequence[str] = (),
+    dry_run: bool = False,
+    index: bool = True,
+    now: Callable[[], datetime],
+    progress: Progress,
+) -> AcquireReport:
+    """Acquire what is new from every account (or those named); then DNS keys, index and anchor.
+
+    One account that fails does not keep the others from being read; its error is in the report.
+    """
+    wanted = [a for a in config.account if not accounts or a.name in accounts]
+    if unknown := set(accounts) - {a.name for a in config.account}:
+        raise UsageError(f"The configuration has no account called {', '.join(sorted(unknown))}.")
+    if not wanted:
+        raise UsageError(
+            "The configuration names no mailbox.", "", "Add an [[account]] section, or bring in files with `evidence import PATH`."
+        )
+    reports: list[AccountReport] = []
+    failure: EvidenceError | None = None
+    with open_archive(config, now, create=True) as archive:
+        before = archive.head().size
+        for account in wanted:
+            try:
+                reports.append(_acquire_account(archive, config, account, dry_run=dry_run, now=now, progress=progress))
+            except EvidenceError as error:
+                if len(wanted) == 1:
+                    raise
+                failure = error
+                reports.append(AccountReport(account.name, "failed", error=str(error)))
+                progress.say(f"{account.name}: {error}")
+        if dry_run:
+            return AcquireReport(tuple(reports), dry_run=True, failure=failure)
+        warnings = fetch_keys(archive, config, now=now, progress=progress)
+        _index(archive, config, index, now=now, progress=progress)
+        anchored, anchor_error = _anchor(archive, config, before, now=now)
+    return AcquireReport(
+        tuple(reports), anchored=anchored, anchor_error=anchor_error, warnings=tuple(warnings), failure=failure
+    )
+
+
+def _acquire_account(
+    archive: Archive, config: Config, account: Account, *, dry_run: bool, now: Callable[[], datetime], progress: Progress
+) -> AccountReport:
+    from evidence.mailbox.imap import ImapMailbox
+    from evidence.mailbox.login import secret_for
+    from evidence.mailbox.plan import ScopeRule
+    from evidence.mailbox.reader import acquire
+
+    secret = secret_for(account, environ=os.environ)
+    with ImapMailbox.connect(account, secret, now=now) as mailbox:
+        result = acquire(
+            mailbox,
+            account,
+            ScopeRule.from_config(config),
+            archive,
+            now=now,
+            progress=progress,
+            dry_run=dry_run,
+            record=acquisition_record(config),
+        )
+    return AccountReport(
+        account.name,
+        result.outcome,
+        new=result.new,
+        sightings=result.sightings,
+        vanished=result.vanished,
+        owed=tuple(str(o) for o in result.owed),
+        folders=tuple(f.as_row() for f in result.folders),
+        notes=tuple(result.notes),
+    )
+
+
+def import_files(
+    config: Config, paths: Sequence[Path], *, index: bool = True, now: Callable[[], datetime], progress: Progress
+) -> AcquireReport:
+    """Bring mail files into the archive through the same door; all of it is archived."""
+    from evidence.mailbox.imports import import_paths
+
+    missing = [str(p) for p in paths if not p.exists()]
+    if missing:
+        raise UsageError(f"There is no such file or folder: {', '.join(missing)}.")
+    with open_archive(config, now, create=True) as archive:
+        before = archive.head().size
+        result = import_paths(paths, archive, now=now, progress=progress, record=acquisition_record(config))
+        warnings = fetch_keys(archive, config, now=now, progress=progress)
+        _index(archive, config, index, now=now, progress=progress)
+        anchored, anchor_error = _anchor(archive, config, before, now=now)
+    report = AccountReport(
+        "import", result.outcome, new=result.new, sightings=result.sightings, owed=tuple(str(o) for o in result.owed)
+    )
+    return AcquireReport((report,), anchored=anchored, anchor_error=anchor_error, warnings=tuple(warnings))
+
+
+def add_file(
+    config: Config,
+    path: Path,
+    *,
+    title: str,
+    event_date: str,
+    kind: str,
+    note: str,
+    about: Sequence[str],
+    actor: str,
+    now: Callable[[], datetime],
+) -> int:
+    """Archive a file from outside mail, and link it to the claims, flags, requests or messages it bears on."""
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    with open_archive(config, now, create=True) as archive, path.open("rb") as stream:
+        file = archive.add_file(
+            stream,
+            filename=path.name,
+            content_type=content_type,
+            title=title,
+            event_date=event_date,
+            kind=kind,
+            note=note,
+            added_by=actor,
+        )
+        for target in about:
+            archive.link("file", str(file), *archive.target_of(target), actor=actor)
+        archive.commit()
+    return file
+
+
+def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress) -> list[str]:
+    """Ask DNS for the DKIM keys of messages that have none stored yet, and store the answers as evidence."""
+    if config.dkim.dns == "off":
+        return []
+    from evidence.mailbox.dns import fetch_key
+    from evidence.message.dkim import needed_keys
+
+    known = archive.dns_key_names()
+    wanted: dict[str, None] = {}
+    for _number, _sha256, raw in archive.raws(without_keys=True):
+        for name in needed_keys(raw):
+            if name not in known:
+                wanted.setdefault(name)
+    failed = 0
+    for done, name in enumerate(wanted, 1):
+        progress.step("DKIM", done, len(wanted))
+        key = fetch_key(name, resolver=config.dkim.resolver, now=now)
+        archive.dns_key(key)
+        failed += bool(key.error)
+    archive.commit()
+    return [f"{failed} of {len(wanted)} DKIM keys could not be had from DNS; the answers are stored as they came."] if failed else []
+
+
+def _index(archive: Archive, config: Config, wanted: bool, *, now: Callable[[], datetime], progress: Progress) -> None:
+    if wanted:
+        from evidence.pipeline.index import refresh
+
+        refresh(archive, config, now=now, progress=progress)
+
+
+def _anchor(archive: Archive, config: Config, size_before: int, *, now: Callable[[], datetime]) -> tuple[str, str]:
+    """An anchor over the root where an authority is configured. Its failure is owed, never fatal."""
+    if not config.anchor.tsa_url or (archive.head().size == size_before and not archive.anchor_owed()):
+        return "", ""
+    from evidence.archive.anchor import obtain
+
+    try:
+        stamp = obtain(archive, config.anchor, now=now)
+    except EvidenceError as error:
+        return "", str(error)
+    return str(stamp.stated_at or ""), ""

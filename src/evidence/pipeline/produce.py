@@ -1,0 +1,79 @@
+"""Produce: a pinned reading of the archive -> bundle.pdf, its hash, the package; then the issue is an event in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.config import Config
+from evidence.errors import UsageError
+from evidence.pipeline.views import assessment_of, entries_of, view
+from evidence.ports import Progress
+
+if TYPE_CHECKING:
+    from evidence.bundle.options import BundleOptions, BundleResult
+
+
+def produce_bundle(
+    config: Config,
+    options: BundleOptions,
+    *,
+    now: Callable[[], datetime],
+    progress: Progress,
+    record: bool = True,
+    out: Path | None = None,
+    package: bool = True,
+    sign: Callable[[Path], None] | None = None,
+) -> BundleResult:
+    """Build the bundle under ``bundles/`` (or ``out``) and record it. A rebuild of an issued one (``at_size``) records nothing."""
+    from evidence.archive.reader import ArchiveReader
+    from evidence.bundle.produce import produce
+
+    rebuild = options.at_size is not None
+    with ArchiveReader(config.archive_path, at_size=options.at_size) as case:
+        shown = view(config, case)
+        if not shown.letters:
+            raise UsageError(
+                "There is no message between the two sides in the archive, so there is nothing to bundle.",
+                "Either the sync has not run, or the addresses of [us] and [client] in the configuration fit no message.",
+                "Run `evidence sync`, then `evidence status`; `evidence timeline --all` shows what was archived.",
+            )
+        entries = entries_of(config, case, shown)
+        result = produce(
+            case,
+            config,
+            options,
+            assessment=assessment_of(config, case, shown),
+            entries=entries,
+            picture=_picture(config, options, shown, entries),
+            now=now(),
+            out=out or config.bundles_path,
+            progress=progress,
+        )
+        if sign is not None:
+            sign(result.pdf)
+        package_sha256 = ""
+        if package:
+            from evidence.bundle.package import write_package
+
+            package_sha256 = write_package(case, config, result, progress=progress)
+    if record and not rebuild:
+        from evidence.pipeline.acquire import open_archive
+
+        with open_archive(config, now, create=False) as archive:
+            archive.issue_bundle(result, package_sha256=package_sha256)
+    return result
+
+
+def _picture(config: Config, options: BundleOptions, shown: object, entries: object) -> str:
+    from evidence.timeline.picture import picture
+
+    return picture(
+        entries,  # type: ignore[arg-type]
+        shown.flags,  # type: ignore[attr-defined]
+        shown.requests,  # type: ignore[attr-defined]
+        language=options.language or config.matter.language,
+        timezone=config.matter.timezone,
+    )

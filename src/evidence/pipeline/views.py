@@ -1,0 +1,279 @@
+"""What the commands and pages show: letters, flags, requests, entries, assessment, effort, as of a date. Nothing is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from evidence.config import Config
+from evidence.model import Flag, Letter, Request, sha256_hex
+from evidence.ports import CaseFile, Review
+from evidence.reckoning import Assessment, Effort, TimelineEntry
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One reading of the archive. ``letters`` are those shown; ``by_sha`` has all of them, context included."""
+
+    as_of: datetime
+    letters: tuple[Letter, ...]
+    flags: tuple[Flag, ...]
+    requests: tuple[Request, ...]
+    reviews: Mapping[tuple[str, str], Review]
+    by_sha: Mapping[str, Letter]
+
+
+def end_of_day(text: str, config: Config) -> datetime:
+    """``--as-of``: a day is taken to its end in the matter's time zone, a full time as it is. Raises ValueError."""
+    if len(text) <= 10:
+        day = date.fromisoformat(text)
+        return datetime.combine(day + timedelta(days=1), time(), config.zone).astimezone(UTC) - timedelta(seconds=1)
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=config.zone)).astimezone(UTC)
+
+
+def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, everything: bool = False) -> View:
+    """Letters in scope (and context with ``everything``) with their flags and requests, judged as of a moment."""
+    whole = case.letters(everything=True)
+    shown = whole if everything else case.letters()
+    flags: Sequence[Flag] = case.flags()
+    requests: Sequence[Request] = case.requests()
+    if as_of is not None:
+        from evidence.pipeline.index import find_all_requests
+
+        whole = tuple(letter for letter in whole if letter.at <= as_of)
+        shown = tuple(letter for letter in shown if letter.at <= as_of)
+        requests = find_all_requests(config, whole, case.folder_counts(), as_of)
+    held = {letter.sha256 for letter in shown if not letter.withheld}
+    return View(
+        as_of=as_of or stated_as_of(case) or max((letter.at for letter in whole), default=datetime(1970, 1, 1, tzinfo=UTC)),
+        letters=tuple(letter for letter in shown if not letter.withheld),
+        flags=tuple(flag for flag in flags if flag.sha256 in held),
+        requests=tuple(request for request in requests if request.sha256 in held),
+        reviews=case.reviews(),
+        by_sha={letter.sha256: letter for letter in whole},
+    )
+
+
+def stated_as_of(case: CaseFile) -> datetime | None:
+    """The end of the last acquisition: up to then the archive can speak."""
+    ended = [a.get("ended_at") or a.get("began_at") for a in case.acquisitions() if a.get("kind") != "add"]
+    last = max((str(e) for e in ended if e), default=None)
+    return None if last is None else datetime.fromisoformat(last.replace("Z", "+00:00"))
+
+
+def assessment_of(config: Config, case: CaseFile, shown: View) -> Assessment:
+    from evidence.timeline.assess import assess
+
+    return assess(
+        shown.letters,
+        shown.flags,
+        shown.requests,
+        shown.reviews,
+        case.answers(),
+        case.claims(),
+        case.links(),
+        case.outside_files(),
+        as_of=shown.as_of,
+    )
+
+
+def effort_of(config: Config, case: CaseFile, shown: View) -> Effort:
+    from evidence.timeline.effort import EffortSettings, effort
+
+    return effort(
+        shown.letters,
+        case.hours(),
+        {person.name: person.hourly_rate for person in config.us.staff},
+        EffortSettings(
+            minutes_per_message=config.effort.minutes_per_message,
+            words_per_minute_reading=config.effort.words_per_minute_reading,
+            words_per_minute_writing=config.effort.words_per_minute_writing,
+            currency=config.effort.currency,
+            timezone=config.matter.timezone,
+        ),
+        share_of_traffic(case),
+    )
+
+
+def share_of_traffic(case: CaseFile) -> float | None:
+    """The share of all messages on the server that this dispute is, where whole folders were counted."""
+    counts = case.folder_counts()
+    total = sum(c.on_server for c in counts)
+    return sum(c.in_scope for c in counts) / total if total else None
+
+
+def entries_of(config: Config, case: CaseFile, shown: View, filters: Any = None) -> tuple[TimelineEntry, ...]:
+    from evidence.timeline.build import ViewFilter, build_timeline
+
+    return build_timeline(
+        shown.letters,
+        shown.flags,
+        shown.requests,
+        case.outside_files(),
+        case.disappearances(),
+        timezone=config.matter.timezone,
+        filters=filters or ViewFilter(),
+    )
+
+
+def render_pages(
+    config: Config, case: Any, letters: Sequence[Letter], flags: Sequence[Flag], requests: Sequence[Request], as_of: datetime
+) -> Iterable[tuple[str, str, str]]:
+    """(name, language, body) of what the pages show but cannot reckon: picture, assessment, effort."""
+    from evidence.timeline.picture import picture
+
+    shown = tuple(letter for letter in letters if letter.scope == "in-scope" and not letter.withheld)
+    held = {letter.sha256 for letter in shown}
+    reading = View(
+        as_of,
+        shown,
+        tuple(f for f in flags if f.sha256 in held),
+        tuple(r for r in requests if r.sha256 in held),
+        case.reviews(),
+        {letter.sha256: letter for letter in letters},
+    )
+    entries = entries_of(config, case, reading)
+    for language in ("ru", "en"):
+        yield "picture", language, picture(entries, reading.flags, reading.requests, language=language, timezone=config.matter.timezone)
+    yield "assessment", "", to_json(assessment_of(config, case, reading))
+    yield "effort", "", to_json(effort_of(config, case, reading))
+
+
+def to_json(value: Any) -> str:
+    """A dataclass as JSON with sorted keys; times in UTC."""
+
+    def plain(item: Any) -> Any:
+        if is_dataclass(item) and not isinstance(item, type):
+            return asdict(item)
+        if isinstance(item, datetime):
+            return item.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return str(item)
+
+    return json.dumps(asdict(value), default=plain, ensure_ascii=False, sort_keys=True)
+
+
+# ---- rows of the contract (DESIGN, Command line) ---------------------------------------------
+
+
+def flag_rows(shown: View) -> list[dict[str, Any]]:
+    """``flags --json``: one row a flag, in order of (at, message, start)."""
+    rows = []
+    for flag in shown.flags:
+        letter = shown.by_sha[flag.sha256]
+        review = shown.reviews.get(("flag", flag.id))
+        rows.append(
+            {
+                "id": flag.id,
+                "sha256": flag.sha256,
+                "copies": list(letter.copies),
+                "message_id": letter.message_id,
+                "date": letter.date.isoformat() if letter.date else None,
+                "at": _utc(letter.at),
+                "at_clock": letter.at_clock,
+                "folder": letter.folders[0] if letter.folders else None,
+                "folders": list(letter.folders),
+                "speaker": flag.speaker,
+                "category": (review.category if review and review.category else flag.category),
+                "subtype": flag.subtype,
+                "part": flag.part,
+                "quote": flag.quote,
+                "start": flag.start,
+                "end": flag.end,
+                "tier": flag.tier,
+                "rule": flag.rule,
+                "pack": flag.pack,
+                "why": flag.why,
+                "review": review_state(review),
+                "score": flag.score,
+                "person": letter.person,
+                "scope": letter.scope,
+                "links": [dict(link) for link in flag.links],
+                "_order": (letter.at, letter.number, flag.part, flag.start, flag.id),
+            }
+        )
+    rows.sort(key=lambda row: row["_order"])
+    for row in rows:
+        del row["_order"]
+    return rows
+
+
+def request_rows(shown: View) -> list[dict[str, Any]]:
+    """``requests --json``: one row a request, in order of asking. A person's decision stands over the search's."""
+    rows = []
+    for request in sorted(shown.requests, key=lambda r: (r.asked_at, shown.by_sha[r.sha256].number, r.start, r.id)):
+        letter = shown.by_sha[request.sha256]
+        review = shown.reviews.get(("request", request.id))
+        accepted = review is not None and review.decision == "accepted"
+        answering = review.answering_sha256 if accepted and review and review.answering_sha256 else request.answering_sha256
+        answer = shown.by_sha.get(answering or "")
+        rows.append(
+            {
+                "id": request.id,
+                "sha256": request.sha256,
+                "copies": list(letter.copies),
+                "message_id": letter.message_id,
+                "part": request.part,
+                "quote": request.quote,
+                "start": request.start,
+                "end": request.end,
+                "asker": request.asker,
+                "kind": request.kind,
+                "asked_at": _utc(request.asked_at),
+                "due_at": _utc(request.due_at) if request.due_at else None,
+                "outcome": review.outcome if accepted and review and review.outcome else request.outcome,
+                "found_outcome": request.outcome,
+                "answering_message_id": answer.message_id if answer else None,
+                "answering_sha256": answering,
+                "answer_quote": request.answer_quote,
+                "other_messages": list(request.other_messages),
+                "waited_days": request.waited_days,
+                "waited_working_days": request.waited_working_days,
+                "searched": dict(request.searched),
+                "tier": request.tier,
+                "review": review_state(review),
+                "repeats": request.repeats,
+                "person": letter.person,
+                "why": request.why,
+            }
+        )
+    return rows
+
+
+def review_state(review: Review | None) -> str:
+    return "unreviewed" if review is None else review.decision
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def digest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One hash over rows, to compare two readings."""
+    return sha256_hex(json.dumps(list(rows), ensure_ascii=False, sort_keys=True, default=str).encode())
+
+
+def narrowed(config: Config, shown: View, *, since: date | None, until: date | None, person: str | None) -> View:
+    """The view with only the letters of the asked days and person; days are the matter's."""
+    if not (since or until or person):
+        return shown
+
+    def fits(letter: Letter) -> bool:
+        day = letter.at.astimezone(config.zone).date()
+        if (since and day < since) or (until and day > until):
+            return False
+        return not person or person.casefold() in f"{letter.person} {letter.sender}".casefold()
+
+    letters = tuple(letter for letter in shown.letters if fits(letter))
+    held = {letter.sha256 for letter in letters}
+    return View(
+        shown.as_of,
+        letters,
+        tuple(f for f in shown.flags if f.sha256 in held),
+        tuple(r for r in shown.requests if r.sha256 in held),
+        shown.reviews,
+        shown.by_sha,
+    )
