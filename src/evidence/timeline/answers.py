@@ -1,0 +1,239 @@
+"""Searches the other side's later letters for an answer to one asking, and says where and why it found one.
+
+A letter can answer in its own words (inline under the quoted question, or by typed evidence), by what it attaches, or by
+a call that a letter reports. Nothing here decides an outcome: that is ``requests.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from evidence.model import Letter
+from evidence.stems import words
+from evidence.timeline.answers_features import ask_type, content, pair_features, reply_run, sentence_features
+from evidence.timeline.answers_model import models
+from evidence.timeline.requests_find import Ask
+
+Verdict = Literal["answered", "deferred", "none"]
+
+DIRECT_AT = 0.5  # a reply to the very letter
+LATER_AT = 0.6  # a later letter of the thread, which must also speak of the same thing
+ELSEWHERE_AT = 0.6  # a letter of another thread, which must speak of it plainly
+SURE_AT = 0.75
+DEFER_AT = 0.5
+
+_CALL = re.compile(
+    r"\b(?:(?:по|при|в)\s+(?:телефон\w*|звонк\w*|разговор\w*)|созвон\w*|звонил[аи]?|позвонил[аи]?|устно"
+    r"|(?:on|by|over)\s+the\s+(?:phone|telephone)|(?:by|over|via)\s+(?:phone|telephone)|our\s+(?:call|phone\s+call|conversation)|when\s+(?:we|you)\s+(?:spoke|rang|called|phoned)"
+    r"|(?:your|the)\s+(?:call|phone\s+call)|picking\s+up|spoke\s+(?:to|with)|rang\s+me|called\s+me|phoned)\b",
+    re.I,
+)
+_SAID = re.compile(
+    r"\b(?:сказал[аи]?|подтвердил[аи]?|сообщил[аи]?|ответил[аи]?|назвал[аи]?|обещал[аи]?|договорил\w+|согласил\w+|пояснил[аи]?|объяснил[аи]?"
+    r"|said|told|confirmed|agreed|promised|explained|mentioned|answered|gave)\b",
+    re.I,
+)
+_RECEIVED = re.compile(
+    r"\b(?:оплат\w+|деньги|плат[её]ж\w*|перевод|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)\b.{0,30}\b(?:получил\w*|пришл[аои]|пришёл|видим|вижу|поступил\w*|дошл[аои]|дошёл|получен\w*)"
+    r"|\b(?:получил\w*|видим|вижу|дошл[аои])\b.{0,25}\b(?:оплат\w+|деньги|плат[её]ж\w*|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)"
+    r"|\b(?:money|payment|deposit|transfer|funds|remittance|file|files|document|documents|photo|photos|logo|invoice|copy)\b.{0,30}\b(?:arrived|received|landed|cleared|came\s+through|is\s+in)\b"
+    r"|\b(?:got|received)\b.{0,20}\b(?:both|your|the|them|it|payment|deposit|file|files|document|documents|photo|photos|logo)\b",
+    re.I,
+)
+_NEGATED = re.compile(r"\b(?:не|нет|пока|ни|not|no|never|hasn't|haven't|didn't|yet|still|once|when|until|when\s+can)\b|\?", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one letter shows for one asking. ``start`` and ``end`` are offsets into the letter's body; None without a span."""
+
+    sha256: str
+    verdict: Verdict
+    probability: float
+    sure: bool
+    why: str
+    quote: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+class Vocabulary:
+    """How telling a stem is in this matter: rare ones tie letters together, common ones do not."""
+
+    def __init__(self, letters: Iterable[Letter]) -> None:
+        seen: Counter[str] = Counter()
+        count = 0
+        for letter in letters:
+            seen.update(stems_of(letter.own_text()))
+            count += 1
+        self._seen, self._count = seen, max(count, 1)
+
+    def weight(self, stem: str) -> float:
+        return math.log((self._count + 1) / (self._seen[stem] + 0.5)) + 0.3
+
+    def overlap(self, asked: Iterable[str], said: frozenset[str]) -> float:
+        """The weighted share (0 … 1) of the asked stems that are said."""
+        total = shared = 0.0
+        for stem in asked:
+            weight = self.weight(stem)
+            total += weight
+            shared += weight if stem in said else 0.0
+        return shared / total if total else 0.0
+
+
+@lru_cache(maxsize=20_000)
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of ``text`` that carry meaning."""
+    return frozenset(content(text))
+
+
+def judge(ask: str, kind: str, reply: str, attachments: Sequence[str]) -> tuple[float, float, int | None, int | None, str]:
+    """(probability of answered, of deferred, index of the best sentence for each, reasons) for a reply's own text."""
+    run = reply_run(reply)
+    if not run:
+        # Nothing but an attachment: only its name can speak.
+        named = pair_features(ask, kind, "", attachments, 0.0)
+        return (0.8 if kind == "document" and attachments else 0.0), 0.0, None, None, ", ".join(models()["answered"].reasons(named))
+    scored = {}
+    for name in ("answered", "deferred"):
+        model = models()[f"{name}-sentence"]
+        values = [model.score(sentence_features(ask, kind, run, i, attachments)) for i in range(len(run))]
+        index = max(range(len(run)), key=lambda i: (values[i], -i))
+        whole = pair_features(ask, kind, reply, attachments, values[index])
+        scored[name] = (models()[name].score(whole), index, values[index], whole)
+    answered, deferred = scored["answered"], scored["deferred"]
+    return answered[0], deferred[0], answered[1], deferred[1], ", ".join(models()["answered"].reasons(answered[3]))
+
+
+def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] | None:
+    """The own words that stand right under the asking in ``reply``, where it was quoted back and answered in place."""
+    body = reply.texts.get("body", "")
+    zones = {z.number: z for z in reply.zones_of("body")}
+    wanted = _letters_only(ask.quote)
+    for zone in zones.values():
+        if zone.kind != "own" or zone.answers is None or zone.answers not in zones or not body[zone.start : zone.end].strip():
+            continue
+        quoted = _letters_only(re.sub(r"(?m)^[> ]+", "", body[zones[zone.answers].start : zones[zone.answers].end]))
+        if not wanted or not quoted:
+            continue
+        # The answer belongs to what stands last above it; a long quotation may hold several questions.
+        at = quoted.rfind(wanted)
+        if at >= 0 and len(quoted) - at - len(wanted) <= 40:
+            return zone.start, zone.end
+        if at < 0 and len(quoted) >= 12 and wanted.endswith(quoted):
+            return zone.start, zone.end
+    return None
+
+
+def _letters_only(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def weigh(
+    ask: Ask, asked_in: Letter, reply: Letter, *, direct: bool, in_thread: bool, same_subject: bool, vocabulary: Vocabulary
+) -> Evidence:
+    """What ``reply`` (a human letter of the other side) shows for ``ask``."""
+    body = reply.texts.get("body", "")
+    names = [a.filename for a in reply.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")]
+    under = inline_reply(ask, asked_in, reply)
+    if under:
+        return _inline(ask, reply, body, under, names)
+    own = reply.own_text()
+    asked = stems_of(ask.quote) or stems_of(asked_in.own_text())
+    overlap = vocabulary.overlap(asked, stems_of(own) | stems_of(" ".join(names)))
+    if not direct and not same_subject and overlap < (0.2 if in_thread else 0.34):
+        return Evidence(reply.sha256, "none", 0.0, False, f"speaks of other things (overlap {overlap:.2f})")
+    answered, deferred, index, deferred_index, reasons = judge(ask.quote, ask.kind, own, names)
+    limit = DIRECT_AT if direct else LATER_AT if in_thread else ELSEWHERE_AT
+    if answered >= limit and answered >= deferred:
+        span = _span(reply, own, index)
+        why = f"{'direct reply' if direct else 'later in the thread' if in_thread else 'another thread'}; overlap {overlap:.2f}; {reasons}"
+        return Evidence(reply.sha256, "answered", answered, answered >= SURE_AT, why, *span)
+    if deferred >= DEFER_AT and (direct or in_thread):
+        return Evidence(reply.sha256, "deferred", deferred, deferred >= SURE_AT, "says that an answer will follow", *_span(reply, own, deferred_index))
+    return Evidence(reply.sha256, "none", answered, False, f"no visible answer; {reasons}")
+
+
+def _inline(ask: Ask, reply: Letter, body: str, under: tuple[int, int], names: Sequence[str]) -> Evidence:
+    start, end = under
+    while start < end and body[start].isspace():
+        start += 1
+    while end > start and body[end - 1].isspace():
+        end -= 1
+    text = body[start:end]
+    answered, deferred, *_ = judge(ask.quote, ask.kind, text, names)
+    if deferred >= DEFER_AT and deferred > answered:
+        return Evidence(reply.sha256, "deferred", deferred, True, "written under the quoted request: an answer will follow", text, start, end)
+    if text.rstrip().endswith("?") and len(words(text)) < 25 and answered < DIRECT_AT:
+        return Evidence(reply.sha256, "none", answered, False, "written under the quoted request: asks back", text, start, end)
+    return Evidence(reply.sha256, "answered", max(answered, 0.9), True, "written right under the quoted request", text, start, end)
+
+
+def _span(reply: Letter, own: str, index: int | None) -> tuple[str | None, int | None, int | None]:
+    """The sentence's place in the body: own text is the own zones joined by line breaks, so offsets are walked back."""
+    if index is None:
+        return None, None, None
+    sentence = reply_run(own)[index]
+    body = reply.texts.get("body", "")
+    at = 0
+    for zone in reply.zones_of("body"):
+        if zone.kind != "own":
+            continue
+        length = zone.end - zone.start
+        if at <= sentence.start and sentence.end <= at + length:
+            start = zone.start + sentence.start - at
+            end = zone.start + sentence.end - at
+            return body[start:end], start, end
+        at += length + 1
+    return None, None, None
+
+
+def reported_call(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
+    """A letter (of either side) that says the matter asked about was spoken of by telephone."""
+    body = letter.texts.get("body", "")
+    asked = stems_of(ask.quote)
+    for zone in letter.zones_of("body"):
+        if zone.kind != "own":
+            continue
+        text = body[zone.start : zone.end]
+        call = _CALL.search(text)
+        if not call:
+            continue
+        for sentence in reply_run(text):
+            near = sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20
+            said = _SAID.search(sentence.text) or _CALL.search(sentence.text)
+            if near and said and "?" not in sentence.text and vocabulary.overlap(asked, stems_of(sentence.text)) >= 0.25:
+                start = zone.start + sentence.start
+                return Evidence(letter.sha256, "answered", 0.6, False, "a letter reports a telephone call about it",
+                                sentence.text, start, start + len(sentence.text))
+    return None
+
+
+def acknowledged(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
+    """The asker's own later letter confirming that the payment or document came: the asker's word against their interest."""
+    if ask.kind not in ("payment", "document"):
+        return None
+    body = letter.texts.get("body", "")
+    for zone in letter.zones_of("body"):
+        if zone.kind != "own":
+            continue
+        for sentence in reply_run(body[zone.start : zone.end]):
+            if not _RECEIVED.search(sentence.text) or _NEGATED.search(sentence.text):
+                continue
+            overlap = vocabulary.overlap(stems_of(ask.quote), stems_of(sentence.text))
+            pays = ask_type(ask.quote, ask.kind) == "pay" and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
+            if overlap >= 0.2 or pays:
+                start = zone.start + sentence.start
+                return Evidence(letter.sha256, "answered", 0.8, True, "the asker's own letter says that it came",
+                                sentence.text, start, start + len(sentence.text))
+    return None
+
+
+def counts(evidence: Sequence[Evidence]) -> Mapping[str, int]:
+    return Counter(e.verdict for e in evidence)

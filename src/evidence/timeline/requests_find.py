@@ -1,0 +1,227 @@
+"""Finds what a writer asks of the other side: questions, documents, actions, payments, with exact spans.
+
+A sentence is asking when an explicit cue stands in it (a question mark with nothing rhetorical about it, "please" or
+«прошу» with a verb, an imperative) or when the trained weights say so; each finding says which. Rhetorical questions,
+courtesies ("let me know if you have any questions", «будьте здоровы») and invitations are left out by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from evidence.model import RequestKind
+from evidence.stems import words
+from evidence.timeline.answers_model import models
+from evidence.timeline.requests_sentences import Sentence, sentences
+
+ASK_AT = 0.5  # at this probability a sentence counts as asking …
+SURE_AT = 0.8  # … and at this one it needs no person's confirmation
+
+_CYRILLIC = re.compile(r"[а-яё]", re.I)
+_LATIN = re.compile(r"[a-z]", re.I)
+
+RHETORICAL = re.compile(
+    r"\b(?:кто\s+б(?:ы)?\s+сомневал|вы\s+(?:это\s+)?серь[её]зно\b|(?:вы|ты)\s+(?:там\s+)?(?:вообще|хоть|в\s+своём\s+уме|издеваетесь|смеётесь|шутите)"
+    r"|(?:как(?:ое|ие|ой|ая)|что)\s+(?:ещё|еще)\b|разве\b|неужели\b|сколько\s+можно\b|доколе\b|до\s+каких\s+пор\b|ну\s+и\s+что\b|и\s+что\s+(?:теперь|с\s+того)"
+    r"|кому\s+(?:это\s+)?нужн|зачем\s+мне\b|(?:ты|вы)\s+видел[аи]?\b|где\s+(?:ваша\s+)?(?:совесть|логика)|а\s+что\s+такого|понима(?:ете|ешь)\s*\?"
+    r"|are\s+you\s+(?:serious|kidding|joking|having\s+a\s+laugh)|(?:who|what|why)\s+(?:hasn't|doesn't|wouldn't|isn't)|seriously\s*\?|really\s*\?"
+    r"|how\s+(?:dare|hard\s+can)|what\s+(?:kind|sort)\s+of\s+(?:a\s+)?(?:business|company|people|outfit)|do\s+you\s+think\s+(?:i|we)(?:'m|'re|\s+am|\s+are)"
+    r"|who\s+(?:do\s+you\s+think|knows|cares)|what's\s+the\s+point|isn't\s+it\s*\?$|don't\s+you\s+think)",
+    re.I,
+)
+COURTESY = re.compile(
+    r"(?:как\s+(?:ваши\s+)?дела|как\s+(?:вы\s+)?поживаете|(?:если|коли)\s+(?:у\s+вас\s+)?(?:есть|будут|возникнут|остались|что)\b.{0,40}\b(?:пишите|звоните|обращайтесь|спрашивайте)"
+    r"|(?:обращайтесь|пишите|звоните|заходите|приходите)[!.\s]*$|не\s+(?:переживайте|волнуйтесь|беспокойтесь|сердитесь|обижайтесь)|хорошего\s+дня|будьте\s+здоровы"
+    r"|(?:прошу|просим|приносим|примите)\s+(?:прощени|извинени|наши|мои)|(?:извините|простите)\b[^?]*$|how\s+are\s+(?:you|things)|hope\s+you"
+    r"|if\s+you\s+have\s+any\s+(?:other\s+|further\s+)?(?:questions|queries|concerns)|(?:don't|do\s+not|please\s+don't)\s+hesitate|feel\s+free|(?:please\s+)?accept\s+(?:my|our)\s+apolog"
+    r"|let\s+(?:me|us)\s+know\s+if\s+(?:you\s+(?:need|have)|anything|there's\s+anything|there\s+is\s+anything)|take\s+care|have\s+a\s+(?:good|nice|great|lovely))",
+    re.I,
+)
+_EXPLICIT = re.compile(
+    r"\b(?:прошу|просим|просьба|просил[аи]?\s+бы|пожалуйста|плиз|пож|будьте\s+(?:добры|любезны)|подскажите|скажите|уточните|сообщите|пришлите|вышлите|направьте"
+    r"|подтвердите|напомните|скиньте|ответьте|напишите|ж[дш]у\s+(?:от\s+вас|ответа|вашего)|хотел(?:ось|и|а)?\s+бы|был[ои]?\s+бы\s+(?:хорошо|здорово|благодар|признател)|можно\s+ли"
+    r"|please|pls|plz|kindly|could\s+(?:you|u|somebody|someone|we|i)|can\s+(?:you|u|we|i|somebody|someone)|would\s+you|will\s+you|grateful\s+if|appreciate\s+(?:it\s+)?if"
+    r"|let\s+(?:me|us)\s+know|send\s+(?:me|us)|i(?:'d|\s+would)\s+like|we(?:'d|\s+would)\s+like|may\s+(?:i|we)|we\s+(?:need|require)|i\s+need)\b",
+    re.I,
+)
+_DOCUMENT = re.compile(
+    r"\b(?:акт|сч[её]т|накладн|чек|договор|скан|копи|фото|документ|реквизит|выписк|справк|паспорт|смет|сертификат|упд|прайс|отч[её]т|файл|схем|чертеж|макет|видео|запис|подтвержден|реестр|график|каталог|квитанци|претензи"
+    r"|invoice|receipt|copy|copies|scan|photo|picture|document|contract|statement|certificate|file|report|quote|proof|drawing|remittance|form|schedule|list|footage|recording|screenshot|register|sheet|cert|evidence|paperwork|spec|logo|link|report)",
+    re.I,
+)
+_SEND = re.compile(
+    r"\b(?:прис(?:ыл|л)|пришл|высл|вышл|скин|скид|направ|отправ|прилож|прикреп|предостав|покаж|передай|дайте|нужн|жд|переш|предъяв|верн|send|forward|email|attach|provide|share|supply|show|resend|reissue|issue|get|let\s+(?:me|us)\s+have|can\s+i\s+have|need|require|return|give)",
+    re.I,
+)
+_PAY = re.compile(
+    r"\b(?:оплат(?:ите|ить|и\b)|доплат(?:ите|ить)|заплат|перевед(?:ите|и\b)|перевести|перечисл(?:ите|ить)|верн(?:ите|уть)\s+.{0,30}(?:деньг|руб|\d|оплат|депозит|залог|предоплат|аванс|сумм|средств)|возврат\w*\s+(?:денег|средств)|внес(?:ите|ти)|погас(?:ите|ить)|возмест(?:ите|ить)|компенсир"
+    r"|pay\b|payment\s+of|transfer\b.{0,20}(?:£|€|\$|\d|money|balance|deposit)|refund|settle|reimburse|credit\s+(?:us|me|the)|remit)",
+    re.I,
+)
+_WH = re.compile(
+    r"^(?:\W|и|а|но|ну|ещё|so|and|but|also|скажите|подскажите)*\b(?:кто|что|где|когда|куда|откуда|почему|зачем|как|какой|какая|какие|какое|какую|каком|сколько|чей|почём|во\s+сколько|до\s+скольки|who|what|where|when|why|how|which|whose)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing asked: its span, kind, how sure, and why."""
+
+    start: int
+    end: int
+    quote: str
+    kind: RequestKind
+    probability: float
+    explicit: bool
+    why: str
+
+
+@lru_cache(maxsize=1)
+def _morph() -> Any:
+    import pymorphy3
+
+    return pymorphy3.MorphAnalyzer(lang="ru")
+
+
+@lru_cache(maxsize=100_000)
+def verb_form(word: str) -> str:
+    """``imp`` for a form that can only be, or most likely is, an imperative to one's reader; ``1`` / ``2`` person; "" else."""
+    if not _CYRILLIC.search(word) or len(word) < 3:
+        return ""
+    parse = _morph().parse(word.casefold())[0]
+    tag = parse.tag
+    if tag.mood == "impr" and tag.involvement != "incl":
+        return "imp"
+    if tag.POS == "VERB" and tag.person in ("1per", "2per"):
+        return str(tag.person)[0]
+    return str(tag.POS or "").lower() if tag.POS in ("INFN", "GRND") else ""
+
+
+@lru_cache(maxsize=100_000)
+def lemma(word: str) -> str:
+    """The dictionary form of a Russian word (the likeliest reading), or the English word in lower case."""
+    folded = word.casefold().replace("’", "'")
+    if not _CYRILLIC.search(folded):
+        return folded
+    return str(_morph().parse(folded)[0].normal_form).replace("ё", "е")
+
+
+def language_of(text: str) -> str:
+    """``ru`` or ``en`` by counting letters."""
+    return "ru" if len(_CYRILLIC.findall(text)) >= len(_LATIN.findall(text)) else "en"
+
+
+def features(run: Sequence[Sentence], index: int) -> list[str]:
+    """Named features of the sentence at ``index`` among its neighbours."""
+    sentence = run[index]
+    text = sentence.text
+    language = language_of(text)
+    tokens = words(text)
+    lemmas = [lemma(w) for w in tokens[:60]]
+    forms = [verb_form(w) for w in tokens[:60]] if language == "ru" else []
+    last = text.rstrip(")»”\"'")[-1:]
+    out = [f"lang:{language}", f"end:{last if last in '?!.…:,' else 'none'}"]
+    if "?" in text:
+        out.append(f"mark:?{language}")
+    out += [f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas]
+    out += [f"b:{a}_{b}" for a, b in zip(lemmas, lemmas[1:], strict=False)]
+    out += [f"first:{w}" for w in lemmas[:1]] + [f"second:{w}" for w in lemmas[1:2]]
+    out += [f"pair:{'_'.join(lemmas[:2])}"]
+    if language == "ru":
+        imperatives = [i for i, f in enumerate(forms) if f == "imp"]
+        out += [f"form:{f}" for f in set(forms) if f]
+        if imperatives:
+            out.append("imp:first" if imperatives[0] < 2 else "imp:later")
+            out += [f"imp:{lemmas[i]}" for i in imperatives]
+            if any(i and lemmas[i - 1] == "не" for i in imperatives):
+                out.append("imp:negated")
+    else:
+        for clause in re.split(r"[,:;—–-]\s+|\b(?:and|so|then|but|also|or)\b", text)[:8]:
+            head = words(clause)[:2]
+            if head:
+                out.append(f"head:{head[0].casefold()}")
+    count = len(tokens)
+    out.append(f"long:{0 if count < 3 else 1 if count < 6 else 2 if count < 12 else 3 if count < 25 else 4}")
+    for name, pattern in (("explicit", _EXPLICIT), ("rhetorical", RHETORICAL), ("courtesy", COURTESY), ("wh", _WH), ("send", _SEND)):
+        if pattern.search(text):
+            out.append(f"cue:{name}")
+            if "?" in text:
+                out.append(f"cue:{name}?")
+    if _SEND.search(text) and _DOCUMENT.search(text):
+        out.append("cue:send-document")
+    if _PAY.search(text):
+        out.append("cue:pay")
+    if index + 1 == len(run):
+        out.append("place:last")
+    if index == 0:
+        out.append("place:first")
+    if index and "?" in run[index - 1].text:
+        out.append("before:?")
+    if index + 1 < len(run) and "?" in run[index + 1].text:
+        out.append("after:?")
+    if index + 1 < len(run):
+        out += [f"after:{lemma(w)}" for w in words(run[index + 1].text)[:1]]
+    if sentence.item:
+        out.append("item")
+    if sentence.lead is not None:
+        out.append("item:asked" if _EXPLICIT.search(run[sentence.lead].text) else "item:led")
+    return out
+
+
+def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
+    """What ``text[start:end]`` (one run of a writer's own words) asks of its reader, in order."""
+    run = sentences(text, start, end)
+    model = models()["ask"]
+    found = []
+    asked_leads: set[int] = set()
+    for index, sentence in enumerate(run):
+        named = features(run, index)
+        probability = model.score(named)
+        if sentence.lead is not None and (sentence.lead in asked_leads or _asks_for_list(run[sentence.lead].text)):
+            asked_leads.add(sentence.lead)
+            lead = run[sentence.lead]
+            found.append(Ask(sentence.start, sentence.end, sentence.text, kind_of(lead.text + " " + sentence.text), 0.9, True,
+                             "item of a list that is asked for"))
+            continue
+        if _opens_list(run, index) and _asks_for_list(sentence.text):
+            continue  # its items are the requests
+        if probability < ASK_AT:
+            continue
+        explicit = bool("?" in sentence.text or _EXPLICIT.search(sentence.text))
+        found.append(
+            Ask(sentence.start, sentence.end, sentence.text, kind_of(sentence.text), probability, explicit,
+                ", ".join(model.reasons(named)))
+        )
+    return tuple(found)
+
+
+def _opens_list(run: Sequence[Sentence], index: int) -> bool:
+    return index + 1 < len(run) and run[index + 1].lead == index
+
+
+def _asks_for_list(lead: str) -> bool:
+    return bool(lead.rstrip().endswith(":") and (_EXPLICIT.search(lead) or any(verb_form(w) == "imp" for w in words(lead))))
+
+
+def kind_of(text: str) -> RequestKind:
+    """What kind of thing is asked for."""
+    scores = {kind: models()[f"kind-{kind}"].score(kind_features(text)) for kind in ("question", "document", "action", "payment")}
+    best = max(scores, key=lambda k: (scores[k], k))
+    return best  # type: ignore[return-value]
+
+
+def kind_features(text: str) -> list[str]:
+    tokens = [lemma(w) for w in words(text)[:60]]
+    out = [f"w:{w}" for w in tokens] + [f"first:{w}" for w in tokens[:1]] + [f"b:{a}_{b}" for a, b in zip(tokens, tokens[1:], strict=False)]
+    for name, pattern in (("document", _DOCUMENT), ("send", _SEND), ("pay", _PAY), ("wh", _WH), ("explicit", _EXPLICIT)):
+        if pattern.search(text):
+            out.append(f"cue:{name}")
+    if _SEND.search(text) and _DOCUMENT.search(text):
+        out.append("cue:send-document")
+    out.append("mark:?" if "?" in text else "mark:none")
+    return out

@@ -1,0 +1,229 @@
+"""Trains the linear models of the timeline stage and writes ``src/evidence/timeline/answers_weights.json``.
+
+    python tools/train_answers.py MAIL_DIR [--cross] [--write]
+
+MAIL_DIR holds ``messages/*.jsonl`` (labelled letters, one author a file) and ``pairs/*.jsonl`` (labelled request and reply).
+What docs/reckoning.md shuts is never read here. ``--cross`` prints figures with each author (or each fifth of the pairs) left
+out in turn; ``--write`` stores the weights trained on everything that is open. Plain logistic regression with an L2 penalty,
+full batch, fixed number of steps: the same input gives the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from evidence.timeline.answers_features import pair_features, reply_run, sentence_features  # noqa: E402
+
+from evidence.timeline.requests_find import features, kind_features  # noqa: E402
+from evidence.timeline.requests_sentences import sentences  # noqa: E402
+
+SHUT_AUTHORS = {"ru-4", "en-4", "ru-7", "en-7"}
+KINDS = ("question", "document", "action", "payment")
+WEIGHTS = ROOT / "src/evidence/timeline/answers_weights.json"
+
+
+def is_shut_pair(pair: dict) -> bool:
+    return hashlib.sha256(pair["id"].encode()).hexdigest()[0] in "0123"
+
+
+class Sparse:
+    """Examples as lists of feature numbers."""
+
+    def __init__(self, examples: list[list[str]], least: int) -> None:
+        counts: dict[str, int] = {}
+        for example in examples:
+            for name in set(example):
+                counts[name] = counts.get(name, 0) + 1
+        self.names = sorted(n for n, c in counts.items() if c >= least)
+        number = {n: i for i, n in enumerate(self.names)}
+        rows, columns = [], []
+        for i, example in enumerate(examples):
+            for name in sorted(set(example)):
+                if name in number:
+                    rows.append(i)
+                    columns.append(number[name])
+        self.rows, self.columns, self.count = np.array(rows), np.array(columns), len(examples)
+
+    def times(self, w: np.ndarray) -> np.ndarray:
+        return np.bincount(self.rows, weights=w[self.columns], minlength=self.count)
+
+    def transposed_times(self, r: np.ndarray) -> np.ndarray:
+        return np.bincount(self.columns, weights=r[self.rows], minlength=len(self.names))
+
+
+def train(examples: list[list[str]], labels: list[int], penalty: float, least: int = 2, steps: int = 400) -> tuple[int, dict[str, int]]:
+    """(bias, weights) in thousandths, by gradient descent with momentum and a step per coordinate (RMS-normalised)."""
+    x = Sparse(examples, least)
+    y = np.array(labels, dtype=float)
+    w, b = np.zeros(len(x.names)), 0.0
+    mean, square = np.zeros(len(x.names) + 1), np.zeros(len(x.names) + 1)
+    for step in range(1, steps + 1):
+        p = 1 / (1 + np.exp(-np.clip(x.times(w) + b, -30, 30)))
+        gradient = np.append(x.transposed_times(p - y) + penalty * w, (p - y).sum())
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        rate = 0.05 * (1 - step / (steps + 1))
+        move = rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        w, b = w - move[:-1], b - move[-1]
+    weights = {n: round(v * 1000) for n, v in zip(x.names, w.tolist(), strict=True) if abs(v) >= 0.03}
+    return round(b * 1000), weights
+
+
+def probability(model: tuple[int, dict[str, int]], example: list[str]) -> float:
+    bias, weights = model
+    return float(1 / (1 + np.exp(-(bias + sum(weights.get(f, 0) for f in set(example))) / 1000)))
+
+
+def letters(folder: Path) -> dict[str, list[dict]]:
+    return {
+        p.stem: [json.loads(line) for line in p.read_text(encoding="utf-8").splitlines()]
+        for p in sorted((folder / "messages").glob("*-*.jsonl"))
+        if p.stem not in SHUT_AUTHORS
+    }
+
+
+def pairs(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for n in ("ru", "en") for line in (folder / "pairs" / f"{n}.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [r for r in rows if not is_shut_pair(r)]
+
+
+def ask_examples(rows: list[dict]) -> tuple[list[list[str]], list[int], list[tuple[list[str], str]]]:
+    examples, labels, kinds = [], [], []
+    for m in rows:
+        text = m["text"]
+        run = sentences(text, 0, len(text))
+        spans = [(text.index(q["quote"]), text.index(q["quote"]) + len(q["quote"]), q["kind"]) for q in m["requests"]]
+        for i, s in enumerate(run):
+            hit = [k for a, b, k in spans if min(b, s.end) - max(a, s.start) >= 0.5 * min(b - a, s.end - s.start)]
+            examples.append(features(run, i))
+            labels.append(int(bool(hit)))
+            if hit:
+                kinds.append((kind_features(s.text), hit[0]))
+    return examples, labels, kinds
+
+
+def report(name: str, ps: list[float], ys: list[int], at: float = 0.5) -> None:
+    tp = sum(p >= at and y for p, y in zip(ps, ys, strict=True))
+    fp = sum(p >= at and not y for p, y in zip(ps, ys, strict=True))
+    fn = sum(p < at and y for p, y in zip(ps, ys, strict=True))
+    right = sum((p >= at) == bool(y) for p, y in zip(ps, ys, strict=True))
+    print(f"{name:28} n {len(ys):6} at {at:.2f}: precision {tp / max(1, tp + fp):.3f} recall {tp / max(1, tp + fn):.3f} accuracy {right / len(ys):.3f}")
+
+
+def sentence_examples(rows: list[dict], classes: tuple[str, ...]) -> tuple[list[list[str]], list[int]]:
+    """Each sentence of each reply: does it hold the words that answer? Sentences beside an answer count as not answering."""
+    xs, ys = [], []
+    for r in rows:
+        run = reply_run(r["reply"])
+        quote = r["answer_quote"] if r["outcome"] in classes else ""
+        a = r["reply"].index(quote) if quote else -1
+        for i, s in enumerate(run):
+            xs.append(sentence_features(r["ask"], r["kind"], run, i, r["attachments"]))
+            ys.append(int(bool(quote) and min(a + len(quote), s.end) - max(a, s.start) > 0))
+    return xs, ys
+
+
+def best_sentence(model: tuple[int, dict[str, int]], r: dict) -> float:
+    run = reply_run(r["reply"])
+    return max((probability(model, sentence_features(r["ask"], r["kind"], run, i, r["attachments"])) for i in range(len(run))), default=0.0)
+
+
+def train_answers(rows: list[dict], name: str, classes: tuple[str, ...], penalty: float) -> dict[str, tuple[int, dict[str, int]]]:
+    """The model of sentences, and the model of whole replies that also sees the best sentence of a model that did not know the reply."""
+    xs, ys = sentence_examples(rows, classes)
+    whole = train(xs, ys, penalty or 2.0)
+    best = [0.0] * len(rows)
+    fold_of = [int(r["id"].rpartition("-")[2]) // 10 % 4 for r in rows]
+    for fold in range(4):
+        part = train(*sentence_examples([r for r, f in zip(rows, fold_of, strict=True) if f != fold], classes), penalty or 2.0)
+        for i, r in enumerate(rows):
+            if fold_of[i] == fold:
+                best[i] = best_sentence(part, r)
+    pairs_x = [pair_features(r["ask"], r["kind"], r["reply"], r["attachments"], b) for r, b in zip(rows, best, strict=True)]
+    return {f"{name}-sentence": whole, name: train(pairs_x, [int(r["outcome"] in classes) for r in rows], (penalty or 2.0) * 2)}
+
+
+def score_pair(models: dict[str, tuple[int, dict[str, int]]], name: str, r: dict) -> float:
+    best = best_sentence(models[f"{name}-sentence"], r)
+    return probability(models[name], pair_features(r["ask"], r["kind"], r["reply"], r["attachments"], best))
+
+
+ANSWER_CLASSES = {"answered": ("answered", "refused"), "deferred": ("deferred",)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cross", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--penalty", type=float, default=0.0)
+    parser.add_argument("--errors", action="store_true")
+    a = parser.parse_args()
+    models: dict[str, tuple[int, dict[str, int]]] = {}
+    if a.only in ("", "ask"):
+        prepared = {author: ask_examples(rows) for author, rows in letters(a.folder).items()}
+        penalty = a.penalty or 3.0
+        if a.cross:
+            every_p, every_y = [], []
+            for author, (xs, ys, _) in prepared.items():
+                rest = [p for n, p in prepared.items() if n != author]
+                model = train([x for p in rest for x in p[0]], [y for p in rest for y in p[1]], penalty, steps=200)
+                ps = [probability(model, x) for x in xs]
+                report(f"ask, {author} left out", ps, ys)
+                every_p += ps
+                every_y += ys
+            for at in (0.35, 0.5, 0.65, 0.8):
+                report("ask, all left out in turn", every_p, every_y, at)
+        models["ask"] = train([x for p in prepared.values() for x in p[0]], [y for p in prepared.values() for y in p[1]], penalty)
+        kinds = [k for p in prepared.values() for k in p[2]]
+        for kind in KINDS:
+            models[f"kind-{kind}"] = train([x for x, _ in kinds], [int(k == kind) for _, k in kinds], 2.0)
+    if a.only in ("", "answers"):
+        rows = pairs(a.folder)
+        # Neighbouring ids are twins on one subject: they stay in one fold.
+        folds = [int(r["id"].rpartition("-")[2]) // 10 % 5 for r in rows]
+        for name, classes in ANSWER_CLASSES.items():
+            ps, ys = [0.0] * len(rows), [int(r["outcome"] in classes) for r in rows]
+            for fold in range(5) if a.cross else ():
+                inside = [r for r, f in zip(rows, folds, strict=True) if f != fold]
+                models |= train_answers(inside, name, classes, a.penalty)
+                for i, f in enumerate(folds):
+                    if f == fold:
+                        ps[i] = score_pair(models, name, rows[i])
+            if a.cross:
+                for at in (0.35, 0.5, 0.65):
+                    report(f"{name}, fifths left out", ps, ys, at)
+                for language in ("ru", "en"):
+                    sub = [i for i, r in enumerate(rows) if r["lang"] == language]
+                    report(f"{name}, {language}", [ps[i] for i in sub], [ys[i] for i in sub])
+                for outcome in sorted({r["outcome"] for r in rows}):
+                    sub = [i for i, r in enumerate(rows) if r["outcome"] == outcome]
+                    print(f"   {outcome:12} {len(sub):4}  said {name}: {sum(ps[i] >= 0.5 for i in sub)}")
+                for kind in sorted({r["ask_type"] for r in rows}) if a.errors else ():
+                    sub = [i for i, r in enumerate(rows) if r["ask_type"] == kind]
+                    report(f"   {kind}", [ps[i] for i in sub], [ys[i] for i in sub])
+                for i in sorted(range(len(rows)), key=lambda i: -abs(ps[i] - ys[i]))[:70] if a.errors else ():
+                    r = rows[i]
+                    print(f"{ps[i]:.2f} {r['outcome']:9} {r['ask_type']:10} | {r['ask']} | {r['reply']} | {r['answer_quote']}")
+            models |= train_answers(rows, name, classes, a.penalty)
+    if a.write:
+        table = json.loads(WEIGHTS.read_text(encoding="utf-8"))["models"] if WEIGHTS.exists() else {}
+        table |= {n: {"bias": b, "weights": dict(sorted(w.items()))} for n, (b, w) in models.items()}
+        text = json.dumps({"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, indent=0, sort_keys=True)
+        WEIGHTS.write_text(text + "\n", encoding="utf-8")
+        print(f"{WEIGHTS.name}: {len(text)} characters")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
