@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evidence.archive.binding import utc_text, utc_time
@@ -36,9 +37,7 @@ class Acquiring(Writer):
             " ON s.id = (SELECT max(id) FROM folder_state WHERE folder = f.id) WHERE f.account = ? ORDER BY f.id",
             (account,),
         )
-        return tuple(
-            Generation(r[0], r[1], r[2], r[3]) if r[4] is None else Generation(*r[:14], utc_time(r[14])) for r in rows
-        )
+        return tuple(_generation(row) for row in rows)
 
     def folder(self, acquisition: int, account: str, name: FolderName, uidvalidity: int) -> int:
         """The id of this folder generation, appended if new."""
@@ -210,3 +209,14 @@ class Acquiring(Writer):
 
     def _at(self) -> str:
         return utc_text(self._now())
+
+
+def _generation(row: Sequence[Any]) -> Generation:
+    """A LEFT JOIN's row: without a state where no acquisition finished in the folder yet."""
+    known = Generation(row[0], row[1], row[2], row[3])
+    if row[4] is None:
+        return known
+    return replace(
+        known, last_uid=row[4], uidnext=row[5], highest_modseq=row[6], on_server=row[7], in_scope=row[8], context=row[9],
+        out_of_scope=row[10], owed=row[11], scope_key=row[12], passed_over=row[13], state_at=utc_time(row[14]),
+    )  # fmt: skip

@@ -17,7 +17,7 @@ from pathlib import Path
 from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
 from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
 
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 60.0
 CACHE_KIB = (
     20 * 1024
 )  # above one group commit, so that a transaction does not spill and shut readers out before it commits

@@ -197,7 +197,13 @@ class ArchiveReader:
             " WHERE p.sha256 = ? ORDER BY d.number",
             (sha256,),
         )
-        return tuple(DkimResult(*(_strings(v) if i in (5, 10) else v for i, v in enumerate(r))) for r in rows)
+        return tuple(
+            DkimResult(
+                index=r[0], domain=r[1], selector=r[2], result=r[3], reason=r[4], signed_headers=_strings(r[5]),
+                length_tag=r[6], key_bits=r[7], algorithm=r[8], canonicalization=r[9], warnings=_strings(r[10]),
+            )
+            for r in rows
+        )  # fmt: skip
 
     def dns_keys(self) -> Sequence[DnsKey]:
         return tuple(

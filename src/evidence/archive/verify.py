@@ -1,0 +1,471 @@
+"""``verify``: every octet, row and column of an archive against its custody log. Never repairs, never writes.
+
+1. The file: SQLite's own integrity check; tables, triggers and views as the format has them.
+2. The log: events 0, 1, 2 … without gap, each in canonical form, each leaf SHA-256(0x00 || body).
+3. The rows: every row of an evidence or judgement table is bound by exactly one event, column by column, and every
+   event that binds a row has it. Octets are read and hashed (``quick``: only their lengths are compared).
+4. The anchors, issued bundles and heads kept elsewhere: the root of the log at their size is the root they state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evidence.archive import seen
+from evidence.archive.binding import bound_value
+from evidence.archive.connect import connect_read, in_words
+from evidence.archive.log import Frontier, leaf_hash
+from evidence.archive.octets import WORK_OCTETS, hash_file, hash_messages
+from evidence.archive.schema import BOUND_TABLES, columns, expected_objects, schema_objects
+from evidence.canonical import canonical_json
+from evidence.model import Problem, VerificationReport
+from evidence.ports import LogHead, Progress
+
+_MOST_PROBLEMS = 1000  # of one kind: a destroyed archive need not be described row by row
+_BLOBS = {"message": "raw", "outside_chunk": "octets"}  # hashed apart, in parallel
+
+
+class _Quiet:
+    def step(self, what: str, done: int, total: int | None = None) -> None:
+        """Says nothing."""
+
+    def say(self, text: str) -> None:
+        """Says nothing."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    problems: list[Problem] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(
+        self,
+        code: str,
+        where: str,
+        text: str,
+        row: int | None = None,
+        column: str | None = None,
+        event: int | None = None,
+    ) -> None:
+        self.counts[code] = self.counts.get(code, 0) + 1
+        if self.counts[code] <= _MOST_PROBLEMS:
+            self.problems.append(Problem(code, where, text, row, column, event))
+
+
+@dataclass(slots=True)
+class _Log:
+    """What one pass over the log leaves: its size and root, the roots asked for, and which table each event binds."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    roots: dict[int, str] = field(default_factory=dict)
+    binds: bytearray = field(default_factory=bytearray)  # per seq: 0 nothing, else 1 + index into BOUND_TABLES
+    claimed: bytearray = field(default_factory=bytearray)
+
+    @property
+    def size(self) -> int:
+        return self.frontier.size
+
+    def settle(self) -> None:
+        self.claimed = bytearray(len(self.binds))
+
+
+def verify_archive(
+    path: Path | str,
+    *,
+    quick: bool = False,
+    progress: Progress | None = None,
+    jobs: int | None = None,
+    heads: Sequence[LogHead] = (),
+    roots: Sequence[bytes] | None = None,
+) -> VerificationReport:
+    """Check an archive. ``heads`` are sizes and roots kept elsewhere (a printed root, a bundle) to hold it against;
+
+    ``roots`` are the certificates (DER) to trust for time stamps, None: those of this machine.
+    Raises NoArchive, EvidenceError (cannot be read, newer schema) and IntegrityFailure (no SQLite file any more).
+    """
+    path = Path(path)
+    talk = progress or _Quiet()
+    connection = connect_read(path)
+    connection.text_factory = _lenient
+    try:
+        connection.execute("BEGIN")  # one state of the archive, whatever a run appends meanwhile
+        return _verify(connection, path, quick, talk, jobs or os.cpu_count() or 1, heads, roots)
+    except sqlite3.Error as error:
+        raise in_words(error, path) from error
+    finally:
+        connection.close()
+
+
+def _verify(
+    connection: sqlite3.Connection, path: Path, quick: bool, talk: Progress, jobs: int, heads: Sequence[LogHead],
+    roots: Sequence[bytes] | None,
+) -> VerificationReport:  # fmt: skip
+    found = _Findings()
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        structure = None if quick else pool.submit(_integrity, path)
+        octets = {} if quick else _start_hashing(connection, path, pool)
+        _check_schema(connection, found)
+        log = _Log()
+        with _damage_noted(found, "event"):
+            _check_log(connection, log, found, talk, heads)
+        log.settle()
+        hashes = {} if quick else _gather(octets, talk, found)
+        for table in BOUND_TABLES:
+            with _damage_noted(found, table):
+                _check_table(connection, table, log, found, hashes, quick)
+        _check_unclaimed(log, found)
+        with _damage_noted(found, "message"):
+            _check_message_names(connection, found)
+        with _damage_noted(found, "outside_file"):
+            _check_files(connection, path, found, quick, pool, talk)
+        for text in structure.result() if structure else ():
+            found.add("structure", "file", f"SQLite finds the file damaged: {text}")
+    anchors: tuple[Mapping[str, Any], ...] = ()
+    with _damage_noted(found, "anchor"):
+        anchors = _check_anchors(connection, log, found, roots)
+    with _damage_noted(found, "bundle"):
+        _check_heads(connection, log, found, heads)
+    with _damage_noted(found, "event"):
+        for text in seen.alarms(connection, _uuid(connection)):
+            found.add("older-copy", "event", text)
+    return VerificationReport(
+        checked=found.checked, problems=tuple(found.problems), root=log.frontier.root().hex(), size=log.size, anchors=anchors,
+        unknowable=_unknowable(log, anchors, quick),
+    )  # fmt: skip
+
+
+# ---- the file --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _damage_noted(found: _Findings, where: str) -> Iterator[None]:
+    """What SQLite cannot read is found damaged, and the rest is still checked."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        found.add("structure", where, f"SQLite cannot read all of {where}: {error}")
+
+
+def _lenient(text: bytes) -> str:
+    """Text that is no UTF-8 any more still reads, and then differs from what was recorded."""
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _integrity(path: Path) -> list[str]:
+    """PRAGMA integrity_check over a connection of its own, beside the hashing."""
+    connection = connect_read(path)
+    try:
+        lines = [row[0] for row in connection.execute("PRAGMA integrity_check(100)")]
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    finally:
+        connection.close()
+    return [] if lines == ["ok"] else lines
+
+
+def _check_schema(connection: sqlite3.Connection, found: _Findings) -> None:
+    expected, actual = expected_objects(), schema_objects(connection)
+    for (kind, name), sql in expected.items():
+        if (kind, name) not in actual:
+            found.add("schema", name, f"The {kind} {name} is missing.")
+        elif actual[kind, name] != sql:
+            found.add("schema", name, f"The {kind} {name} is not as this format defines it.")
+    for kind, name in actual.keys() - expected.keys():
+        found.add("schema", name, f"The {kind} {name} is no part of this format, and nothing binds it.")
+    found.checked["schema objects"] = len(expected)
+
+
+# ---- the log ---------------------------------------------------------------------------------
+
+
+def _sizes_to_know(connection: sqlite3.Connection, heads: Sequence[LogHead]) -> set[int]:
+    sizes = {head.size for head in heads}
+    sizes |= {row[0] for row in connection.execute("SELECT size FROM anchor")}
+    return sizes | {row[0] for row in connection.execute("SELECT log_size FROM bundle")}
+
+
+def _check_log(
+    connection: sqlite3.Connection, log: _Log, found: _Findings, talk: Progress, heads: Sequence[LogHead]
+) -> None:
+    frontier, sizes = log.frontier, _sizes_to_know(connection, heads)
+    code_of = {table: number for number, table in enumerate(BOUND_TABLES, 1)}
+    total = connection.execute("SELECT count(*) FROM event").fetchone()[0]
+    if 0 in sizes:
+        log.roots[0] = frontier.root().hex()
+    for seq, body, leaf in connection.execute("SELECT seq, body, leaf FROM event ORDER BY seq"):
+        if seq != frontier.size:
+            found.add("log-gap", "event", f"Event {frontier.size} is missing: the next one is {seq}.", event=seq)
+        text = body if isinstance(body, str) else ""
+        if leaf_hash(text.encode("utf-8", "surrogatepass")) != leaf:
+            found.add("log-leaf", "event", f"The leaf hash of event {seq} is not that of its body.", seq, "leaf", seq)
+        log.binds.append(code_of.get(_bound_table(seq, text, found), 0))
+        frontier.append(bytes(leaf))
+        if frontier.size in sizes:
+            log.roots[frontier.size] = frontier.root().hex()
+        if frontier.size % 5000 == 0:
+            talk.step("log", frontier.size, total)
+    if frontier.size == 0:
+        found.add("log-empty", "event", "The custody log is empty: not even the making of the archive is recorded.")
+    found.checked["events"] = frontier.size
+
+
+def _bound_table(seq: int, text: str, found: _Findings) -> str:
+    """The table an event binds a row of ('' for none), after checking that the body is what such a body must be."""
+    try:
+        body = json.loads(text)
+        sound = isinstance(body, dict) and canonical_json(body) == text and isinstance(body.get("at"), str)
+    except ValueError:
+        body, sound = {}, False
+    if not sound:
+        found.add("log-body", "event", f"The body of event {seq} is not canonical JSON of an event.", seq, "body", seq)
+        return ""
+    if body.get("seq") != seq:
+        found.add("log-order", "event", f"Event {seq} says it is event {body.get('seq')}.", seq, "seq", seq)
+    table = body.get("table", "")
+    if table and (table not in BOUND_TABLES or not isinstance(body.get("row"), dict)):
+        found.add(
+            "log-body", "event", f"Event {seq} binds a row of «{table}», which this format has not.", seq, "body", seq
+        )
+        return ""
+    return str(table)
+
+
+# ---- the rows --------------------------------------------------------------------------------
+
+
+def _check_table(
+    connection: sqlite3.Connection, table: str, log: _Log, found: _Findings, hashes: Mapping[Any, Any], quick: bool
+) -> None:
+    """Every row against the event it names, column by column."""
+    blob = _BLOBS.get(table)
+    names = [name for name in columns(table) if name not in ("event", blob)]
+    selected = ", ".join(f'"{name}"' for name in names)
+    length = f', length("{blob}")' if blob else ""
+    key = {"message": "id", "outside_chunk": "rowid"}.get(table, "rowid")
+    lookup = connection.cursor()
+    code = BOUND_TABLES.index(table) + 1
+    count = 0
+    for rowid, event, *rest in connection.execute(
+        f"SELECT {key}, event, {selected}{length} FROM {table} ORDER BY {key}"
+    ):
+        count += 1
+        values = dict(zip(names, rest, strict=False))
+        bound = _bound_row(lookup, event, log, code)
+        if bound is None:
+            found.add(
+                "row-unbound", table, f"Row {rowid} of {table} names event {event}, which binds no row of that table.",
+                rowid, "event", event,
+            )  # fmt: skip
+            continue
+        if log.claimed[event]:
+            found.add("row-duplicate", table, f"Row {rowid} of {table} names event {event}, as another row does.",
+                      rowid, "event", event)  # fmt: skip
+        log.claimed[event] = 1
+        for name in names:
+            if bound.get(name, _MISSING) != bound_value(values[name]):
+                found.add("row-altered", table, f"Row {rowid} of {table}: column {name} is not what event {event} recorded.",
+                          rowid, name, event)  # fmt: skip
+        if blob:
+            _check_blob(table, blob, rowid, event, bound, rest[-1], hashes, quick, found)
+    found.checked[table] = count
+
+
+_MISSING = object()
+
+
+def _bound_row(lookup: sqlite3.Cursor, event: Any, log: _Log, code: int) -> dict[str, Any] | None:
+    if not isinstance(event, int) or not 0 <= event < log.size or log.binds[event] != code:
+        return None
+    row = lookup.execute("SELECT body FROM event WHERE seq = ?", (event,)).fetchone()
+    bound = json.loads(row[0])["row"] if row else None
+    return bound if isinstance(bound, dict) else None
+
+
+def _check_blob(
+    table: str, blob: str, rowid: int, event: int, bound: Mapping[str, Any], length: Any, hashes: Mapping[Any, Any],
+    quick: bool, found: _Findings,
+) -> None:  # fmt: skip
+    recorded = bound.get(blob)
+    actual = hashes.get(rowid) if table == "message" and not quick else None
+    if (
+        not isinstance(recorded, dict)
+        or recorded.get("size") != length
+        or recorded.get("sha256") != (actual or recorded.get("sha256"))
+    ):
+        name = bound.get("sha256", "?")
+        found.add(
+            "octets-altered", table,
+            f"The octets in row {rowid} of {table} are not those that event {event} recorded (SHA-256 {name}).",
+            rowid, blob, event,
+        )  # fmt: skip
+
+
+def _check_unclaimed(log: _Log, found: _Findings) -> None:
+    for seq, (code, claimed) in enumerate(zip(log.binds, log.claimed, strict=True)):
+        if code and not claimed:
+            table = BOUND_TABLES[code - 1]
+            found.add("row-missing", table, f"The row of {table} that event {seq} recorded is missing.", event=seq)
+
+
+def _check_message_names(connection: sqlite3.Connection, found: _Findings) -> None:
+    """A message is known by the hash of its octets: the event must state the two alike."""
+    rows = connection.execute(
+        "SELECT m.id, m.event FROM message m JOIN event e ON e.seq = m.event"
+        " WHERE json_valid(e.body) AND json_extract(e.body, '$.row.sha256') IS NOT json_extract(e.body, '$.row.raw.sha256')"
+    )
+    for number, event in rows:
+        found.add("name-false", "message", f"Message {number} is named by a hash that is not of its octets.",
+                  number, "sha256", event)  # fmt: skip
+
+
+# ---- octets ----------------------------------------------------------------------------------
+
+
+def _start_hashing(connection: sqlite3.Connection, path: Path, pool: ThreadPoolExecutor) -> dict[Future[Any], int]:
+    """Hand out the messages in runs of about WORK_OCTETS, each hashed over a connection of its own thread."""
+    work: dict[Future[Any], int] = {}
+    run: list[int] = []
+    size = 0
+    for number, length in connection.execute("SELECT id, length(raw) FROM message ORDER BY id"):
+        run.append(number)
+        size += length
+        if size >= WORK_OCTETS:
+            work[pool.submit(hash_messages, path, run[0], run[-1])] = size
+            run, size = [], 0
+    if run:
+        work[pool.submit(hash_messages, path, run[0], run[-1])] = size
+    return work
+
+
+def _gather(work: dict[Future[Any], int], talk: Progress, found: _Findings) -> dict[int, str]:
+    hashes: dict[int, str] = {}
+    total, done = sum(work.values()), 0
+    for future, size in work.items():
+        hashes.update(future.result())
+        done += size
+        talk.step("octets", done, total)
+    found.checked["octets"] = done
+    return hashes
+
+
+def _check_files(
+    connection: sqlite3.Connection, path: Path, found: _Findings, quick: bool, pool: ThreadPoolExecutor, talk: Progress
+) -> None:
+    """Files from outside mail: the hash of the whole, and the chunk that is wrong where it is not."""
+    rows = connection.execute("SELECT id, sha256, size, event FROM outside_file ORDER BY id").fetchall()
+    sizes = dict(connection.execute("SELECT file, sum(length(octets)) FROM outside_chunk GROUP BY file").fetchall())
+    known = {row[0] for row in rows}
+    for file in sizes.keys() - known:
+        found.add(
+            "row-unbound", "outside_chunk", f"There are octets of a file {file} that is not recorded.", file, "file"
+        )
+    work = [] if quick else [(row, pool.submit(hash_file, path, row[0])) for row in rows]
+    for number, _sha256, size, event in rows:
+        if sizes.get(number, 0) != size:
+            found.add("octets-altered", "outside_file", f"File {number} has {sizes.get(number, 0)} octets, not {size}.",
+                      number, "size", event)  # fmt: skip
+    for (number, sha256, _size, event), future in work:
+        whole, wrong = future.result()
+        talk.step("files", number, len(rows))
+        for chunk, text in wrong:
+            found.add(
+                "octets-altered", "outside_chunk", f"File {number}, chunk {chunk}: {text}", number, "octets", event
+            )
+        if whole != sha256:
+            found.add("octets-altered", "outside_file", f"The octets of file {number} do not have the SHA-256 recorded.",
+                      number, "sha256", event)  # fmt: skip
+    if not quick:
+        found.checked["octets"] = found.checked.get("octets", 0) + sum(sizes.values())
+
+
+# ---- anchors and heads kept elsewhere --------------------------------------------------------
+
+
+def _check_anchors(
+    connection: sqlite3.Connection, log: _Log, found: _Findings, roots: Sequence[bytes] | None
+) -> tuple[Mapping[str, Any], ...]:
+    from evidence.archive.anchor import check_anchor
+
+    reports = []
+    for row in _dicts(connection, "SELECT * FROM anchor ORDER BY id"):
+        number = row["id"]
+        if log.roots.get(row["size"]) != row["root"]:
+            found.add(
+                "anchor-root", "anchor",
+                f"Anchor {number} states the root {row['root'][:16]}… for the first {row['size']} events; they have another.",
+                number, "root", row["event"],
+            )  # fmt: skip
+        verdict = check_anchor(row, _uuid(connection), roots)
+        for text in verdict.problems:
+            found.add("anchor-token", "anchor", f"Anchor {number}: {text}", number, "token", row["event"])
+        reports.append({**verdict.as_mapping(), "id": number, "event": row["event"]})
+    found.checked["anchors"] = len(reports)
+    return tuple(reports)
+
+
+def _check_heads(connection: sqlite3.Connection, log: _Log, found: _Findings, heads: Sequence[LogHead]) -> None:
+    for number, size, root, event in connection.execute(
+        "SELECT number, log_size, root, event FROM bundle ORDER BY number"
+    ):
+        if log.roots.get(size) != root:
+            found.add("bundle-root", "bundle", f"Bundle {number} was issued over another log than this: its root is not ours.",
+                      number, "root", event)  # fmt: skip
+    for head in heads:
+        if head.size > log.size:
+            found.add(
+                "older-copy",
+                "event",
+                f"The log had {head.size} events once; here it has {log.size}. The end is cut off.",
+            )
+        elif log.roots.get(head.size) != head.root.lower():
+            found.add("head-root", "event", f"The first {head.size} events have another root than was kept elsewhere.")
+
+
+def _unknowable(log: _Log, anchors: Sequence[Mapping[str, Any]], quick: bool) -> tuple[str, ...]:
+    """What no check of this file can tell; msgids for the command line to translate."""
+    said = []
+    outside = [a for a in anchors if a["sound"] and not a["test"]]
+    if not outside:
+        said.append(
+            "Nothing outside this machine vouches for the time: without an anchor, whoever holds the file could have "
+            "rewritten all of it, or put back an older copy."
+        )
+    else:
+        last = max(a["size"] for a in outside)
+        if last < log.size:
+            said.append(
+                f"Events {last} to {log.size - 1} are later than the last anchor: that they were not rewritten or cut off "
+                "is not vouched for by anyone outside."
+            )
+        said.append(
+            "An anchor proves that this content existed at its time, not that the server sent it or who wrote it."
+        )
+    if any(a["test"] for a in anchors):
+        said.append("An anchor marked TEST proves that the program works and nothing about time.")
+    if quick:
+        said.append("A quick check compares sizes: an octet changed in place is found only by the full check.")
+    said.append(
+        "Derived rows (zones, flags, requests, full text) are not evidence and are not checked: `evidence reindex`."
+    )
+    return tuple(said)
+
+
+def _dicts(connection: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description]
+    for row in cursor.fetchall():
+        yield dict(zip(names, row, strict=True))
+
+
+def _uuid(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT uuid FROM archive").fetchone()
+    return row[0] if row else ""
