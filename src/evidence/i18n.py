@@ -23,6 +23,18 @@ def translation(package: str, language: str) -> gettext.NullTranslations:
     return gettext.translation("messages", root, languages=[language], fallback=True)
 
 
+def translated(package: str, language: str, text: str) -> str:
+    """``text`` in ``language`` where it is a msgid, or a msgid, ``": "`` and particulars that stay as they are.
+
+    For sentences that are stored as values (a DKIM warning, a caveat of an import) and rendered later.
+    """
+    said = translation(package, language).gettext
+    if said(text) != text:
+        return said(text)
+    head, colon, particulars = text.partition(": ")
+    return said(head) + colon + particulars
+
+
 def default_language() -> str:
     """``ru`` where the person's locale is Russian, else ``en``. EVIDENCE_LANG decides first."""
     for name in ("EVIDENCE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
