@@ -28,20 +28,39 @@ KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "ot
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--date", "event_date", type=DAY, required=True, help=_("The day of the event the file shows."))
 @click.option("--title", required=True, help=_("What it is, as it will stand in the bundle."))
-@click.option("--kind", type=click.Choice(KINDS), default="other", show_default=True, help=_("What kind of file it is."))
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="other", show_default=True, help=_("What kind of file it is.")
+)
 @click.option("--note", default="", help=_("A remark, printed with it."))
-@click.option("--about", multiple=True, help=_("What it bears on: a claim's name, a flag's or request's id, a message's SHA-256; may be repeated."))
+@click.option(
+    "--about",
+    multiple=True,
+    help=_("What it bears on: a claim's name, a flag's or request's id, a message's SHA-256; may be repeated."),
+)
 @click.pass_obj
 def command(
-    session: Session, files: tuple[Path, ...], event_date: date, title: str, kind: str, note: str, about: tuple[str, ...]
+    session: Session,
+    files: tuple[Path, ...],
+    event_date: date,
+    title: str,
+    kind: str,
+    note: str,
+    about: tuple[str, ...],
 ) -> int:
     from evidence import pipeline
 
     for number, path in enumerate(files, 1):
         named = title if len(files) == 1 else f"{title} ({number}/{len(files)})"
         sha256 = pipeline.add_file(
-            session.config, path, title=named, event_date=event_date.isoformat(), kind=kind, note=note, about=about,
-            actor=session.actor, now=now,
+            session.config,
+            path,
+            title=named,
+            event_date=event_date.isoformat(),
+            kind=kind,
+            note=note,
+            about=about,
+            actor=session.actor,
+            now=now,
         )
         click.echo(sha256)
         click.echo(_("Archived: {name}.").format(name=path.name), err=True)

@@ -23,15 +23,24 @@ from evidence.errors import UsageError
     ),
 )
 @click.option("--print", "print_text", is_flag=True, help=_("Print the root as a short text to send."))
-@click.option("--witness", type=click.Path(path_type=Path, exists=True), help=_("A mail (.eml) that carries such a text."))
-@click.option("--export", "export_to", type=click.Path(path_type=Path), help=_("Write the tokens and chains, for `openssl ts -verify`."))
+@click.option(
+    "--witness", type=click.Path(path_type=Path, exists=True), help=_("A mail (.eml) that carries such a text.")
+)
+@click.option(
+    "--export",
+    "export_to",
+    type=click.Path(path_type=Path),
+    help=_("Write the tokens and chains, for `openssl ts -verify`."),
+)
 @click.pass_obj
 def command(session: Session, print_text: bool, witness: Path | None, export_to: Path | None) -> int:
     from evidence.archive import anchor
 
     if print_text:
         with session.read() as case:
-            click.echo(anchor.root_text(case, title=session.config.matter.title, language=session.config.matter.language))
+            click.echo(
+                anchor.root_text(case, title=session.config.matter.title, language=session.config.matter.language)
+            )
         return 0
     if export_to is not None:
         with session.read() as case:

@@ -63,7 +63,9 @@ class LazyGroup(click.Group):
         command.short_help = COMMANDS[cmd_name][1]
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
             hint = _(" Did you mean «{name}»?").format(name=near[0]) if near else ""
@@ -87,7 +89,14 @@ class LazyGroup(click.Group):
         "11 locked by another run, 12 login refused, 20 integrity failure, 130 interrupted."
     ),
 )
-@click.option("-c", "--config", "config_path", type=click.Path(path_type=Path), envvar="EVIDENCE_CONFIG", help=_("The matter's config.toml."))
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    envvar="EVIDENCE_CONFIG",
+    help=_("The matter's config.toml."),
+)
 @click.option("--lang", type=click.Choice(["ru", "en"]), help=_("Language of the talk; default: the locale's."))
 @click.option("--debug", is_flag=True, help=_("Show the traceback of an error."))
 @click.version_option(__version__, prog_name="evidence")
@@ -129,7 +138,12 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         click.echo(_("Unexpected failure: {error}").format(error=f"{type(error).__name__}: {error}"), err=True)
-        click.echo(_("Nothing that was archived is lost. Run the command again with --debug and send the output along with a report."), err=True)
+        click.echo(
+            _(
+                "Nothing that was archived is lost. Run the command again with --debug and send the output along with a report."
+            ),
+            err=True,
+        )
         return 1
 
 

@@ -19,7 +19,9 @@ from evidence.cli.text import _
         "The four questions a business asks before it parts with a client, with what stands under each for both sides, and the answer a "
         "person recorded. The program counts; people judge."
     ),
-    epilog=_("Example: evidence assess\n         evidence assess answer 3 yes --note «invoice 1042»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."),
+    epilog=_(
+        "Example: evidence assess\n         evidence assess answer 3 yes --note «invoice 1042»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."
+    ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
 @reading
@@ -55,7 +57,10 @@ def command(
     from evidence.timeline.page import assessment_lines
 
     if as_csv:
-        csv_rows(_rows(assessment), ["question", "side", "accepted", "unreviewed", "rejected", "requests", "first", "last", "answer"])
+        csv_rows(
+            _rows(assessment),
+            ["question", "side", "accepted", "unreviewed", "rejected", "requests", "first", "last", "answer"],
+        )
         return 0
     for line in assessment_lines(assessment, language=language, timezone=session.config.matter.timezone):
         click.echo(line)
@@ -86,16 +91,17 @@ def _rows(assessment: Any) -> list[dict[str, Any]]:
 @command.command(
     "answer",
     help=_("Record a person's answer to one of the four questions. The last one counts; all are kept."),
-    epilog=_("Example: evidence assess answer 1 no --note «the demands were within the contract»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+    epilog=_(
+        "Example: evidence assess answer 1 no --note «the demands were within the contract»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    ),
 )
 @click.argument("question", type=click.IntRange(1, 4))
 @click.argument("answer", type=click.Choice(["yes", "no", "unclear"]))
 @click.option("--note", default="", help=_("Why."))
 @click.pass_obj
 def answer(session: Session, question: int, answer: str, note: str) -> int:
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.answer(question, answer, note=note, actor=session.actor)
-        archive.commit()
     click.echo(_("Recorded."), err=True)
     return 0
 
@@ -103,16 +109,15 @@ def answer(session: Session, question: int, answer: str, note: str) -> int:
 @command.command(
     "claim",
     help=_("Name a claim of theirs (or ours), so that files and messages can be linked to it with --about NAME."),
-    epilog=_("Example: evidence assess claim steamer «A steamer was lost»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+    epilog=_(
+        "Example: evidence assess claim steamer «A steamer was lost»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    ),
 )
 @click.argument("name")
 @click.argument("title")
 @click.pass_obj
 def claim(session: Session, name: str, title: str) -> int:
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.claim(name, title, actor=session.actor)
-        archive.commit()
     click.echo(_("Recorded."), err=True)
     return 0
-
-

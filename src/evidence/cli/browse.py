@@ -13,8 +13,12 @@ from evidence.cli.text import _
 
 @click.command(
     "browse",
-    help=_("Open the archive in the browser, at the timeline, on this machine only. Reviews can be recorded with the link that is printed."),
-    epilog=_("Example: evidence browse --no-open --port 8001\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 130 stopped with Ctrl-C."),
+    help=_(
+        "Open the archive in the browser, at the timeline, on this machine only. Reviews can be recorded with the link that is printed."
+    ),
+    epilog=_(
+        "Example: evidence browse --no-open --port 8001\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 130 stopped with Ctrl-C."
+    ),
 )
 @click.option("--port", type=int, default=0, help=_("Default: a free one."))
 @click.option("--read-only", is_flag=True, help=_("No reviews from the browser."))
@@ -41,7 +45,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         title=config.matter.title,
         language=config.matter.language,
         timezone=config.matter.timezone,
-        writer=None if read_only else Judge(config, now=now, actor=session.actor),
+        writer=None if read_only else Judge(config, now=now),
         token=token,
         banners=banners(config, now=now()),
         port=port,

@@ -26,16 +26,41 @@ from evidence.model import CATEGORIES
         "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 10 no archive, 11 locked by another run, 20 integrity failure."
     ),
 )
-@click.option("--kind", type=click.Choice(["full", "police", "notary", "extract"]), default="full", show_default=True, help=_("For whom."))
+@click.option(
+    "--kind",
+    type=click.Choice(["full", "police", "notary", "extract"]),
+    default="full",
+    show_default=True,
+    help=_("For whom."),
+)
 @click.option("--supplement", is_flag=True, help=_("Only what is new since the last bundle; numbers go on from there."))
 @click.option("--since", type=DAY, help=_("An extract from this day on, inclusive."))
 @click.option("--until", type=DAY, help=_("An extract up to this day, inclusive."))
-@click.option("--category", "categories", multiple=True, type=click.Choice(list(CATEGORIES)), help=_("An extract of messages with such a flag."))
-@click.option("--only-accepted", is_flag=True, help=_("List only flags that a person accepted; no message is left out by it."))
-@click.option("--lang", "language", type=click.Choice(["ru", "en"]), help=_("Language of the bundle; default: the matter's."))
-@click.option("--at-size", type=click.IntRange(min=1), help=_("Rebuild at this size of the log: the same bytes as then. With --date."))
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    type=click.Choice(list(CATEGORIES)),
+    help=_("An extract of messages with such a flag."),
+)
+@click.option(
+    "--only-accepted", is_flag=True, help=_("List only flags that a person accepted; no message is left out by it.")
+)
+@click.option(
+    "--lang", "language", type=click.Choice(["ru", "en"]), help=_("Language of the bundle; default: the matter's.")
+)
+@click.option(
+    "--at-size",
+    type=click.IntRange(min=1),
+    help=_("Rebuild at this size of the log: the same bytes as then. With --date."),
+)
 @click.option("--date", "dated", type=DAY, help=_("The date on the cover; default: today."))
-@click.option("--sign", "p12", type=click.Path(path_type=Path, exists=True), help=_("Sign (PAdES) with this PKCS#12 file; the passphrase is asked for or taken from EVIDENCE_P12_PASSWORD."))
+@click.option(
+    "--sign",
+    "p12",
+    type=click.Path(path_type=Path, exists=True),
+    help=_("Sign (PAdES) with this PKCS#12 file; the passphrase is asked for or taken from EVIDENCE_P12_PASSWORD."),
+)
 @click.option("--jobs", type=int, default=0, help=_("Rendering processes; default: one per core."))
 @click.option("--out", type=click.Path(path_type=Path), help=_("Another folder than bundles/."))
 @click.option("--json", "as_json", is_flag=True, help=_("All paths as one JSON object."))

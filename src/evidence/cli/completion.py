@@ -19,7 +19,9 @@ POWERSHELL = """Register-ArgumentCompleter -Native -CommandName evidence -Script
 @click.command(
     "completion",
     help=_("Print the completion script of a shell; the first line says where it goes."),
-    epilog=_("Example: evidence completion bash > ~/.local/share/bash-completion/completions/evidence\n\nExit codes: 0 ok, 2 usage."),
+    epilog=_(
+        "Example: evidence completion bash > ~/.local/share/bash-completion/completions/evidence\n\nExit codes: 0 ok, 2 usage."
+    ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))
 def command(shell: str) -> int:

@@ -15,7 +15,9 @@ from evidence.cli.text import _
         "A letter in the matter's language that lists open requests with dates and quotes: a reminder, a final notice, a notice of "
         "termination, or a request to preserve evidence. It is a draft for a lawyer to check. Nothing is ever sent."
     ),
-    epilog=_("Example: evidence draft reminder > reminder.txt\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+    epilog=_(
+        "Example: evidence draft reminder > reminder.txt\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    ),
 )
 @click.argument("kind", type=click.Choice(["reminder", "final-notice", "termination", "preservation"]))
 @click.option("--html", "as_html", is_flag=True, help=_("As HTML."))

@@ -16,8 +16,12 @@ from evidence.cli.text import _
 @click.group(
     "effort",
     invoke_without_command=True,
-    help=_("Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, plus hours logged by hand, times rates."),
-    epilog=_("Example: evidence effort --csv\n         evidence effort log «Anna Orlova» 90 --about «call with the client»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."),
+    help=_(
+        "Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, plus hours logged by hand, times rates."
+    ),
+    epilog=_(
+        "Example: evidence effort --csv\n         evidence effort log «Anna Orlova» 90 --about «call with the client»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."
+    ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with a chart."))
 @reading
@@ -68,8 +72,15 @@ def command(
     table(
         rows,
         {
-            "person": _("who"), "month": _("month"), "messages_in": _("read"), "messages_out": _("written"), "words_in": _("words read"),
-            "words_out": _("words written"), "estimated_hours": _("hours, estimated"), "logged_hours": _("hours, logged"), "cost": _("cost"),
+            "person": _("who"),
+            "month": _("month"),
+            "messages_in": _("read"),
+            "messages_out": _("written"),
+            "words_in": _("words read"),
+            "words_out": _("words written"),
+            "estimated_hours": _("hours, estimated"),
+            "logged_hours": _("hours, logged"),
+            "cost": _("cost"),
         },
     )
     click.echo(result.formula, err=True)
@@ -79,7 +90,9 @@ def command(
 @command.command(
     "log",
     help=_("Log time by hand: a call, an incident at the counter, a search of the warehouse."),
-    epilog=_("Example: evidence effort log «Anna Orlova» 90 --about «searched the warehouse»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+    epilog=_(
+        "Example: evidence effort log «Anna Orlova» 90 --about «searched the warehouse»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    ),
 )
 @click.argument("person")
 @click.argument("minutes", type=click.IntRange(1, 24 * 60))
@@ -88,8 +101,9 @@ def command(
 @click.pass_obj
 def log(session: Session, person: str, minutes: int, day: date | None, about: str) -> int:
     chosen = day or now().astimezone(session.config.zone).date()
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.hours(person, chosen.isoformat(), minutes, about, actor=session.actor)
-        archive.commit()
-    click.echo(_("Logged: {person}, {day}, {minutes} min.").format(person=person, day=chosen, minutes=minutes), err=True)
+    click.echo(
+        _("Logged: {person}, {day}, {minutes} min.").format(person=person, day=chosen, minutes=minutes), err=True
+    )
     return 0

@@ -13,7 +13,9 @@ from evidence.cli.text import _
 
 @click.command(
     "export",
-    help=_("Hand the archived mail on: a tree of .eml files with their hashes, one mbox, a CSV of the messages, or a lawyer's load file (Concordance DAT and Opticon OPT)."),
+    help=_(
+        "Hand the archived mail on: a tree of .eml files with their hashes, one mbox, a CSV of the messages, or a lawyer's load file (Concordance DAT and Opticon OPT)."
+    ),
     epilog=_("Example: evidence export eml handover/\n\nExit codes: 0 ok, 1 failed, 2 usage, 10 no archive."),
 )
 @click.argument("form", type=click.Choice(["eml", "mbox", "csv", "load-file"]))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A day as YYYY-MM-DD or DD.MM.YYYY."""
 
     name = "day"
@@ -28,10 +28,10 @@ class Day(click.ParamType):
             return value
         for form in ("%Y-%m-%d", "%d.%m.%Y"):
             try:
-                return datetime.strptime(value, form).date()  # noqa: DTZ007  # a day has no zone
+                return datetime.strptime(value, form).date()  # a day has no zone
             except ValueError:
                 continue
-        self.fail(_("«{text}» is not a day; write 2026-03-31 or 31.03.2026.").format(text=value), param, ctx)
+        return self.fail(_("«{text}» is not a day; write 2026-03-31 or 31.03.2026.").format(text=value), param, ctx)
 
 
 DAY = Day()
@@ -45,7 +45,9 @@ def reading(command: F) -> F:
             click.option("--until", type=DAY, help=_("Up to this day, inclusive.")),
             click.option("--person", help=_("Only messages of this person (part of a name or address).")),
             click.option("--all", "everything", is_flag=True, help=_("Take context messages in as well.")),
-            click.option("--as-of", help=_("Judge what is pending at the end of this day (default: the last acquisition).")),
+            click.option(
+                "--as-of", help=_("Judge what is pending at the end of this day (default: the last acquisition).")
+            ),
             click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line.")),
             click.option("--csv", "as_csv", is_flag=True, help=_("Comma-separated values.")),
         ]
@@ -64,7 +66,9 @@ def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[An
         try:
             moment = end_of_day(as_of, session.config)
         except ValueError:
-            raise UsageError(_("«{text}» is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)) from None
+            raise UsageError(
+                _("«{text}» is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)
+            ) from None
     case = session.current()
     return case, pipeline.view(session.config, case, as_of=moment, everything=everything)
 

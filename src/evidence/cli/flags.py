@@ -20,13 +20,28 @@ from evidence.model import CATEGORIES
         "Threats, demands, accusations, refusals, broken promises and the like, by either side, each with its exact quote. "
         "Tier «stated» rests on an exact rule; «possible» waits for a person. What is not flagged may still be there."
     ),
-    epilog=_("Example: evidence flags --category threat --tier stated --json\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+    epilog=_(
+        "Example: evidence flags --category threat --tier stated --json\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    ),
 )
-@click.option("--category", "categories", multiple=True, type=click.Choice(list(CATEGORIES)), help=_("Only this category; may be repeated."))
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    type=click.Choice(list(CATEGORIES)),
+    help=_("Only this category; may be repeated."),
+)
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only this tier."))
-@click.option("--review", type=click.Choice(["unreviewed", "accepted", "rejected"]), help=_("Only what a person decided so."))
+@click.option(
+    "--review", type=click.Choice(["unreviewed", "accepted", "rejected"]), help=_("Only what a person decided so.")
+)
 @click.option("--speaker", type=click.Choice(["us", "client", "third"]), help=_("Only this side's words."))
-@click.option("--explain", "explain_id", metavar="ID", help=_("Say in words why this flag stands: sentence, rule, what was checked."))
+@click.option(
+    "--explain",
+    "explain_id",
+    metavar="ID",
+    help=_("Say in words why this flag stands: sentence, rule, what was checked."),
+)
 @reading
 @click.pass_obj
 def command(
@@ -61,14 +76,39 @@ def command(
     if as_json:
         json_lines(rows)
     elif as_csv:
-        csv_rows(rows, ["id", "at", "speaker", "person", "category", "subtype", "tier", "review", "quote", "why", "sha256", "message_id", "folder"])
+        csv_rows(
+            rows,
+            [
+                "id",
+                "at",
+                "speaker",
+                "person",
+                "category",
+                "subtype",
+                "tier",
+                "review",
+                "quote",
+                "why",
+                "sha256",
+                "message_id",
+                "folder",
+            ],
+        )
     else:
         for row in rows:
             row["when"] = shown.by_sha[row["sha256"]].at.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M")
             row["what"] = row["category"] + (f" ({row['subtype']})" if row["subtype"] else "")
         table(
             rows,
-            {"id": _("id"), "when": _("when"), "person": _("who"), "what": _("what"), "tier": _("tier"), "review": _("review"), "quote": _("quote")},
+            {
+                "id": _("id"),
+                "when": _("when"),
+                "person": _("who"),
+                "what": _("what"),
+                "tier": _("tier"),
+                "review": _("review"),
+                "quote": _("quote"),
+            },
             empty=_("Nothing was flagged. What is not flagged may still be there."),
         )
     return 0
@@ -81,7 +121,11 @@ def _explain(session: Session, shown, flag_id: str) -> int:  # type: ignore[no-u
 
     found = [flag for flag in shown.flags if flag.id.startswith(flag_id)]
     if len(found) != 1:
-        raise UsageError(_("No single flag has an id that begins with {id}.").format(id=flag_id), "", _("`evidence flags` lists them."))
+        raise UsageError(
+            _("No single flag has an id that begins with {id}.").format(id=flag_id),
+            "",
+            _("`evidence flags` lists them."),
+        )
     own = session.config.folder / "packs"
     packs = load_packs([own] if own.is_dir() else [])
     click.echo(explain(found[0], shown.by_sha[found[0].sha256], packs, language))

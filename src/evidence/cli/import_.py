@@ -8,7 +8,8 @@ import click
 
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
-from evidence.cli.text import _, ngettext
+from evidence.cli.talk import report_lines
+from evidence.cli.text import _
 
 
 @click.command(
@@ -35,6 +36,6 @@ def command(session: Session, paths: tuple[Path, ...], no_index: bool, as_json: 
     if as_json:
         one_json(report.as_row())
     else:
-        for line in report.lines(_, ngettext):
+        for line in report_lines(report):
             click.echo(line, err=True)
     return report.exit_code

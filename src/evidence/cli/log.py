@@ -15,8 +15,12 @@ from evidence.cli.text import _
 @click.group(
     "log",
     invoke_without_command=True,
-    help=_("The custody log: every stored message, sighting, decision, anchor and bundle is an event in it, bound by one root hash."),
-    epilog=_("Example: evidence log --last 20\n         evidence log proof 3fa9c1 --out proofs/\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+    help=_(
+        "The custody log: every stored message, sighting, decision, anchor and bundle is an event in it, bound by one root hash."
+    ),
+    epilog=_(
+        "Example: evidence log --last 20\n         evidence log proof 3fa9c1 --out proofs/\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    ),
 )
 @click.option("--kind", help=_("Only events of this kind."))
 @click.option("--last", type=click.IntRange(min=1), help=_("Only so many, the newest."))
@@ -44,7 +48,11 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
         return 0
     for body in bodies:
         row = body.get("row") or body.get("detail") or {}
-        brief = ", ".join(f"{k}={str(v)[:60]}" for k, v in row.items() if k in ("sha256", "account", "name", "uid", "outcome", "decision", "title", "root", "number"))
+        brief = ", ".join(
+            f"{k}={str(v)[:60]}"
+            for k, v in row.items()
+            if k in ("sha256", "account", "name", "uid", "outcome", "decision", "title", "root", "number")
+        )
         click.echo(_cell(f"{body['seq']:>7}  {body['at']}  {body['kind']:22} {brief}"))
     click.echo(_("{size} events, root {root}").format(size=head.size, root=head.root), err=True)
     return 0
@@ -56,7 +64,9 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
         "Write a proof as files: that one message stands in the log (without showing its neighbours), or, with --from, that nothing which stood "
         "in the log at an earlier size was changed since. docs/archive-format.md shows how to recompute it."
     ),
-    epilog=_("Example: evidence log proof 3fa9c1 --out proofs/\n         evidence log proof --from 120 --out proofs/\n\nExit codes: 0 ok, 2 usage, 10 no archive."),
+    epilog=_(
+        "Example: evidence log proof 3fa9c1 --out proofs/\n         evidence log proof --from 120 --out proofs/\n\nExit codes: 0 ok, 2 usage, 10 no archive."
+    ),
 )
 @click.argument("sha256", required=False)
 @click.option("--from", "first", type=click.IntRange(min=1), help=_("An earlier size of the log."))
@@ -70,7 +80,11 @@ def proof(session: Session, sha256: str | None, first: int | None, second: int |
         raise click.UsageError(_("Name a message's SHA-256, or an earlier size with --from."))
     whole = whole_sha256(session, sha256) if sha256 else ""
     with session.read() as case:
-        paths = write_inclusion(case, whole, out, size=second) if whole else write_consistency(case, first or 0, second, out)
+        paths = (
+            write_inclusion(case, whole, out, size=second)
+            if whole
+            else write_consistency(case, first or 0, second, out)
+        )
     for path in paths:
         click.echo(str(path))
     return 0

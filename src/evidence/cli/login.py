@@ -13,7 +13,9 @@ from evidence.errors import UsageError
 
 @click.command(
     "login",
-    help=_("Store a mailbox password in the system's keyring, or sign in with OAuth (a code to enter in the browser). Passwords never stand in arguments, logs or the archive."),
+    help=_(
+        "Store a mailbox password in the system's keyring, or sign in with OAuth (a code to enter in the browser). Passwords never stand in arguments, logs or the archive."
+    ),
     epilog=_("Example: evidence login office\n\nExit codes: 0 ok, 2 usage or configuration, 12 login refused."),
 )
 @click.argument("account", required=False)
@@ -31,7 +33,11 @@ def command(session: Session, account: str | None, password_stdin: bool) -> int:
     if chosen.oauth:
         sign_in(chosen, folder=session.config.folder, say=lambda text: click.echo(text, err=True))
     elif chosen.keyring:
-        password = sys.stdin.readline().rstrip("\n") if password_stdin else click.prompt(_("Password of {name}").format(name=chosen.username), hide_input=True, err=True)
+        password = (
+            sys.stdin.readline().rstrip("\n")
+            if password_stdin
+            else click.prompt(_("Password of {name}").format(name=chosen.username), hide_input=True, err=True)
+        )
         store_secret(chosen, password)
     else:
         raise UsageError(

@@ -26,7 +26,7 @@ def one_json(value: Any) -> None:
 
 def csv_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """RFC 4180. Cells that a spreadsheet would run as a formula are made text with an apostrophe."""
-    writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\r\n")
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
         writer.writerow([harmless(row.get(column)) for column in columns])

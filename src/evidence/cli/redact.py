@@ -23,13 +23,22 @@ from evidence.errors import UsageError
 @click.argument("sha256")
 @click.option("--address", help=_("Withhold this address wherever it stands in the message."))
 @click.option("--passage", help=_("Withhold this text, as it stands in the message."))
-@click.option("--part", default="body", show_default=True, help=_("The part the passage stands in, as `evidence show` names it."))
+@click.option(
+    "--part", default="body", show_default=True, help=_("The part the passage stands in, as `evidence show` names it.")
+)
 @click.option("--attachment", type=int, help=_("Withhold the attachment with this number."))
 @click.option("--undo", is_flag=True, help=_("Take the redaction back (the log keeps both)."))
 @click.option("--reason", required=True, help=_("Why; printed in the bundle."))
 @click.pass_obj
 def command(
-    session: Session, sha256: str, address: str | None, passage: str | None, part: str, attachment: int | None, undo: bool, reason: str
+    session: Session,
+    sha256: str,
+    address: str | None,
+    passage: str | None,
+    part: str,
+    attachment: int | None,
+    undo: bool,
+    reason: str,
 ) -> int:
     whole = whole_sha256(session, sha256)
     if sum(x is not None for x in (address, passage, attachment)) != 1:
@@ -43,13 +52,16 @@ def command(
             raise UsageError(
                 _("That passage does not stand in the part «{part}» of this message.").format(part=part),
                 "",
-                _("`evidence show {sha} --part {part}` prints the text to copy from.").format(sha=whole[:12], part=part),
+                _("`evidence show {sha} --part {part}` prints the text to copy from.").format(
+                    sha=whole[:12], part=part
+                ),
             )
         end = start + len(passage)
-    kind, value = ("address", address) if address else ("passage", passage) if passage else ("attachment", str(attachment))
+    kind, value = (
+        ("address", address) if address else ("passage", passage) if passage else ("attachment", str(attachment))
+    )
     place = part if passage else f"attachment:{attachment}" if attachment else "headers"
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.redact(whole, kind, place, start, end, str(value), reason, actor=session.actor, undone=undo)
-        archive.commit()
     click.echo(_("Logged. It holds from the next bundle on."), err=True)
     return 0

@@ -15,7 +15,9 @@ from evidence.cli.text import _
         "Drop and rebuild all derived tables (headers, zones, threads, flags, requests, full text) from the archived bytes. "
         "Two rebuilds give identical rows; evidence and decisions are not touched."
     ),
-    epilog=_("Example: evidence reindex\n\nExit codes: 0 ok, 1 failed, 2 configuration, 10 no archive, 11 locked by another run."),
+    epilog=_(
+        "Example: evidence reindex\n\nExit codes: 0 ok, 1 failed, 2 configuration, 10 no archive, 11 locked by another run."
+    ),
 )
 @click.option("--list-tables", is_flag=True, help=_("Name the derived tables, one a line, and do nothing."))
 @click.option("--jobs", type=int, default=0, help=_("Processes; default: one per core."))

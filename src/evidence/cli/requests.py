@@ -20,9 +20,13 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
         "Questions, documents, actions and payments asked for, by either side, with what a search of the archive found of an answer. "
         "«no-reply» means: no reply found in the folders searched; telephone and messengers are not searched."
     ),
-    epilog=_("Example: evidence requests --outcome no-reply --asker us\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+    epilog=_(
+        "Example: evidence requests --outcome no-reply --asker us\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    ),
 )
-@click.option("--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help=_("Only this outcome; may be repeated."))
+@click.option(
+    "--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help=_("Only this outcome; may be repeated.")
+)
 @click.option("--asker", type=click.Choice(["us", "client"]), help=_("Only requests of this side."))
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only this tier."))
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
@@ -60,7 +64,19 @@ def command(
     if as_json:
         json_lines(rows)
     elif as_csv:
-        columns = ["id", "asked_at", "due_at", "asker", "person", "kind", "outcome", "tier", "review", "waited_days", "waited_working_days"]
+        columns = [
+            "id",
+            "asked_at",
+            "due_at",
+            "asker",
+            "person",
+            "kind",
+            "outcome",
+            "tier",
+            "review",
+            "waited_days",
+            "waited_working_days",
+        ]
         csv_rows(rows, [*columns, "quote", "answer_quote", "answering_message_id", "sha256", "message_id"])
     else:
         for row in rows:
@@ -68,9 +84,20 @@ def command(
         table(
             rows,
             {
-                "id": _("id"), "when": _("asked"), "person": _("who"), "kind": _("kind"), "outcome": _("outcome"),
-                "waited_days": _("days"), "tier": _("tier"), "quote": _("quote"),
+                "id": _("id"),
+                "when": _("asked"),
+                "person": _("who"),
+                "kind": _("kind"),
+                "outcome": _("outcome"),
+                "waited_days": _("days"),
+                "tier": _("tier"),
+                "quote": _("quote"),
             },
         )
-        click.echo(_("Judged as of {when}.").format(when=shown.as_of.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M %z")), err=True)
+        click.echo(
+            _("Judged as of {when}.").format(
+                when=shown.as_of.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M %z")
+            ),
+            err=True,
+        )
     return 0

@@ -36,7 +36,12 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
 @click.option("--outcome", type=click.Choice(OUTCOMES), help=_("Accept a request with another outcome."))
 @click.option("--answered-by", help=_("SHA-256 of the message that did answer the request."))
 @click.option("--note", default="", help=_("A remark, kept with the decision."))
-@click.option("--list", "list_only", is_flag=True, help=_("List what waits for a decision, and decisions whose flag no longer exists."))
+@click.option(
+    "--list",
+    "list_only",
+    is_flag=True,
+    help=_("List what waits for a decision, and decisions whose flag no longer exists."),
+)
 @click.option("--json", "as_json", is_flag=True, help=_("With --list: one JSON object a line."))
 @click.pass_obj
 def command(
@@ -50,17 +55,25 @@ def command(
     list_only: bool,
     as_json: bool,
 ) -> int:
-    case, shown = read_view(session, True, None)
+    _case, shown = read_view(session, True, None)
     targets = {("flag", f.id): f for f in shown.flags} | {("request", r.id): r for r in shown.requests}
     if list_only:
         return _list(shown, targets, as_json)
     if target_id is None:
         if not sys.stdin.isatty():
-            raise UsageError(_("Name the id to decide on, or run this at a terminal."), "", _("`evidence review --list` lists what waits."))
+            raise UsageError(
+                _("Name the id to decide on, or run this at a terminal."),
+                "",
+                _("`evidence review --list` lists what waits."),
+            )
         return _one_after_another(session, shown, targets)
     found = [key for key in targets if key[1].startswith(target_id)]
     if len(found) != 1:
-        raise UsageError(_("No single flag or request has an id that begins with {id}.").format(id=target_id), "", _("`evidence review --list` lists them."))
+        raise UsageError(
+            _("No single flag or request has an id that begins with {id}.").format(id=target_id),
+            "",
+            _("`evidence review --list` lists them."),
+        )
     kind, whole = found[0]
     if decision is None and not (category or outcome or answered_by):
         raise UsageError(_("Say --accept, --reject or --undo."))
@@ -69,33 +82,57 @@ def command(
     if (outcome or answered_by) and kind != "request":
         raise UsageError(_("--outcome and --answered-by are for requests; this is a flag."))
     answering = whole_sha256(session, answered_by) if answered_by else None
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.review(
-            kind, whole, decision or "accepted", actor=session.actor, note=note, category=category,
-            outcome=outcome or ("answered" if answering else None), answering_sha256=answering,
+            kind,
+            whole,
+            decision or "accepted",
+            actor=session.actor,
+            note=note,
+            category=category,
+            outcome=outcome or ("answered" if answering else None),
+            answering_sha256=answering,
         )
-        archive.commit()
     click.echo(_("Recorded."), err=True)
     return 0
 
 
 def _waiting(shown: Any, targets: dict[tuple[str, str], Any]) -> list[tuple[tuple[str, str], Any]]:
     """Not yet decided: possible ones first by score, for they are in no document until decided."""
-    waiting = [(key, item) for key, item in targets.items() if key not in shown.reviews or shown.reviews[key].decision == "unreviewed"]
+    waiting = [
+        (key, item)
+        for key, item in targets.items()
+        if key not in shown.reviews or shown.reviews[key].decision == "unreviewed"
+    ]
     return sorted(waiting, key=lambda pair: (pair[1].tier != "possible", -getattr(pair[1], "score", 0.5), pair[0]))
 
 
 def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int:
     rows = [
         {
-            "target": key[0], "id": key[1], "tier": item.tier, "what": getattr(item, "category", None) or item.outcome,
-            "quote": item.quote, "sha256": item.sha256, "orphaned": False,
+            "target": key[0],
+            "id": key[1],
+            "tier": item.tier,
+            "what": getattr(item, "category", None) or item.outcome,
+            "quote": item.quote,
+            "sha256": item.sha256,
+            "orphaned": False,
         }
         for key, item in _waiting(shown, targets)
     ]
     for key, review in sorted(shown.reviews.items()):
         if key not in targets:
-            rows.append({"target": key[0], "id": key[1], "tier": None, "what": review.decision, "quote": review.note, "sha256": None, "orphaned": True})
+            rows.append(
+                {
+                    "target": key[0],
+                    "id": key[1],
+                    "tier": None,
+                    "what": review.decision,
+                    "quote": review.note,
+                    "sha256": None,
+                    "orphaned": True,
+                }
+            )
     if as_json:
         json_lines(rows)
     else:
@@ -121,7 +158,6 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
         if key == "q":
             break
         if key in "ar":
-            with session.write() as archive:
+            with session.judge() as archive:
                 archive.review(kind, whole, "accepted" if key == "a" else "rejected", actor=session.actor)
-                archive.commit()
     return 0

@@ -13,7 +13,9 @@ from evidence.cli.text import _, language
 @click.group(
     "rules",
     help=_("The rule packs behind the flags: check your own, see what a text would raise and what blocked a rule."),
-    epilog=_("Example: evidence rules explain «Завтра иду в полицию»\n\nExit codes: 0 ok, 1 a pack has faults, 2 usage."),
+    epilog=_(
+        "Example: evidence rules explain «Завтра иду в полицию»\n\nExit codes: 0 ok, 1 a pack has faults, 2 usage."
+    ),
 )
 def command() -> None:
     pass
@@ -21,7 +23,9 @@ def command() -> None:
 
 @command.command(
     "check",
-    help=_("Check rule packs: their form, and every rule against its own examples. Default: those shipped and those in the matter's packs/ folder."),
+    help=_(
+        "Check rule packs: their form, and every rule against its own examples. Default: those shipped and those in the matter's packs/ folder."
+    ),
     epilog=_("Example: evidence rules check packs/\n\nExit codes: 0 ok, 1 a pack has faults, 2 usage."),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
@@ -30,7 +34,10 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
     from evidence.timeline.explain import check_pack
     from evidence.timeline.rules import shipped_packs
 
-    files = [file for path in paths for file in (sorted(path.rglob("*.toml")) if path.is_dir() else [path])] or [*shipped_packs(), *_own(session)]
+    files = [file for path in paths for file in (sorted(path.rglob("*.toml")) if path.is_dir() else [path])] or [
+        *shipped_packs(),
+        *_own(session),
+    ]
     faults = 0
     for file in files:
         problems = check_pack(file)
@@ -49,7 +56,9 @@ def _own(session: Session) -> list[Path]:
 @command.command(
     "explain",
     help=_("Say which rules match a text, with their slots, and what blocked the others."),
-    epilog=_("Example: evidence rules explain «If you do not refund me, I will go to court»\n\nExit codes: 0 ok, 2 usage."),
+    epilog=_(
+        "Example: evidence rules explain «If you do not refund me, I will go to court»\n\nExit codes: 0 ok, 2 usage."
+    ),
 )
 @click.argument("text")
 @click.pass_obj

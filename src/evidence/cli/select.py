@@ -12,18 +12,25 @@ def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
     whole = whole_sha256(session, sha256)
     if not reason.strip():
         raise click.UsageError(_("Give a reason: it is logged and printed."))
-    with session.write() as archive:
+    with session.judge() as archive:
         archive.select(whole, action, reason.strip(), actor=session.actor)
-        archive.commit()
-    said = _("{sha} will stand in bundles.") if action == "include" else _("{sha} is left out of bundles; the omission and its reason are printed.")
+    said = (
+        _("{sha} will stand in bundles.")
+        if action == "include"
+        else _("{sha} is left out of bundles; the omission and its reason are printed.")
+    )
     click.echo(said.format(sha=whole[:16]), err=True)
     return 0
 
 
 @click.command(
     "include",
-    help=_("Take a context message (internal mail, a third party's, one tied in by a thread) into bundles. The reason is logged and printed."),
-    epilog=_("Example: evidence include 3fa9c1 --reason «carrier confirms the delivery»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+    help=_(
+        "Take a context message (internal mail, a third party's, one tied in by a thread) into bundles. The reason is logged and printed."
+    ),
+    epilog=_(
+        "Example: evidence include 3fa9c1 --reason «carrier confirms the delivery»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    ),
 )
 @click.argument("sha256")
 @click.option("--reason", required=True, help=_("Why; printed in the bundle."))
@@ -35,7 +42,9 @@ def include(session: Session, sha256: str, reason: str) -> int:
 @click.command(
     "exclude",
     help=_("Leave a message out of bundles. The bundle says how many were left out, and why."),
-    epilog=_("Example: evidence exclude 3fa9c1 --reason «another client's personal data»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."),
+    epilog=_(
+        "Example: evidence exclude 3fa9c1 --reason «another client's personal data»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    ),
 )
 @click.argument("sha256")
 @click.option("--reason", required=True, help=_("Why; printed in the bundle."))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.cli.text import _
-from evidence.errors import NoArchive, UsageError
+from evidence.errors import Locked, NoArchive, UsageError
 
 if TYPE_CHECKING:
     from evidence.archive.reader import ArchiveReader
@@ -58,19 +58,30 @@ class Session:
         return ArchiveReader(self.need_archive())
 
     def current(self) -> ArchiveReader:
-        """The archive, to read, with its derived tables brought up to date where they lag behind."""
-        from evidence.pipeline.index import config_key
+        """The archive, to read, with its derived tables brought up to date where they lag behind.
+
+        While another run holds the archive, the tables are read as they are, and that is said.
+        """
+        from evidence.cli.output import TerminalProgress
+        from evidence.pipeline.index import is_current, refresh
 
         reader = self.read()
-        if not reader.derived_is_current(config_key(self.config)):
-            from evidence.cli.output import TerminalProgress
-            from evidence.pipeline.index import refresh
-
-            reader.close()
+        if is_current(reader.connection, self.config):
+            return reader
+        reader.close()
+        progress = TerminalProgress()
+        try:
             with self.write() as archive:
-                refresh(archive, self.config, now=now, progress=TerminalProgress())
-            reader = self.read()
-        return reader
+                refresh(archive, self.config, now=now, progress=progress)
+        except Locked as error:
+            progress.say(_("Shown as of the last rebuild: {why}").format(why=error.what))
+        return self.read()
+
+    def judge(self) -> Archive:
+        """The archive, to record a decision; possible beside a running sync."""
+        from evidence.archive.store import Archive
+
+        return Archive.open(self.need_archive(), write=True, now=now, run=False)
 
     def write(self, *, create: bool = False) -> Archive:
         """The archive, to append to. Raises Locked while another run has it."""
@@ -98,9 +109,14 @@ def whole_sha256(session: Session, prefix: str) -> str:
 
     prefix = prefix.lower()
     if len(prefix) < 6 or any(c not in "0123456789abcdef" for c in prefix):
-        raise UsageError(_("«{text}» is not a message's SHA-256 (or its first 6 or more hex digits).").format(text=prefix))
+        raise UsageError(
+            _("«{text}» is not a message's SHA-256 (or its first 6 or more hex digits).").format(text=prefix)
+        )
     with closing(sqlite3.connect(f"file:{session.need_archive()}?mode=ro", uri=True)) as connection:
-        found = [row[0] for row in connection.execute("SELECT sha256 FROM message WHERE sha256 GLOB ? LIMIT 2", (prefix + "*",))]
+        found = [
+            row[0]
+            for row in connection.execute("SELECT sha256 FROM message WHERE sha256 GLOB ? LIMIT 2", (prefix + "*",))
+        ]
     if len(found) != 1:
         raise UsageError(
             _("No message's SHA-256 begins with {text}.").format(text=prefix)

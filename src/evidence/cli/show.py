@@ -18,7 +18,9 @@ from evidence.errors import UsageError
         "Print the text of a message's part, decoded, line ends LF, nothing else changed: offsets of flags and requests count in it. "
         "Parts: body, subject, display-name:HEADER, attachment:N; `raw` gives the exact archived bytes."
     ),
-    epilog=_("Example: evidence show 3fa9c1 --part raw > letter.eml\n\nExit codes: 0 ok, 2 usage, 10 no archive, 20 integrity failure."),
+    epilog=_(
+        "Example: evidence show 3fa9c1 --part raw > letter.eml\n\nExit codes: 0 ok, 2 usage, 10 no archive, 20 integrity failure."
+    ),
 )
 @click.argument("sha256")
 @click.option("--part", default=None, help=_("body, subject, display-name:from, attachment:1, raw, headers."))
@@ -38,7 +40,9 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
         elif part is not None:
             if part not in message.texts:
                 raise UsageError(
-                    _("This message has no part «{part}».").format(part=part), "", _("It has: {parts}.").format(parts=", ".join(message.texts))
+                    _("This message has no part «{part}».").format(part=part),
+                    "",
+                    _("It has: {parts}.").format(parts=", ".join(message.texts)),
                 )
             text = message.texts[part]
             # Offsets count in exactly this text: no newline is added.
@@ -60,7 +64,10 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
                 "clocks": {name: value.isoformat() if value else None for name, value in clocks.items()},
                 "parts": list(message.texts),
                 "attachments": [[a.index, a.filename, a.content_type, a.size, a.sha256] for a in message.attachments],
-                "sightings": [[s.account, s.folder, s.uidvalidity, s.uid, s.source, s.gone_at and s.gone_at.isoformat()] for s in sightings],
+                "sightings": [
+                    [s.account, s.folder, s.uidvalidity, s.uid, s.source, s.gone_at and s.gone_at.isoformat()]
+                    for s in sightings
+                ],
                 "defects": list(message.defects),
             }
         )
@@ -77,9 +84,13 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
         click.echo(f"{name:11} {value.isoformat() if value else '—'}")
     for place in sightings:
         gone = "  " + _("not found there since {when}").format(when=place.gone_at.isoformat()) if place.gone_at else ""
-        click.echo(f"{'lies in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}")
+        click.echo(
+            f"{'lies in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}"
+        )
     for file in message.attachments:
-        click.echo(f"{'attached':11} {file.index}: {_cell(file.filename)}, {file.content_type}, {file.size} B, {file.sha256}")
+        click.echo(
+            f"{'attached':11} {file.index}: {_cell(file.filename)}, {file.content_type}, {file.size} B, {file.sha256}"
+        )
     click.echo()
     click.echo(_cell(message.texts.get("body", "")))
     return 0

@@ -6,32 +6,41 @@ import click
 
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
-from evidence.cli.text import _, ngettext
+from evidence.cli.talk import report_lines
+from evidence.cli.text import _
 
 
 @click.command(
     "sync",
-    help=_("Archive what is new in every mailbox. The mailboxes are only read: no message is marked, moved or deleted."),
+    help=_(
+        "Archive what is new in every mailbox. The mailboxes are only read: no message is marked, moved or deleted."
+    ),
     epilog=_(
         "Example: evidence sync --dry-run\n\nExit codes: 0 ok, 1 failed, 2 configuration, 3 incomplete (something is owed and listed), "
         "11 locked by another run, 12 login refused, 130 interrupted."
     ),
 )
-@click.option("--account", "accounts", multiple=True, help=_("Only this account of the configuration; may be repeated."))
+@click.option(
+    "--account", "accounts", multiple=True, help=_("Only this account of the configuration; may be repeated.")
+)
 @click.option("--dry-run", is_flag=True, help=_("Count what would be archived; write nothing."))
 @click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
 @click.option("-q", "--quiet", is_flag=True, help=_("Say nothing unless something is wrong."))
 @click.pass_obj
-def command(session: Session, accounts: tuple[str, ...], dry_run: bool, no_index: bool, as_json: bool, quiet: bool) -> int:
+def command(
+    session: Session, accounts: tuple[str, ...], dry_run: bool, no_index: bool, as_json: bool, quiet: bool
+) -> int:
     from evidence import pipeline
 
     progress = TerminalProgress(quiet=quiet or as_json)
-    result = pipeline.sync(session.config, accounts=accounts, dry_run=dry_run, index=not no_index, now=now, progress=progress)
+    result = pipeline.sync(
+        session.config, accounts=accounts, dry_run=dry_run, index=not no_index, now=now, progress=progress
+    )
     progress.clear()
     if as_json:
         one_json(result.as_row())
     elif not quiet:
-        for line in result.lines(_, ngettext):
+        for line in report_lines(result):
             click.echo(line, err=True)
     return result.exit_code

@@ -20,9 +20,17 @@ from evidence.model import CATEGORIES
         "One entry a message or outside event: who to whom, when by which clock, a quoted line, what was flagged, which requests were "
         "opened and closed, silences and disappearances."
     ),
-    epilog=_("Example: evidence timeline --since 2026-03-01 --html > timeline.html\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."),
+    epilog=_(
+        "Example: evidence timeline --since 2026-03-01 --html > timeline.html\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    ),
 )
-@click.option("--category", "categories", multiple=True, type=click.Choice(list(CATEGORIES)), help=_("Only entries with such a flag."))
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    type=click.Choice(list(CATEGORIES)),
+    help=_("Only entries with such a flag."),
+)
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only flags of this tier."))
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with the picture."))
 @click.option("--svg", "as_svg", is_flag=True, help=_("The picture alone."))
@@ -51,7 +59,15 @@ def command(
     if as_svg:
         from evidence.timeline.picture import picture
 
-        click.echo(picture(entries, shown.flags, shown.requests, language=session.config.matter.language, timezone=session.config.matter.timezone))
+        click.echo(
+            picture(
+                entries,
+                shown.flags,
+                shown.requests,
+                language=session.config.matter.language,
+                timezone=session.config.matter.timezone,
+            )
+        )
         return 0
     if as_html:
         return print_page(session, case, shown, "timeline", entries)
@@ -88,5 +104,3 @@ def print_page(session: Session, case: Any, shown: Any, what: str, entries: Any 
         )
     )
     return 0
-
-

@@ -68,7 +68,8 @@ def _row(target: Path, report: Any) -> dict[str, Any]:
         "sound": report.sound,
         "checked": dict(report.checked),
         "problems": [
-            {"code": p.code, "where": p.where, "text": p.text, "row": p.row, "column": p.column, "event": p.event} for p in report.problems
+            {"code": p.code, "where": p.where, "text": p.text, "row": p.row, "column": p.column, "event": p.event}
+            for p in report.problems
         ],
         "root": report.root,
         "size": report.size,
@@ -84,10 +85,14 @@ def _tell(target: Path, report: Any) -> None:
         click.secho(_("NOT SOUND: {path} is not as it was.").format(path=target), fg="red", bold=True)
         for problem in report.problems:
             click.echo(f"  ✗ {problem.where}: {problem.text}")
-    click.echo(_("Checked: {what}.").format(what=", ".join(f"{count} {name}" for name, count in report.checked.items())))
+    click.echo(
+        _("Checked: {what}.").format(what=", ".join(f"{count} {name}" for name, count in report.checked.items()))
+    )
     if report.root:
         click.echo(_("Log: {size} events, root {root}").format(size=report.size, root=report.root))
     for anchor in report.anchors:
-        click.echo(_("Anchor: {what}").format(what=", ".join(f"{k}: {v}" for k, v in anchor.items() if v not in (None, ""))))
+        click.echo(
+            _("Anchor: {what}").format(what=", ".join(f"{k}: {v}" for k, v in anchor.items() if v not in (None, "")))
+        )
     for line in report.unknowable:
         click.echo(_("Cannot be known from this alone: {what}").format(what=line))

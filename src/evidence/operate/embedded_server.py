@@ -44,7 +44,9 @@ class EmbeddedServer:
             )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._loop is not None and self._stop is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
@@ -66,13 +68,29 @@ class EmbeddedServer:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         arguments = Namespace(
-            debug=False, host=[self.host], port="0", cert=None, key=None, tls=False, proxy_protocol=None,
-            inherited_sockets=None, passlib_cfg=None, skip_services=[],
+            debug=False,
+            host=[self.host],
+            port="0",
+            cert=None,
+            key=None,
+            tls=False,
+            proxy_protocol=None,
+            inherited_sockets=None,
+            passlib_cfg=None,
+            skip_services=[],
         )
         config: Any = Config(
-            arguments, host=self.host, port=0, tls_enabled=False, secure_auth=False, demo_data=False,
-            demo_user=self.username, demo_password=self.password, hash_context=BuiltinHash(hash_name="sha256", rounds=1000),
-            max_append_len=None, bad_command_limit=None,
+            arguments,
+            host=self.host,
+            port=0,
+            tls_enabled=False,
+            secure_auth=False,
+            demo_data=False,
+            demo_user=self.username,
+            demo_password=self.password,
+            hash_context=BuiltinHash(hash_name="sha256", rounds=1000),
+            max_append_len=None,
+            bad_command_limit=None,
         )
         from pymap.user import Passwords, UserMetadata
 
@@ -96,7 +114,12 @@ class EmbeddedServer:
 
 
 def fill_folder(
-    host: str, port: int, username: str, password: str, folder: str, messages: Iterable[tuple[bytes, str, tuple[str, ...]]]
+    host: str,
+    port: int,
+    username: str,
+    password: str,
+    folder: str,
+    messages: Iterable[tuple[bytes, str, tuple[str, ...]]],
 ) -> None:
     """APPEND in one MULTIAPPEND (RFC 3502): one APPEND a message takes 45 ms each on pymap."""
     from imapclient.imap_utf7 import encode
@@ -112,7 +135,9 @@ def fill_folder(
             return
         command = b"X1 APPEND " + name
         for raw, internal_date, flags in batch:
-            command += b" (" + " ".join(flags).encode() + b') "' + internal_date.encode() + b'" {%d+}\r\n' % len(raw) + raw
+            command += (
+                b" (" + " ".join(flags).encode() + b') "' + internal_date.encode() + b'" {%d+}\r\n' % len(raw) + raw
+            )
         client.send(command + b"\r\n")
         while not (line := client.readline()).startswith(b"X1 "):
             if not line:

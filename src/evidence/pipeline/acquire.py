@@ -146,12 +146,14 @@ def sync(
         raise UsageError(f"The configuration has no account called {', '.join(sorted(unknown))}.")
     if not wanted:
         raise UsageError(
-            "The configuration names no mailbox.", "", "Add an [[account]] section, or bring in files with `evidence import PATH`."
+            "The configuration names no mailbox.",
+            "",
+            "Add an [[account]] section, or bring in files with `evidence import PATH`.",
         )
     reports: list[AccountReport] = []
     failure: EvidenceError | None = None
     with open_archive(config, now, create=True) as archive:
-        before = archive.head().size
+        before = log_size(archive)
         for account in wanted:
             try:
                 reports.append(_acquire_account(archive, config, account, dry_run=dry_run, now=now, progress=progress))
@@ -172,7 +174,13 @@ def sync(
 
 
 def _acquire_account(
-    archive: Archive, config: Config, account: Account, *, dry_run: bool, now: Callable[[], datetime], progress: Progress
+    archive: Archive,
+    config: Config,
+    account: Account,
+    *,
+    dry_run: bool,
+    now: Callable[[], datetime],
+    progress: Progress,
 ) -> AccountReport:
     from evidence.mailbox.imap import ImapMailbox
     from evidence.mailbox.login import secret_for
@@ -213,7 +221,7 @@ def import_files(
     if missing:
         raise UsageError(f"There is no such file or folder: {', '.join(missing)}.")
     with open_archive(config, now, create=True) as archive:
-        before = archive.head().size
+        before = log_size(archive)
         result = import_paths(paths, archive, now=now, progress=progress, record=acquisition_record(config))
         warnings = fetch_keys(archive, config, now=now, progress=progress)
         _index(archive, config, index, now=now, progress=progress)
@@ -252,21 +260,30 @@ def add_file(
             added_by=actor,
         )
         for target in about:
-            archive.link("file", str(file), *archive.target_of(target), actor=actor)
-        archive.commit()
+            kind_of, name = target_of(archive, target)
+            known = archive.connection.execute("SELECT 1 FROM claim WHERE name = ?", (name,)).fetchone()
+            if kind_of == "claim" and known is None:
+                archive.claim(name, name, actor=actor)
+            archive.link("file", str(file), kind_of, name, actor=actor)
     return file
 
 
 def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress) -> list[str]:
-    """Ask DNS for the DKIM keys of messages that have none stored yet, and store the answers as evidence."""
+    """Ask DNS for the DKIM keys of messages that have none stored yet, and store the answers as evidence.
+
+    Every signed message that came since the last look is considered; a name that was answered once is not asked again,
+    for a later answer says nothing about the day the message came.
+    """
     if config.dkim.dns == "off":
         return []
+    from evidence.archive.derived import raws
     from evidence.mailbox.dns import fetch_key
     from evidence.message.dkim import needed_keys
 
-    known = archive.dns_key_names()
+    archive.commit()
+    known = {name for (name,) in archive.connection.execute("SELECT DISTINCT name FROM dns_key")}
     wanted: dict[str, None] = {}
-    for _number, _sha256, raw in archive.raws(without_keys=True):
+    for _number, _sha256, raw in raws(archive.connection, missing_only=True):
         for name in needed_keys(raw):
             if name not in known:
                 wanted.setdefault(name)
@@ -277,7 +294,9 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
         archive.dns_key(key)
         failed += bool(key.error)
     archive.commit()
-    return [f"{failed} of {len(wanted)} DKIM keys could not be had from DNS; the answers are stored as they came."] if failed else []
+    if not failed:
+        return []
+    return [f"{failed} of {len(wanted)} DKIM keys could not be had from DNS; the answers are stored as they came."]
 
 
 def _index(archive: Archive, config: Config, wanted: bool, *, now: Callable[[], datetime], progress: Progress) -> None:
@@ -289,7 +308,11 @@ def _index(archive: Archive, config: Config, wanted: bool, *, now: Callable[[], 
 
 def _anchor(archive: Archive, config: Config, size_before: int, *, now: Callable[[], datetime]) -> tuple[str, str]:
     """An anchor over the root where an authority is configured. Its failure is owed, never fatal."""
-    if not config.anchor.tsa_url or (archive.head().size == size_before and not archive.anchor_owed()):
+    if not config.anchor.tsa_url:
+        return "", ""
+    archive.commit()
+    anchored = archive.connection.execute("SELECT max(size) FROM anchor").fetchone()[0] or 0
+    if log_size(archive) == size_before and anchored >= size_before:
         return "", ""
     from evidence.archive.anchor import obtain
 
@@ -298,3 +321,23 @@ def _anchor(archive: Archive, config: Config, size_before: int, *, now: Callable
     except EvidenceError as error:
         return "", str(error)
     return str(stamp.stated_at or ""), ""
+
+
+def log_size(archive: Archive) -> int:
+    return int(archive.connection.execute("SELECT coalesce(max(seq), -1) + 1 FROM event").fetchone()[0])
+
+
+def target_of(archive: Archive, text: str) -> tuple[str, str]:
+    """What ``--about`` names: a message's SHA-256, a flag's or request's id, else a claim by its name."""
+    connection = archive.connection
+    folded = text.strip().lower()
+    if len(folded) >= 6 and all(c in "0123456789abcdef" for c in folded):
+        for kind, query in (
+            ("message", "SELECT sha256 FROM message WHERE sha256 GLOB ? LIMIT 2"),
+            ("flag", "SELECT id FROM flag WHERE id GLOB ? LIMIT 2"),
+            ("request", "SELECT id FROM request WHERE id GLOB ? LIMIT 2"),
+        ):
+            found = connection.execute(query, (folded + "*",)).fetchall()
+            if len(found) == 1:
+                return kind, str(found[0][0])
+    return "claim", text.strip()

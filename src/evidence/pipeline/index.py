@@ -9,23 +9,26 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence import __version__
 from evidence.config import Config
-from evidence.model import DnsKey, Flag, Letter, ParsedMessage, ThreadPlace, Zone
+from evidence.i18n import default_language, translation
+from evidence.model import DnsKey, Flag, Letter, ParsedMessage, Request, ThreadPlace, Zone
 from evidence.ports import Derived, Progress
 from evidence.timeline.parties import Parties
 
 if TYPE_CHECKING:
-    from evidence.archive.reader import ArchiveReader
     from evidence.archive.store import Archive
+
+_ = translation("cli", default_language()).gettext
 
 PARALLEL_FROM = 300  # messages; below, starting processes costs more than it saves
 CHUNK = 100
@@ -46,45 +49,75 @@ def reindex(
     archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress, jobs: int | None = None
 ) -> IndexReport:
     """Drop and rebuild every derived table in one transaction: readers see the old rows or the new, never half."""
+    from evidence.archive import derived
+    from evidence.archive.reader import ArchiveReader
+
+    archive.commit()
+    connection = archive.connection
     jobs = jobs or os.cpu_count() or 1
-    parsed = _parse_all(archive, progress, jobs)
-    places, copies = _threads(archive, parsed)
-    keys = archive.dns_keys()
-    parties = Parties(config)
-    rows = _derive_all(archive, parsed, places, copies, keys, parties, progress, jobs)
-    with archive.rebuild() as derived:
-        derived.write_messages(rows)
-        derived.write_search()
-        letters = derived.letters()
+    clocks = _clocks(connection)
+    parsed = _parse_all(connection, len(clocks), progress, jobs)
+    places, copies = _threads(parsed, clocks)
+    reader = ArchiveReader(connection)
+    rows = _derive_all(connection, parsed, places, copies, clocks, reader.dns_keys(), Parties(config), progress, jobs)
+    with derived.rebuilding(connection):
+        derived.drop_derived(connection)
+        derived.write_messages(connection, rows)
+        derived.write_search(connection, _search_rows(connection))
+        letters = reader.letters(everything=True)
         flags = find_all_flags(config, letters, progress, jobs)
-        derived.write_flags(flags)
-        as_of = archive.as_of() or now()
-        requests = find_all_requests(config, letters, derived.folder_counts(), as_of)
-        derived.write_requests(requests)
+        derived.write_flags(connection, flags)
+        from evidence.pipeline.views import render_pages, stated_as_of
+
+        as_of = stated_as_of(reader) or now()
+        requests = find_all_requests(config, letters, reader.folder_counts(), as_of)
+        derived.write_requests(connection, requests)
+        for name, language, body in render_pages(config, reader, letters, flags, requests, as_of):
+            derived.write_rendered(connection, name, language, body)
         derived.write_state(
+            connection,
             {
                 "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "tool": f"evidence {__version__}",
                 "matter_title": config.matter.title,
                 "language": config.matter.language,
                 "timezone": config.matter.timezone,
-                "log_size_seen": str(archive.head().size),
-            }
+                "config_key": config_key(config),
+                "evidence_seen": _evidence_mark(connection),
+            },
         )
-        from evidence.pipeline.views import render_pages
-
-        for name, language, body in render_pages(config, derived, letters, flags, requests, as_of):
-            derived.write_rendered(name, language, body)
-    return IndexReport(
-        len(parsed), len(flags), len(requests), tuple(p.sha256 for _n, p in parsed if p.failed), as_of
-    )
+    return IndexReport(len(parsed), len(flags), len(requests), tuple(p.sha256 for _n, p in parsed if p.failed), as_of)
 
 
 def refresh(archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress) -> IndexReport | None:
     """Rebuild if the archive or what it was judged by has changed since the last rebuild; else None."""
-    if archive.derived_is_current(config_key(config)):
+    archive.commit()
+    if is_current(archive.connection, config):
         return None
     return reindex(archive, config, now=now, progress=progress)
+
+
+SEEN_TABLES = ("message", "sighting", "dns_key", "acquisition_end", "disappearance", "folder_state", "outside_file")
+
+
+def is_current(connection: sqlite3.Connection, config: Config) -> bool:
+    """Whether the derived tables were built from all evidence there is, by this version and configuration."""
+    from evidence.archive.derived import read_state
+
+    try:
+        state = read_state(connection)
+    except sqlite3.Error:
+        return False
+    return state.get("config_key") == config_key(config) and state.get("evidence_seen") == _evidence_mark(connection)
+
+
+def _evidence_mark(connection: sqlite3.Connection) -> str:
+    """The events of the newest row of each evidence table that derived rows depend on."""
+    marks = []
+    for table in SEEN_TABLES:
+        row = connection.execute(f"SELECT event FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()
+        marks.append(str(row[0]) if row else "-")
+    return " ".join(marks)
 
 
 def config_key(config: Config) -> str:
@@ -104,7 +137,9 @@ def find_all_flags(config: Config, letters: Sequence[Letter], progress: Progress
     return find_all(letters, packs, timezone=config.matter.timezone)
 
 
-def find_all_requests(config: Config, letters: Sequence[Letter], coverage: Sequence[Any], as_of: datetime) -> tuple[Any, ...]:
+def find_all_requests(
+    config: Config, letters: Sequence[Letter], coverage: Sequence[Any], as_of: datetime
+) -> tuple[Request, ...]:
     from evidence.timeline.requests import RequestSettings, find_requests
 
     parties = Parties(config)
@@ -128,13 +163,16 @@ def _parse_chunk(chunk: Sequence[tuple[int, bytes]]) -> list[tuple[int, ParsedMe
     return [(number, parse_message(raw, attachment_text=True)) for number, raw in chunk]
 
 
-def _parse_all(archive: Archive, progress: Progress, jobs: int) -> list[tuple[int, ParsedMessage]]:
-    total = archive.count()
+def _parse_all(
+    connection: sqlite3.Connection, total: int, progress: Progress, jobs: int
+) -> list[tuple[int, ParsedMessage]]:
+    from evidence.archive.derived import raws
+
     parsed: list[tuple[int, ParsedMessage]] = []
-    chunks = _chunks((number, raw) for number, _sha256, raw in archive.raws())
+    chunks = _chunks((number, raw) for number, _sha256, raw in raws(connection))
     for part in _spread(_parse_chunk, chunks, jobs if total >= PARALLEL_FROM else 1):
         parsed.extend(part)
-        progress.step("parse", len(parsed), total)
+        progress.step(_("reading letters"), len(parsed), total)
     return parsed
 
 
@@ -172,25 +210,66 @@ def _spread(work: Callable[[Any], Any], chunks: Iterable[Any], jobs: int) -> Ite
 # ---- 2 threads -----------------------------------------------------------------------------
 
 
-def _threads(
-    archive: Archive, parsed: Sequence[tuple[int, ParsedMessage]]
-) -> tuple[Mapping[str, ThreadPlace], Mapping[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """The clocks that are not in the octets: INTERNALDATE of the first sighting, and our capture (DESIGN, Four clocks)."""
+
+    internal: datetime | None
+    captured: datetime
+    imported: bool
+
+
+def _clocks(connection: sqlite3.Connection) -> dict[int, _Clocks]:
+    from evidence.archive.reader import internal_date
+
+    rows = connection.execute(
+        "SELECT m.id, m.acquired_at, (SELECT s.internal_date FROM sighting s WHERE s.message = m.id ORDER BY s.id LIMIT 1),"
+        " (SELECT s.source FROM sighting s WHERE s.message = m.id ORDER BY s.id LIMIT 1) FROM message m ORDER BY m.id"
+    )
+    return {
+        number: _Clocks(
+            internal_date(internal), datetime.fromisoformat(acquired.replace("Z", "+00:00")), source is not None
+        )
+        for number, acquired, internal, source in rows
+    }
+
+
+def _at(message: ParsedMessage, clocks: _Clocks) -> tuple[datetime, str, str]:
     from evidence.message.clocks import choose_at
+
+    top = message.received[0].at if message.received else None
+    return choose_at(message.date, clocks.internal, top, clocks.captured, clocks.imported)
+
+
+def _threads(
+    parsed: Sequence[tuple[int, ParsedMessage]], clocks: Mapping[int, _Clocks]
+) -> tuple[Mapping[str, ThreadPlace], Mapping[str, str]]:
     from evidence.message.threads import ThreadInput, build_threads, copy_groups
 
-    clocks = archive.clocks_by_number()
-    items = []
-    for number, message in parsed:
-        clock = clocks[number]
-        at, _clock, _note = choose_at(
-            message.date,
-            clock.internal,
-            message.received[0].at if message.received else None,
-            clock.captured,
-            imported=clock.imported,
-        )
-        items.append(ThreadInput.of(number, message, at))
+    items = [ThreadInput.of(number, message, _at(message, clocks[number])[0]) for number, message in parsed]
     return build_threads(items), copy_groups(items)
+
+
+def _search_rows(connection: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:
+    """(number, subject, body, people, attachments' names and texts) for the full-text index."""
+    for number, subject in connection.execute(
+        "SELECT message, subject FROM parsed_message ORDER BY message"
+    ).fetchall():
+        texts = dict(connection.execute("SELECT part, text FROM text_part WHERE message = ?", (number,)).fetchall())
+        people = connection.execute(
+            "SELECT name, address FROM participant WHERE message = ? ORDER BY position", (number,)
+        )
+        files = connection.execute("SELECT filename FROM attachment WHERE message = ? ORDER BY number", (number,))
+        attached = [name for (name,) in files] + [
+            text for part, text in sorted(texts.items()) if part.startswith("attachment:")
+        ]
+        yield (
+            number,
+            subject,
+            texts.get("body", ""),
+            " ".join(f"{name} {address}" for name, address in people),
+            "\n".join(attached),
+        )
 
 
 # ---- 3 per message -------------------------------------------------------------------------
@@ -203,29 +282,32 @@ class _Work:
     place: ThreadPlace
     parent_text: str | None
     copy_of: int | None
-    clock: Any
+    clocks: _Clocks
     raw: bytes | None
 
 
 def _derive_all(
-    archive: Archive,
+    connection: sqlite3.Connection,
     parsed: Sequence[tuple[int, ParsedMessage]],
     places: Mapping[str, ThreadPlace],
     copies: Mapping[str, str],
+    clocks: Mapping[int, _Clocks],
     keys: Sequence[DnsKey],
     parties: Parties,
     progress: Progress,
     jobs: int,
 ) -> Iterable[Derived]:
     by_sha = {message.sha256: (number, message) for number, message in parsed}
-    clocks = archive.clocks_by_number()
 
     def work() -> Iterable[_Work]:
-        raws = archive.raws()
-        for (number, message), (_n, _s, raw) in zip(parsed, raws, strict=True):
+        for number, message in parsed:
             place = places[message.sha256]
             parent = by_sha.get(place.parent or "")
             first = copies.get(message.sha256)
+            signed = any(name.lower() == "dkim-signature" for name, _value in message.headers)
+            raw = (
+                connection.execute("SELECT raw FROM message WHERE id = ?", (number,)).fetchone()[0] if signed else None
+            )
             yield _Work(
                 number,
                 message,
@@ -233,7 +315,7 @@ def _derive_all(
                 parent[1].texts.get("body") if parent else None,
                 by_sha[first][0] if first and first != message.sha256 else None,
                 clocks[number],
-                raw if b"dkim-signature" in raw[:200_000].lower() else None,
+                raw,
             )
 
     done = 0
@@ -241,7 +323,7 @@ def _derive_all(
     for rows in _spread(_derive_chunk, chunked, jobs if len(parsed) >= PARALLEL_FROM else 1):
         yield from rows
         done += len(rows)
-        progress.step("read", done, len(parsed))
+        progress.step(_("who says what"), done, len(parsed))
 
 
 def _derive_chunk(task: tuple[Sequence[_Work], Sequence[DnsKey], Parties]) -> list[Derived]:
@@ -254,35 +336,24 @@ def _derive_chunk(task: tuple[Sequence[_Work], Sequence[DnsKey], Parties]) -> li
 
 
 def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derived:
-    import json
-
-    from evidence.message.clocks import choose_at
+    from evidence.archive.derived import parsed_columns
     from evidence.message.dkim import verify_message
     from evidence.message.zones import find_zones
 
     message = item.message
     zones = find_zones(message, item.parent_text)
-    received_top = message.received[0].at if message.received else None
-    at, at_clock, note = choose_at(
-        message.date, item.clock.internal, received_top, item.clock.captured, imported=item.clock.imported
-    )
+    at, at_clock, note = _at(message, item.clocks)
     speaker, person = parties.speaker(message.addresses)
     scope, scope_reason = parties.scope(message.addresses)
     sender = next(iter(message.of("from")), None)
     own = own_text(message, zones)
-    row = {
-        "message": item.number,
-        "sha256": message.sha256,
-        "message_id": message.message_id,
-        "date_raw": message.date_raw,
-        "date": message.date.isoformat() if message.date else None,
-        "received_at": _utc(received_top),
-        "internal_at": _utc(item.clock.internal),
-        "captured_at": _utc(item.clock.captured),
+    row = parsed_columns(message) | {
+        "received_at": _utc(message.received[0].at if message.received else None),
+        "internal_at": _utc(item.clocks.internal),
+        "captured_at": _utc(item.clocks.captured),
         "at": _utc(at),
         "at_clock": at_clock,
         "at_note": note,
-        "subject": message.subject,
         "sender": sender.address if sender else "",
         "sender_name": sender.name if sender else "",
         "speaker": speaker,
@@ -290,31 +361,25 @@ def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derive
         "scope": scope,
         "scope_reason": scope_reason,
         "withheld": int(parties.withheld(message.addresses)),
-        "kind": message.kind,
-        "language": message.language,
         "thread": item.place.thread,
         "parent": item.place.parent,
         "thread_by": item.place.by,
         "copy_of": item.copy_of,
         "gist": gist(message.subject, own),
         "own_words": len(own.split()),
-        "body_source": message.body_source,
-        "html": message.html,
-        "headers": json.dumps(message.headers, ensure_ascii=False),
-        "in_reply_to": json.dumps(message.in_reply_to, ensure_ascii=False),
-        "refs": json.dumps(message.references, ensure_ascii=False),
-        "received": json.dumps(
-            [[h.position, h.from_host, h.by_host, _utc(h.at), h.raw] for h in message.received], ensure_ascii=False
-        ),
-        "x_mailer": message.x_mailer,
-        "defects": json.dumps(message.defects, ensure_ascii=False),
-        "failed": message.failed,
     }
     participants = []
     for position, address in enumerate(message.addresses):
         party, name = parties.who(address.address)
         participants.append(
-            {"position": position, "header": address.header, "name": address.name, "address": address.address, "party": party, "person": name}
+            {
+                "position": position,
+                "header": address.header,
+                "name": address.name,
+                "address": address.address,
+                "party": party,
+                "person": name,
+            }
         )
     return Derived(
         item.number,
@@ -335,8 +400,6 @@ def own_text(message: ParsedMessage, zones: Sequence[Zone]) -> str:
 
 def gist(subject: str, own: str) -> str:
     """One line: the subject, or where there is none the first own sentence. Quoted, never invented."""
-    import re
-
     line = " ".join(subject.split())
     if not re.sub(r"(?i)^((re|fwd?|fw|ответ|отв|пер)\s*(\[\d+\])?\s*:\s*)+", "", line):
         first = re.split(r"(?<=[.!?…])\s", " ".join(own.split()), maxsplit=1)[0]
@@ -345,6 +408,4 @@ def gist(subject: str, own: str) -> str:
 
 
 def _utc(moment: datetime | None) -> str | None:
-    from datetime import UTC
-
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from evidence.config import Config
 from evidence.errors import UsageError
+from evidence.model import sha256_hex
 from evidence.pipeline.views import assessment_of, entries_of, view
-from evidence.ports import Progress
+from evidence.ports import IssuedBundle, IssuedExhibit, Progress
 
 if TYPE_CHECKING:
     from evidence.bundle.options import BundleOptions, BundleResult
@@ -63,8 +65,40 @@ def produce_bundle(
         from evidence.pipeline.acquire import open_archive
 
         with open_archive(config, now, create=False) as archive:
-            archive.issue_bundle(result, package_sha256=package_sha256)
+            archive.issue_bundle(_issued(result, config, package_sha256), _new(result, archive.connection))
     return result
+
+
+def _issued(result: BundleResult, config: Config, package_sha256: str) -> IssuedBundle:
+    return IssuedBundle(
+        number=result.number,
+        kind=result.kind,
+        folder=_relative(result.folder, config.folder),
+        issued_at=result.issued_at,
+        dated=result.dated,
+        log_size=result.log_size,
+        root=result.root,
+        pages=result.pages,
+        pdf_sha256=sha256_hex(result.pdf.read_bytes()),
+        package_sha256=package_sha256,
+        language=result.language,
+        options=result.options,
+        supplements=result.supplements,
+    )
+
+
+def _new(result: BundleResult, connection: sqlite3.Connection) -> list[IssuedExhibit]:
+    """The exhibits whose numbers this issue freezes: those that no earlier bundle numbered."""
+    known = {(kind, sha256) for kind, sha256 in connection.execute("SELECT kind, sha256 FROM exhibit")}
+    return [exhibit for exhibit in result.exhibits if (exhibit.kind, exhibit.sha256) not in known]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """The bundle's folder as the log names it: a matter that is moved keeps its record."""
+    try:
+        return path.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return path.name
 
 
 def _picture(config: Config, options: BundleOptions, shown: object, entries: object) -> str:

@@ -49,7 +49,9 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         requests = find_all_requests(config, whole, case.folder_counts(), as_of)
     held = {letter.sha256 for letter in shown if not letter.withheld}
     return View(
-        as_of=as_of or stated_as_of(case) or max((letter.at for letter in whole), default=datetime(1970, 1, 1, tzinfo=UTC)),
+        as_of=as_of
+        or stated_as_of(case)
+        or max((letter.at for letter in whole), default=datetime(1970, 1, 1, tzinfo=UTC)),
         letters=tuple(letter for letter in shown if not letter.withheld),
         flags=tuple(flag for flag in flags if flag.sha256 in held),
         requests=tuple(request for request in requests if request.sha256 in held),
@@ -121,7 +123,12 @@ def entries_of(config: Config, case: CaseFile, shown: View, filters: Any = None)
 
 
 def render_pages(
-    config: Config, case: Any, letters: Sequence[Letter], flags: Sequence[Flag], requests: Sequence[Request], as_of: datetime
+    config: Config,
+    case: Any,
+    letters: Sequence[Letter],
+    flags: Sequence[Flag],
+    requests: Sequence[Request],
+    as_of: datetime,
 ) -> Iterable[tuple[str, str, str]]:
     """(name, language, body) of what the pages show but cannot reckon: picture, assessment, effort."""
     from evidence.timeline.picture import picture
@@ -138,7 +145,11 @@ def render_pages(
     )
     entries = entries_of(config, case, reading)
     for language in ("ru", "en"):
-        yield "picture", language, picture(entries, reading.flags, reading.requests, language=language, timezone=config.matter.timezone)
+        yield (
+            "picture",
+            language,
+            picture(entries, reading.flags, reading.requests, language=language, timezone=config.matter.timezone),
+        )
     yield "assessment", "", to_json(assessment_of(config, case, reading))
     yield "effort", "", to_json(effort_of(config, case, reading))
 
@@ -161,8 +172,10 @@ def to_json(value: Any) -> str:
 
 def flag_rows(shown: View) -> list[dict[str, Any]]:
     """``flags --json``: one row a flag, in order of (at, message, start)."""
-    rows = []
-    for flag in shown.flags:
+    rows: list[dict[str, Any]] = []
+    for flag in sorted(
+        shown.flags, key=lambda f: (shown.by_sha[f.sha256].at, shown.by_sha[f.sha256].number, f.part, f.start, f.id)
+    ):
         letter = shown.by_sha[flag.sha256]
         review = shown.reviews.get(("flag", flag.id))
         rows.append(
@@ -192,12 +205,8 @@ def flag_rows(shown: View) -> list[dict[str, Any]]:
                 "person": letter.person,
                 "scope": letter.scope,
                 "links": [dict(link) for link in flag.links],
-                "_order": (letter.at, letter.number, flag.part, flag.start, flag.id),
             }
         )
-    rows.sort(key=lambda row: row["_order"])
-    for row in rows:
-        del row["_order"]
     return rows
 
 
@@ -208,7 +217,9 @@ def request_rows(shown: View) -> list[dict[str, Any]]:
         letter = shown.by_sha[request.sha256]
         review = shown.reviews.get(("request", request.id))
         accepted = review is not None and review.decision == "accepted"
-        answering = review.answering_sha256 if accepted and review and review.answering_sha256 else request.answering_sha256
+        answering = (
+            review.answering_sha256 if accepted and review and review.answering_sha256 else request.answering_sha256
+        )
         answer = shown.by_sha.get(answering or "")
         rows.append(
             {

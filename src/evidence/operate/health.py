@@ -1,0 +1,139 @@
+"""How a matter stands: last sync, what is owed, gaps, anchors. One reading for ``status``, the pages' banners and ``doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from evidence.config import Config
+from evidence.i18n import translation
+
+STALE_AFTER = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of one matter at ``now``. Times are UTC; None where there is none yet."""
+
+    title: str
+    messages: int
+    in_scope: int
+    context: int
+    withheld: int
+    last_sync: datetime | None
+    last_outcome: str
+    folders: tuple[dict[str, Any], ...]
+    owed: tuple[dict[str, Any], ...]
+    vanished: int
+    alarms: int
+    anchors: int
+    last_anchor: datetime | None
+    renew_by: str | None
+    test_anchor: bool
+    log_size: int
+    root: str
+    bundles: int
+    last_bundle: int | None
+    unreviewed_possible: int
+    proposed_delegates: tuple[str, ...]
+
+    def as_row(self) -> dict[str, Any]:
+        row = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("last_sync", "last_anchor"):
+            row[name] = row[name].strftime("%Y-%m-%dT%H:%M:%SZ") if row[name] else None
+        return row
+
+
+def health(config: Config, case: Any) -> Health:
+    """Read the state from the archive; ``case`` is an ArchiveReader."""
+    import json
+
+    acquisitions = [a for a in case.acquisitions() if a["kind"] != "add"]
+    ended = [a for a in acquisitions if a.get("ended_at")]
+    letters = case.letters(everything=True)
+    anchors = case.anchors()
+    bundles = case.bundles()
+    flags = case.flags()
+    reviews = case.reviews()
+    observations = case.observations()
+    head = case.head()
+    return Health(
+        title=config.matter.title,
+        messages=case.connection.execute("SELECT count(*) FROM message").fetchone()[0],
+        in_scope=sum(1 for x in letters if x.scope == "in-scope" and not x.withheld),
+        context=sum(1 for x in letters if x.scope == "context" and not x.withheld),
+        withheld=sum(1 for x in letters if x.withheld),
+        last_sync=_time(ended[-1]["ended_at"]) if ended else None,
+        last_outcome=str(ended[-1]["outcome"]) if ended else "",
+        folders=tuple(
+            {
+                "account": c.account,
+                "folder": c.folder,
+                "on_server": c.on_server,
+                "in_scope": c.in_scope,
+                "context": c.context,
+                "out_of_scope": c.out_of_scope,
+                "owed": c.owed,
+                "vanished": c.vanished,
+            }
+            for c in case.folder_counts()
+        ),
+        owed=tuple(dict(o) for o in case.owed_now()),
+        vanished=len(case.disappearances()),
+        alarms=sum(1 for o in observations if o["severity"] == "alarm"),
+        anchors=len(anchors),
+        last_anchor=_time(max((str(a["at"]) for a in anchors), default=None)),
+        renew_by=max((str(a["renew_by"]) for a in anchors if a.get("renew_by")), default=None),
+        test_anchor=bool(anchors) and all(a["test"] for a in anchors),
+        log_size=head.size,
+        root=head.root,
+        bundles=len(bundles),
+        last_bundle=bundles[-1].number if bundles else None,
+        unreviewed_possible=sum(
+            1
+            for f in flags
+            if f.tier == "possible"
+            and (("flag", f.id) not in reviews or reviews["flag", f.id].decision == "unreviewed")
+        ),
+        proposed_delegates=tuple(
+            sorted(
+                {
+                    str((o["detail"] if isinstance(o["detail"], dict) else json.loads(o["detail"])).get("address", ""))
+                    for o in observations
+                    if o["kind"] == "delegate-proposed"
+                }
+            )
+        ),
+    )
+
+
+def banners(config: Config, *, now: datetime) -> Sequence[dict[str, str]]:
+    """What a page must say loudly, each with the command that mends it, in the matter's language."""
+    from evidence.archive.reader import ArchiveReader
+
+    _ = translation("operate", config.matter.language).gettext
+    with ArchiveReader(config.archive_path) as case:
+        state = health(config, case)
+    found: list[dict[str, str]] = []
+    limit = timedelta(hours=config.notify.overdue_hours)
+    if config.account and (state.last_sync is None or now - state.last_sync > limit):
+        since = state.last_sync.astimezone(config.zone).strftime("%Y-%m-%d %H:%M") if state.last_sync else "—"
+        found.append(
+            {"level": "warning", "text": _("The last sync was {when}.").format(when=since), "command": "evidence sync"}
+        )
+    if state.owed:
+        text = _("{n} messages are owed by the server.").format(n=len(state.owed))
+        found.append({"level": "warning", "text": text, "command": "evidence sync"})
+    if state.alarms:
+        text = _("{n} alarms were noted during acquisition.").format(n=state.alarms)
+        found.append({"level": "warning", "text": text, "command": "evidence status"})
+    if not state.anchors:
+        text = _("Nothing outside this machine vouches for the time yet.")
+        found.append({"level": "note", "text": text, "command": "evidence anchor --print"})
+    return found
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if not text else datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
