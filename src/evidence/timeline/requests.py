@@ -37,8 +37,8 @@ class RequestSettings:
     days: Literal["working", "calendar"] = "working"
     country: str = "RU"
     timezone: str = "Europe/Moscow"
-    own: tuple[str, ...] = ()
-    theirs: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+    their_addresses: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> RequestSettings:
@@ -211,7 +211,7 @@ class _Search:
         return tuple(sorted(returned)), not theirs or bool(theirs - returned)
 
     def _is_theirs(self, address: str, side: Side) -> bool:
-        known = self._settings.theirs if side == "client" else self._settings.own
+        known = self._settings.their_addresses if side == "client" else self._settings.own_addresses
         folded = {k.casefold() for k in known}
         return not folded or address in folded or "@" + address.rpartition("@")[2] in folded
 
@@ -220,7 +220,7 @@ class _Search:
         searched: dict[str, Any] = {
             "accounts": sorted({str(c["account"]) for c in self._coverage}),
             "folders": self._coverage,
-            "addresses": list(self._settings.theirs if side == "client" else self._settings.own),
+            "addresses": list(self._settings.their_addresses if side == "client" else self._settings.own_addresses),
             "letters": count,
             "up_to": _text(self._as_of),
             "automatic_replies": automatic,
