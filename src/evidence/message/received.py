@@ -1,4 +1,4 @@
-"""The Received trail read hop by hop (RFC 5321 section 4.4), and what is odd about it. Pure; observations, not verdicts.
+"""The Received trail read hop by hop (RFC 5321 section 4.4), and what is odd about it: observations, not verdicts.
 
 Whoever held the message wrote the header above the others: only hops added by servers one trusts are more than a claim.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 
 from evidence.model import ReceivedHop
 
@@ -19,7 +20,7 @@ CLOCK_SLACK = timedelta(minutes=5)
 """Two servers' clocks may differ by this much before time is said to run backwards."""
 
 TIME_BACKWARDS = "Time runs backwards between two hops"
-MISSING_HOP = "A hop is missing: who took the message over is not who handed it on"
+MISSING_HOP = "A hop seems to be missing; the server that sent is not the one that had received"
 FOREIGN_FIRST_HOP = "The first server is outside the sender's domain"
 NO_DATE = "A hop has no date that can be read"
 NO_TRAIL = "There is no Received header"
@@ -78,13 +79,13 @@ def oddities(
 ) -> tuple[Oddity, ...]:
     """What a careful reader would remark on, topmost hop first; empty for an ordinary trail.
 
-    ``sender_domain`` is that of the From address, ``date`` the Date header (aware); ``more`` says that hops were cut off.
+    ``sender_domain`` is that of the From address, ``date`` the Date header (aware); ``more``: hops were cut.
     """
     if not hops:
         return (Oddity(NO_TRAIL, None, ""),)
     found: list[Oddity] = [Oddity(TOO_MANY_HOPS, None, str(len(hops)))] if more or len(hops) >= MAX_HOPS else []
     found += [Oddity(NO_DATE, hop.position, hop.by_host) for hop in hops if hop.at is None]
-    for upper, lower in zip(hops, hops[1:], strict=False):
+    for upper, lower in pairwise(hops):
         found += _between(upper, lower)
     first = hops[-1]
     if sender_domain and _foreign(first, sender_domain):
