@@ -1,15 +1,373 @@
-"""x"""
+"""Anchors: what others outside this machine vouch for. A time-stamp token (RFC 3161) or a witness's mail over size and root.
 
-from dataclasses import dataclass
+A token is asked for over HTTP (RFC 3161 section 3.4), checked, and kept with the request, its whole chain and the revocation
+data that could be had, so that it can be checked again offline, here or by ``openssl ts -verify``. A failure of the authority
+fails nothing else: it is recorded as owed and asked again after the next run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
+
+from evidence.archive.binding import utc_text, utc_time
+from evidence.archive.log import root_of
+from evidence.archive.reader import ArchiveReader
+from evidence.archive.store import Archive
+from evidence.archive.timestamp import (
+    Stamp,
+    TokenRefused,
+    build_request,
+    check_response,
+    check_revocation,
+    from_pem,
+    load,
+    pem_of,
+    revocation_octets,
+    revocation_of,
+    statement,
+)
+from evidence.archive.witness import read_witness
+from evidence.config import LOOPBACK_HOSTS
+from evidence.config import Anchor as AnchorConfig
+from evidence.errors import EvidenceError, IntegrityFailure, NetworkError, UsageError
+from evidence.ports import LogHead
+
+TIMEOUT_SECONDS = 20.0
+MOST_OCTETS = 4 * 1024 * 1024
+RENEW_BEFORE = timedelta(days=60)
+_OWN_KINDS = ("anchor-obtained", "anchor-owed")
+
+Fetch = Callable[[str, bytes | None, str], bytes]
+"""(url, body or None for GET, content type) -> octets. Raises NetworkError."""
 
 
-@dataclass
-class V:
-    problems = ()
+@dataclass(frozen=True, slots=True)
+class AnchorOutcome:
+    """What became of an attempt: the anchor's id where one was had, the reason where it is owed."""
 
-    def as_mapping(self):
-        return {"sound": True, "test": 0, "size": 1}
+    state: Literal["obtained", "owed", "not-due", "not-configured"]
+    size: int
+    root: str
+    anchor: int | None = None
+    reason: str = ""
+    check: str = ""
 
 
-def check_anchor(row, uuid, roots):
-    return V()
+@dataclass(frozen=True, slots=True)
+class AnchorState:
+    """For ``status``: when it was last vouched for, whether something is owed, and by when to renew."""
+
+    last_at: datetime | None
+    last_size: int
+    test_only: bool
+    owed_since: datetime | None
+    owed_reason: str
+    renew_by: datetime | None
+    renew_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorVerdict:
+    """One anchor checked again. ``sound``: its own checks hold and its root certificate is trusted here, or it is a witness's mail."""
+
+    kind: str
+    size: int
+    root: str
+    at: str
+    authority: str
+    test: bool
+    sound: bool
+    trusted: bool
+    root_sha256: str = ""
+    renew_by: str = ""
+    said: tuple[str, ...] = ()
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    def as_mapping(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+# ---- obtaining -------------------------------------------------------------------------------
+
+
+def obtain(
+    archive: Archive, config: AnchorConfig, now: datetime | Callable[[], datetime], *, folder: Path = Path(),
+    force: bool = False, fetch: Fetch | None = None,
+) -> AnchorOutcome:  # fmt: skip
+    """Have the log's root stamped by the configured authority, if anything was added since the last anchor.
+
+    Never raises for what the authority or the network does: that is recorded as owed, and asked again next time.
+    ``folder`` is where relative ``ca_file`` names are taken from. Raises UsageError for a ``ca_file`` that cannot be read.
+    """
+    at = now if isinstance(now, datetime) else now()
+    archive.commit()
+    head = _head(archive)
+    if not config.tsa_url:
+        return AnchorOutcome("not-configured", head.size, head.root)
+    if not force and not is_due(archive):
+        return AnchorOutcome("not-due", head.size, head.root)
+    roots = trusted_roots(config, folder)
+    fetch = fetch or fetch_over_http
+    stated = statement(archive.uuid, head.size, head.root)
+    request = build_request(stated)
+    try:
+        response = fetch(config.tsa_url, request, "application/timestamp-query")
+        stamp = check_response(response, stated, request=request, roots=roots)
+        revocation = collect_revocation(stamp.chain, fetch)
+        check_revocation(stamp.chain, revocation, stamp.at)
+    except (NetworkError, TokenRefused) as error:
+        check = getattr(error, "check", "network")
+        reason = " ".join(part for part in (error.what, error.why) if part)
+        detail = {
+            "size": head.size,
+            "root": head.root,
+            "authority": _host(config.tsa_url),
+            "check": check,
+            "reason": reason,
+        }
+        archive.record("anchor-owed", detail)
+        archive.commit()
+        return AnchorOutcome("owed", head.size, head.root, None, reason, check)
+    row = {
+        "kind": "rfc3161", "root": head.root, "size": head.size, "at": utc_text(at), "stated_at": utc_text(stamp.at),
+        "authority": stamp.authority, "test": config.test or _host(config.tsa_url) in LOOPBACK_HOSTS,
+        "renew_by": utc_text(stamp.expires - RENEW_BEFORE), "serial": stamp.serial, "request": request, "token": response,
+        "chain": pem_of(stamp.chain), "revocation": revocation_octets(revocation),
+    }  # fmt: skip
+    return AnchorOutcome("obtained", head.size, head.root, archive.anchored(row))
+
+
+def take_witness(archive: Archive, raw: bytes, now: datetime) -> AnchorOutcome:
+    """Keep a mail that states our root as an anchor. Raises UsageError (not such a mail), IntegrityFailure (another root)."""
+    archive.commit()
+    found = read_witness(raw)
+    if found.uuid != archive.uuid:
+        raise UsageError(f"This mail is about another archive ({found.uuid}).", f"This one is {archive.uuid}.")
+    head = _head(archive)
+    known = _root_at(archive, found.size) if found.size <= head.size else None
+    if known != found.root:
+        raise IntegrityFailure(
+            "The root in this mail is not the root this log has at that size.",
+            f"The mail: size {found.size}, root {found.root}. Here: {known or f'the log has only {head.size} events'}.",
+            "Keep the mail and this file as they are: one of them was changed. Run `evidence verify`.",
+        )
+    row = {
+        "kind": "witness", "root": found.root, "size": found.size, "at": utc_text(now),
+        "stated_at": utc_text(found.at) if found.at else None, "authority": found.sender, "test": False, "token": raw,
+        "serial": "",
+    }  # fmt: skip
+    return AnchorOutcome("obtained", found.size, found.root, archive.anchored(row))
+
+
+def is_due(archive: Archive) -> bool:
+    """Whether the log has grown since the last anchor by more than anchors themselves."""
+    last = archive.connection.execute("SELECT coalesce(max(size), 0) FROM anchor WHERE kind = 'rfc3161'").fetchone()[0]
+    row = archive.connection.execute(
+        "SELECT 1 FROM event WHERE seq >= ? AND json_extract(body, '$.kind') NOT IN (?, ?) LIMIT 1", (last, *_OWN_KINDS)
+    ).fetchone()
+    return row is not None
+
+
+def anchor_state(reader: ArchiveReader, now: datetime) -> AnchorState:
+    """What ``status`` and every report say of anchors."""
+    anchors = reader.anchors()
+    last = anchors[-1] if anchors else None
+    owed = None
+    for _, body, _ in reader.events(last["event"] if last else 0):
+        event = json.loads(body)
+        if event["kind"] == "anchor-owed":
+            owed = owed or event
+    stamps = [a for a in anchors if a["kind"] == "rfc3161"]
+    renew_by = utc_time(stamps[-1]["renew_by"]) if stamps else None
+    return AnchorState(
+        last_at=utc_time(last["stated_at"] or last["at"]) if last else None, last_size=last["size"] if last else 0,
+        test_only=bool(anchors) and all(a["test"] for a in anchors), owed_since=utc_time(owed["at"]) if owed else None,
+        owed_reason=owed["detail"]["reason"] if owed else "", renew_by=renew_by,
+        renew_now=renew_by is not None and renew_by <= now,
+    )  # fmt: skip
+
+
+def trusted_roots(config: AnchorConfig | None, folder: Path = Path()) -> tuple[bytes, ...]:
+    """The self-signed certificates (DER) to trust: those of ``ca_file``, or else those of this machine."""
+    if config is None or not config.ca_file:
+        return tuple(ssl.create_default_context().get_ca_certs(binary_form=True))
+    path = folder / config.ca_file
+    try:
+        found = from_pem(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"[anchor] ca_file: {path} cannot be read.", str(error), "Name a PEM file of certificates."
+        ) from None
+    return tuple(der for der in found if load(der).subject == load(der).issuer) or found
+
+
+def fetch_over_http(url: str, body: bytes | None, content_type: str) -> bytes:
+    """POST ``body``, or GET. Raises NetworkError; at most 4 MiB and 20 seconds between octets."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise NetworkError(f"{_host(url)}: only http and https are spoken here.")
+    headers = {"User-Agent": "evidence", **({"Content-Type": content_type} if body is not None else {})}
+    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - the scheme was checked
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            octets: bytes = answer.read(MOST_OCTETS + 1)
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"{_host(url)} could not be asked.", str(error)) from None
+    if len(octets) > MOST_OCTETS:
+        raise NetworkError(f"{_host(url)} answered with more than {MOST_OCTETS} octets.")
+    return octets
+
+
+def collect_revocation(chain: Sequence[bytes], fetch: Fetch) -> dict[str, Any]:
+    """CRLs and OCSP answers for every certificate below the root, base64 of DER; ``missing`` says what could not be had."""
+    found: dict[str, Any] = {"crl": [], "ocsp": [], "missing": []}
+    certificates = [load(der) for der in chain]
+    for certificate, issuer in pairwise(certificates):
+        sources: list[tuple[str, str, bytes | None]] = [("crl", url, None) for url in _list_urls(certificate)]
+        sources += [("ocsp", url, _ocsp_request(certificate, issuer)) for url in _ocsp_urls(certificate)]
+        if not sources:
+            found["missing"].append(f"{certificate.subject.rfc4514_string()}: it names no CRL and no OCSP responder")
+        for kind, url, body in sources:
+            try:
+                octets = fetch(url, body, "application/ocsp-request")
+                der = _crl_der(octets) if kind == "crl" else octets
+                if kind == "ocsp":
+                    ocsp.load_der_ocsp_response(der)
+                found[kind].append(base64.b64encode(der).decode("ascii"))
+            except (NetworkError, ValueError) as error:
+                found["missing"].append(f"{kind} {url}: {error}")
+    return found
+
+
+def _crl_der(octets: bytes) -> bytes:
+    pem = octets.lstrip().startswith(b"-----BEGIN")
+    parsed = x509.load_pem_x509_crl(octets) if pem else x509.load_der_x509_crl(octets)
+    return parsed.public_bytes(Encoding.DER)
+
+
+def _list_urls(certificate: x509.Certificate) -> list[str]:
+    try:
+        points: Any = certificate.extensions.get_extension_for_oid(ExtensionOID.CRL_DISTRIBUTION_POINTS).value
+    except x509.ExtensionNotFound:
+        return []
+    names = [name.value for point in points for name in point.full_name or ()]
+    return [str(url) for url in names if str(url).startswith(("http://", "https://"))][:2]
+
+
+def _ocsp_urls(certificate: x509.Certificate) -> list[str]:
+    try:
+        access: Any = certificate.extensions.get_extension_for_oid(ExtensionOID.AUTHORITY_INFORMATION_ACCESS).value
+    except x509.ExtensionNotFound:
+        return []
+    return [
+        str(a.access_location.value) for a in access if a.access_method == AuthorityInformationAccessOID.OCSP
+    ][:1]  # fmt: skip
+
+
+def _ocsp_request(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
+    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1())  # noqa: S303 - RFC 5019's identifier
+    return builder.build().public_bytes(Encoding.DER)
+
+
+# ---- checking again --------------------------------------------------------------------------
+
+
+def check_anchor(row: Mapping[str, Any], uuid: str, roots: Sequence[bytes] | None = None) -> AnchorVerdict:
+    """An anchor row checked offline. ``roots`` None: the certificates of this machine; a chain that ends in none of them
+
+    is then said, and checked up to its own root. With ``roots`` given it is a problem.
+    """
+    made = {
+        "kind": row["kind"], "size": row["size"], "root": row["root"], "at": row["stated_at"] or row["at"],
+        "authority": row["authority"], "test": bool(row["test"]), "renew_by": row["renew_by"] or "",
+    }  # fmt: skip
+    try:
+        if row["kind"] == "witness":
+            return _check_witness(row, uuid, made)
+        stated = statement(uuid, row["size"], row["root"])
+        chain = from_pem(row["chain"])
+        stamp, trusted = _check_token(row, stated, chain, roots)
+        said = check_revocation(stamp.chain, revocation_of(row["revocation"]), stamp.at)
+    except EvidenceError as error:
+        return AnchorVerdict(**made, sound=False, trusted=False, problems=(" ".join((error.what, error.why)).strip(),))
+    except (ValueError, TypeError) as error:
+        return AnchorVerdict(**made, sound=False, trusted=False, problems=(f"It cannot be read: {error}",))
+    problems = (
+        [] if utc_text(stamp.at) == row["stated_at"] else ["The time recorded beside the token is not the token's."]
+    )
+    if not trusted:
+        said += (f"Its root certificate (SHA-256 {stamp.root_sha256}) is not among those this machine trusts.",)
+    return AnchorVerdict(
+        **made, sound=trusted and not problems, trusted=trusted, root_sha256=stamp.root_sha256, said=said,
+        problems=tuple(problems),
+    )  # fmt: skip
+
+
+def _check_token(
+    row: Mapping[str, Any], stated: bytes, chain: tuple[bytes, ...], roots: Sequence[bytes] | None
+) -> tuple[Stamp, bool]:
+    known = trusted_roots(None) if roots is None else tuple(roots)
+    try:
+        return check_response(row["token"], stated, request=row["request"], roots=known, extra=chain), True
+    except TokenRefused as error:
+        if roots is not None or error.check != "foreign" or not chain:
+            raise
+    return check_response(row["token"], stated, request=row["request"], roots=chain[-1:], extra=chain), False
+
+
+def _check_witness(row: Mapping[str, Any], uuid: str, made: Mapping[str, Any]) -> AnchorVerdict:
+    found = read_witness(row["token"])
+    if (found.uuid, found.size, found.root) != (uuid, row["size"], row["root"]):
+        return AnchorVerdict(**made, sound=False, trusted=False, problems=("The mail states another root.",))
+    said = ("A mail proves as much as the mailbox of the one who got it: compare with the copy there.",)
+    return AnchorVerdict(**made, sound=True, trusted=True, said=said)
+
+
+def openssl_files(row: Mapping[str, Any], uuid: str) -> dict[str, bytes]:
+    """Files with which ``openssl ts -verify -in token.tsr -data statement.json -CAfile chain.pem`` says «Verification: OK».
+
+    Once the authority's certificate has run out, add ``-attime`` with the seconds of the token's time.
+    """
+    files = {
+        "statement.json": statement(uuid, row["size"], row["root"]), "request.tsq": row["request"],
+        "token.tsr": row["token"], "chain.pem": row["chain"],
+    }  # fmt: skip
+    revocation = revocation_of(row["revocation"])
+    for kind, ending in (("crl", "crl"), ("ocsp", "ocsp")):
+        for number, text in enumerate(revocation.get(kind, ()), 1):
+            files[f"revocation-{number}.{ending}"] = base64.b64decode(text)
+    return files
+
+
+# ---- the log ---------------------------------------------------------------------------------
+
+
+def _head(archive: Archive) -> LogHead:
+    size = archive.connection.execute("SELECT coalesce(max(seq), -1) + 1 FROM event").fetchone()[0]
+    return LogHead(size, _root_at(archive, size))
+
+
+def _root_at(archive: Archive, size: int) -> str:
+    rows = archive.connection.execute("SELECT leaf FROM event WHERE seq < ? ORDER BY seq", (size,))
+    return root_of(bytes(leaf) for (leaf,) in rows).hex()
+
+
+def _host(url: str) -> str:
+    """The host alone: a user name or key in the address is not for the log."""
+    return urlsplit(url).hostname or "the authority"
