@@ -1,0 +1,247 @@
+"""Flags: what rules and ranker find in a letter's own words, each with the exact quote.
+
+Tier *stated* is a rule of tier stated whose blockers all passed and to which the learned reader does not object; tier *possible* is a looser
+rule, a rule the learned reader objects to, or the learned reader alone. Quoted and forwarded text, signatures and disclaimers
+are never read. The same letter gives the same flags on any machine: no clock, no set order, whole numbers in the ranker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evidence.model import Flag, Letter, judged_id
+from evidence.timeline.morph import fold
+from evidence.timeline.ranker import Ranker, load_ranker
+from evidence.timeline.rules import Match, Packs
+from evidence.timeline.rules_blockers import Context
+from evidence.timeline.sentences import Sentence, sentences
+from evidence.timeline.spans import clause_span, conditions, demand_segments, subtype_of
+
+NOTICES = ("deadline_notice", "termination_notice")
+_REPLY = re.compile(r"^\s*(?:re|fwd?|aw|ответ|отв|на|пересл\w*)(?:\[\d+\])?\s*:", re.IGNORECASE)
+_UNREAD_KINDS = ("auto", "bounce", "list")
+_MAX_PART = 200_000  # code points read of one part: linear time, and no letter of people is longer
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A sentence with everything that was seen in it: rule matches (blocked ones too) and the ranker's scores per category."""
+
+    part: str
+    sentence: Sentence
+    matches: tuple[Match, ...]
+    scores: dict[str, int]
+
+
+def find_flags(letter: Letter, packs: Packs) -> tuple[Flag, ...]:
+    """The flags of one letter, ordered by part and place. Pure: needs nothing but its arguments."""
+    if letter.withheld or letter.kind in _UNREAD_KINDS:
+        return ()
+    ranker = load_ranker() if packs.ranked else None
+    found: list[Flag] = []
+    for reading in readings(letter, packs, ranker):
+        found.extend(_flags_of(letter, reading, ranker))
+    unique = {flag.id: flag for flag in reversed(found)}
+    return tuple(sorted(unique.values(), key=lambda f: (_part_order(f.part), f.start, f.end, f.category)))
+
+
+def readings(letter: Letter, packs: Packs, ranker: Ranker | None) -> list[Reading]:
+    """What was read, sentence by sentence, in order: what ``explain`` shows."""
+    found: list[Reading] = []
+    for part, spans in _own_spans(letter):
+        text = letter.texts[part]
+        row = [s for start, end in spans for s in sentences(text, start, end)]
+        speaker = letter.speaker if letter.speaker in ("us", "client") else "third"
+        matched: list[tuple[Match, ...]] = []
+        for number, sentence in enumerate(row):
+            context = Context(
+                speaker,
+                part,
+                row[number - 1].text if number else "",
+                row[number + 1].text if number + 1 < len(row) else "",
+            )
+            matched.append(tuple(packs.match(sentence, context)))
+        scores = ranker.score(row, matched) if ranker is not None else [{} for _ in row]
+        found.extend(Reading(part, s, m, v) for s, m, v in zip(row, matched, scores, strict=True))
+    return found
+
+
+def _own_spans(letter: Letter) -> list[tuple[str, list[tuple[int, int]]]]:
+    parts: list[tuple[str, list[tuple[int, int]]]] = []
+    for part in sorted(letter.texts, key=_part_order):
+        text = letter.texts[part]
+        if part == "subject" and _REPLY.match(text):
+            continue  # the words of whoever began the thread
+        zones = letter.zones_of(part)
+        spans = [(z.start, min(z.end, z.start + _MAX_PART)) for z in zones if z.kind == "own"]
+        if not zones and part != "body":
+            spans = [(0, min(len(text), _MAX_PART))]
+        if spans:
+            parts.append((part, spans))
+    return parts
+
+
+def _part_order(part: str) -> tuple[int, str, int]:
+    name, _, tail = part.partition(":")
+    order = {"subject": 0, "body": 1, "display-name": 2, "attachment": 3}.get(name, 4)
+    return (order, "" if tail.isdigit() else tail, int(tail) if tail.isdigit() else 0)
+
+
+def _flags_of(letter: Letter, reading: Reading, ranker: Ranker | None) -> list[Flag]:
+    by_category: dict[str, list[Match]] = {}
+    for match in reading.matches:
+        if not match.blocked:
+            by_category.setdefault(match.rule.category, []).append(match)
+    categories = list(by_category)
+    if ranker is not None:
+        categories += [c for c in ranker.categories if c not in by_category and ranker.proposes(reading.scores, c, reading.sentence)]
+    found: list[Flag] = []
+    for category in categories:
+        if category in NOTICES and letter.speaker != "us":
+            continue
+        matches = by_category.get(category, [])
+        if matches:
+            found.extend(_by_rules(letter, reading, category, matches, ranker))
+        elif ranker is not None and not (_inward(letter) and not ranker.insists(reading.scores, category, reading.sentence)):
+            found.append(_by_ranker(letter, reading, category, ranker))
+    return found
+
+
+def _by_rules(
+    letter: Letter, reading: Reading, category: str, matches: list[Match], ranker: Ranker | None
+) -> list[Flag]:
+    sentence = reading.sentence
+    first = min(matches, key=lambda m: m.rule.tier != "stated")
+    tier = first.rule.tier
+    objection = ""
+    if tier == "stated" and ranker is not None and not ranker.agrees(reading.scores, category, sentence):
+        tier, objection = "possible", "the learned reader does not see it here"
+    if tier == "stated" and _inward(letter):
+        tier, objection = "possible", "the other side is not among the recipients"
+    if tier == "stated" and reading.part.startswith("attachment:"):
+        tier, objection = "possible", "whose words an attachment holds is not known"
+    if tier == "possible" and ranker is not None and not ranker.tolerates(reading.scores, category, sentence):
+        return []
+    segments = demand_segments(sentence, matches) if category == "demand" else []
+    if not segments:
+        segments = [(*clause_span(sentence, first.places), first)]
+    return [
+        _flag(letter, reading, category, match.rule.subtype or subtype_of(category, sentence), start, end, tier, match, objection, matches)
+        for start, end, match in segments
+    ]
+
+
+def _by_ranker(letter: Letter, reading: Reading, category: str, ranker: Ranker) -> Flag:
+    sentence = reading.sentence
+    words = ranker.carrying_words(sentence, category)
+    score = ranker.share(reading.scores, category)
+    text = letter.texts[reading.part]
+    return Flag(
+        id=judged_id("flag", letter.sha256, reading.part, sentence.start, sentence.end, category),
+        sha256=letter.sha256,
+        category=category,
+        subtype=subtype_of(category, sentence),
+        part=reading.part,
+        start=sentence.start,
+        end=sentence.end,
+        quote=text[sentence.start : sentence.end],
+        speaker=letter.speaker,
+        tier="possible",
+        rule=f"ranker.{category}",
+        pack=ranker.label,
+        why="carried by: " + ", ".join(words) if words else "carried by the sentence as a whole",
+        score=score,
+        links=_condition_links(letter, reading) if category == "threat" else (),
+        detail={"words": list(words), "blocked": _blocked(reading, category)},
+    )
+
+
+def _flag(
+    letter: Letter,
+    reading: Reading,
+    category: str,
+    subtype: str | None,
+    start: int,
+    end: int,
+    tier: Any,
+    match: Match,
+    objection: str,
+    matches: Sequence[Match],
+) -> Flag:
+    text = letter.texts[reading.part]
+    tokens = reading.sentence.tokens
+    slots = [text[tokens[i].start : tokens[i].end] for i in match.places]
+    links = _condition_links(letter, reading) if category in ("threat", "demand") else ()
+    why = "words: " + ", ".join(slots)
+    if links and category == "threat":
+        why += "; said under a condition"
+    if objection:
+        why += f"; only possible: {objection}"
+    return Flag(
+        id=judged_id("flag", letter.sha256, reading.part, start, end, category),
+        sha256=letter.sha256,
+        category=category,
+        subtype=subtype,
+        part=reading.part,
+        start=start,
+        end=end,
+        quote=text[start:end],
+        speaker=letter.speaker,
+        tier=tier,
+        rule=match.rule.id,
+        pack=match.rule.pack,
+        why=why,
+        score=1.0 if tier == "stated" else 0.5,
+        links=links,
+        detail={
+            "slots": slots,
+            "blockers": list(match.tried),
+            "also": sorted({m.rule.id for m in matches} - {match.rule.id}),
+            "objection": objection,
+        },
+    )
+
+
+def _condition_links(letter: Letter, reading: Reading) -> tuple[dict[str, Any], ...]:
+    """The condition and the consequence of an ultimatum, each a span of the same part."""
+    text = letter.texts[reading.part]
+    return tuple(
+        {"sha256": letter.sha256, "part": reading.part, "start": a, "end": b, "quote": text[a:b], "role": role}
+        for role, a, b in conditions(reading.sentence)
+    )
+
+
+def _blocked(reading: Reading, category: str) -> list[str]:
+    return sorted(
+        f"{m.rule.id}: {b.blocker} «{b.words}»" for m in reading.matches if m.rule.category == category for b in m.blocked
+    )
+
+
+def _inward(letter: Letter) -> bool:
+    """Whether the letter went to nobody of the other side (unknown recipients count as the other side)."""
+    if not letter.addressees:
+        return False
+    if letter.speaker == "third":
+        return True
+    other = "client" if letter.speaker == "us" else "us"
+    return other not in letter.addressees
+
+
+def find_all(letters: Sequence[Letter], packs: Packs, *, timezone: str) -> tuple[Flag, ...]:
+    """The flags of all letters with links between them: what was promised before, what is answered, what came before."""
+    from evidence.timeline.commitments import link
+
+    ordered = sorted(letters, key=lambda x: (x.at, x.sha256))
+    flags = [flag for letter in ordered for flag in find_flags(letter, packs)]
+    return link(ordered, flags, timezone=timezone)
+
+
+def with_links(flag: Flag, links: Sequence[dict[str, Any]]) -> Flag:
+    return replace(flag, links=(*flag.links, *links)) if links else flag
+
+
+def folded(text: str) -> str:
+    return fold(text)

@@ -1,0 +1,119 @@
+"""Words with their lemmas and grammar: pymorphy3 for Russian, Snowball stems and a table of irregular forms for English.
+
+A token is a word, a number or a currency sign with code-point offsets. Each word form is analysed once per process
+(``analyse`` is cached), so that a letter costs a dictionary look-up per word. ё is read as е throughout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from evidence.stems import stem
+
+TOKEN = re.compile(
+    r"(?P<num>\d+(?:[  .,:/]\d+)*)"
+    r"|(?P<cur>[£$€₽%№])"
+    r"|(?P<neg>[A-Za-z]+(?=n['’]t\b))|(?P<nt>n['’]t\b)|(?P<clitic>['’](?:ll|re|ve|m|d|s)\b)"
+    r"|(?P<word>[^\W\d_]+(?:-[^\W\d_]+)*)"
+)
+_CYRILLIC = re.compile(r"[а-яА-ЯёЁ]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+# Irregular English forms whose Snowball stem is not that of the base form. "was" and "were" stay apart from "be": tense matters.
+_IRREGULAR = {
+    "paid": "pay", "told": "tell", "said": "say", "lost": "lose", "broke": "break", "broken": "break", "sent": "send",
+    "kept": "keep", "made": "make", "took": "take", "taken": "take", "gave": "give", "given": "give", "went": "go", "gone": "go",
+    "got": "get", "gotten": "get", "stole": "steal", "stolen": "steal", "lied": "lie", "lying": "lie", "wrote": "write",
+    "written": "write", "spoke": "speak", "spoken": "speak", "swore": "swear", "sworn": "swear", "forgot": "forget",
+    "forgotten": "forget", "held": "hold", "left": "leave", "let": "let", "met": "meet", "ran": "run", "saw": "see", "seen": "see",
+    "sold": "sell", "thought": "think", "threw": "throw", "thrown": "throw", "understood": "understand", "withdrew": "withdraw",
+    "withdrawn": "withdraw", "began": "begin", "begun": "begin", "bought": "buy", "brought": "bring", "came": "come", "did": "do",
+    "done": "do", "does": "do", "doing": "do", "found": "find", "has": "have", "had": "have", "having": "have", "owing": "owe",
+    "owed": "owe", "owes": "owe", "sue": "sue", "sued": "sue", "sues": "sue", "suing": "sue", "failed": "fail", "ruined": "ruin",
+    "'ll": "will", "'re": "are", "'ve": "have", "'m": "am", "n't": "not", "'d": "would", "cannot": "not", "ca": "can", "wo": "will",
+    "sha": "shall", "dunno": "not",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is known of a word form: its lemmas (English: stems) and, for each Russian reading, its grammemes."""
+
+    lemmas: frozenset[str]
+    readings: tuple[frozenset[str], ...]
+    lemma: str  # the likeliest
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    start: int
+    end: int
+    form: str  # folded
+    word: Word
+    clause: int = 0
+
+    @property
+    def lemmas(self) -> frozenset[str]:
+        return self.word.lemmas
+
+
+@cache
+def _analyser() -> Any:
+    import pymorphy3
+
+    return pymorphy3.MorphAnalyzer()
+
+
+@lru_cache(maxsize=200_000)
+def analyse(form: str) -> Word:
+    """The reading of a folded form (see ``fold``). Readings under a tenth of the likelihood are left out."""
+    if not _CYRILLIC.search(form):
+        base = _IRREGULAR.get(form) or (stem(form) if _LATIN.search(form) else form)
+        return Word(frozenset((base,)), (), base)
+    lemmas: list[str] = []
+    readings: list[frozenset[str]] = []
+    for parse in _analyser().parse(form)[:6]:
+        if readings and parse.score < 0.1:
+            continue
+        lemmas.append(str(parse.normal_form).replace("ё", "е"))
+        readings.append(frozenset(str(parse.tag).replace(" ", ",").split(",")))
+    return Word(frozenset(lemmas), tuple(readings), lemmas[0])
+
+
+def fold(text: str) -> str:
+    return text.casefold().replace("ё", "е").replace("’", "'")
+
+
+def lemma_of(entry: str) -> str:
+    """How a word of a rule is looked up: Russian as written, English as its stem."""
+    folded = fold(entry)
+    if folded.startswith("#") or _CYRILLIC.search(folded):
+        return folded
+    return _IRREGULAR.get(folded) or stem(folded)
+
+
+_NUMBER = Word(frozenset(("#num",)), (), "#num")
+_CURRENCY = Word(frozenset(("#cur",)), (), "#cur")
+
+
+def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """The tokens of ``text[start:end]`` in order, with offsets into ``text``."""
+    for match in TOKEN.finditer(text, start, len(text) if end is None else end):
+        kind = match.lastgroup
+        form = fold(match.group())
+        if kind == "num":
+            word = _NUMBER
+        elif kind == "cur" and form not in "%№":
+            word = _CURRENCY
+        else:
+            word = analyse(form)
+        yield Token(match.start(), match.end(), form, word)
+
+
+def language_of(text: str) -> str:
+    """``ru`` where Cyrillic letters are at least as many as Latin ones, else ``en``."""
+    return "ru" if len(_CYRILLIC.findall(text)) >= max(1, len(_LATIN.findall(text))) else "en"

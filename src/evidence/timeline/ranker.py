@@ -1,0 +1,181 @@
+"""The learned reader: proposes what rules miss, and objects where a rule's sentence does not read like its category.
+
+Two linear steps, kept as whole numbers so that every machine reckons the same: hashed n-grams give each sentence a score per
+category (int8 weights); these, the scores of its neighbours and the rules' hits give the final score (int32 weights). Scores are
+log-odds in 1/256. ``tools/train_ranker.py`` makes ``model_data/ranker-{ru,en}.npz``; ``docs/measurement.md`` says how well it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import exp, sqrt
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.timeline.ranker_features import (
+    CATEGORIES,
+    OUTPUTS,
+    gram_features,
+    lemma_hash,
+    grams_of,
+    shape_features,
+    surroundings,
+    word_features,
+)
+from evidence.timeline.rules import Match
+from evidence.timeline.sentences import Sentence
+
+MODEL = Path(__file__).parent / "model_data"
+ONE = 256  # a log-odds of 1
+_NEVER = 1 << 30
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Per category, in 1/256 log-odds: ``propose`` (possible), ``agree`` (needed beside a rule for stated), ``tolerate`` (a rule alone)."""
+
+    propose: Mapping[str, int]
+    agree: Mapping[str, int]
+    tolerate: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    first: NDArray[np.int8]  # buckets x outputs
+    scale: NDArray[np.float64]  # per output
+    bias: NDArray[np.float64]
+    second: NDArray[np.int32]  # context features x categories, in 1/4096
+    second_bias: NDArray[np.int32]
+    thresholds: Thresholds
+    words: dict[tuple[str, str], tuple[NDArray[np.int32], int]] = field(default_factory=dict)
+
+    def word(self, form: str, lemma: str) -> tuple[NDArray[np.int32], int]:
+        """The summed weights of a word's features and their number, kept for the next time."""
+        key = (form, lemma)
+        found = self.words.get(key)
+        if found is None:
+            buckets = word_features(form, lemma)
+            found = (self.first[list(buckets)].sum(axis=0, dtype=np.int32), len(buckets))
+            if len(self.words) < 200_000:
+                self.words[key] = found
+        return found
+
+
+@dataclass(frozen=True)
+class Ranker:
+    models: Mapping[str, LanguageModel]
+    label: str
+    categories: tuple[str, ...] = CATEGORIES
+
+    def score(self, row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) -> list[dict[str, int]]:
+        """Log-odds in 1/256 per category for each sentence of one part, read together."""
+        if not row:
+            return []
+        first = np.stack([self._first(s) for s in row])
+        lines = context_lines(first, surroundings(row, matches))
+        found: list[dict[str, int]] = []
+        for number, sentence in enumerate(row):
+            model = self.models[sentence.language]
+            total = (lines[number].astype(np.int64) @ model.second.astype(np.int64)) // 4096 + model.second_bias
+            found.append({c: int(v) for c, v in zip(CATEGORIES, total, strict=True)})
+        return found
+
+    def _first(self, sentence: Sentence) -> NDArray[np.int64]:
+        model = self.models[sentence.language]
+        total, count = first_sums(model, sentence)
+        value = total * model.scale / sqrt(count) + model.bias
+        return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
+
+    def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+        return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER)
+
+    def insists(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+        """A proposal well over the line: what internal and third-party mail needs to be proposed at all."""
+        return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER) + ONE
+
+    def agrees(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+        return scores[category] >= self.models[sentence.language].thresholds.agree.get(category, _NEVER)
+
+    def tolerates(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+        return scores[category] >= self.models[sentence.language].thresholds.tolerate.get(category, -_NEVER)
+
+    def share(self, scores: Mapping[str, int], category: str) -> float:
+        """The score as a probability, four places: to order proposals, best first."""
+        return round(1 / (1 + exp(-scores[category] / ONE)), 4)
+
+    def carrying_words(self, sentence: Sentence, category: str, most: int = 5) -> tuple[str, ...]:
+        """The words of the sentence that weighed most for the category, strongest first, as written."""
+        model = self.models[sentence.language]
+        at = OUTPUTS.index(category)
+        grams = model.first[gram_features(sentence.tokens), at].astype(np.int64)
+        count = len(sentence.tokens)
+        weights: list[tuple[int, int]] = []
+        for number, token in enumerate(sentence.tokens):
+            own = int(model.word(token.form, token.word.lemma)[0][at])
+            near = int(grams[number]) + int(grams[number + 1]) if number + 1 <= count else 0
+            weights.append((own + near // 2, number))
+        best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
+        return tuple(sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start] for _, n in best)
+
+
+def first_sums(model: LanguageModel, sentence: Sentence) -> tuple[NDArray[np.int64], int]:
+    tokens = sentence.tokens
+    total = np.zeros(len(OUTPUTS), dtype=np.int64)
+    count = 0
+    hashes = np.empty(len(tokens) + 2, dtype=np.uint64)
+    hashes[0], hashes[-1] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
+    for number, token in enumerate(tokens):
+        lemma = token.word.lemma
+        weights, features = model.word(token.form, lemma)
+        total += weights
+        count += features
+        hashes[number + 1] = lemma_hash(lemma)
+    grams = grams_of(hashes)
+    shape = shape_features(sentence)
+    total += model.first[grams].sum(axis=0, dtype=np.int64)
+    total += model.first[shape].sum(axis=0, dtype=np.int64)
+    return total, count + len(grams) + len(shape)
+
+
+def context_lines(first: NDArray[np.int64], around: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Scores of the sentence, the one before, the one after and the strongest elsewhere in the letter, and the surroundings; in 1/256."""
+    count, outputs = first.shape
+    floor = np.full((1, outputs), -4 * ONE, dtype=np.int64)
+    before = np.vstack([floor, first[:-1]])
+    after = np.vstack([first[1:], floor])
+    elsewhere = np.repeat(floor, count, axis=0)
+    if count > 1:
+        order = np.sort(first, axis=0)
+        top, second = order[-1], order[-2]
+        elsewhere = np.where(first == top, second, top)
+    positive = np.maximum(first, 0)
+    return np.hstack([first, positive, before, after, elsewhere, np.floor(around * ONE + 0.5).astype(np.int64)])
+
+
+@cache
+def load_ranker() -> Ranker | None:
+    """The ranker shipped with the program, or None where its files are missing."""
+    models: dict[str, LanguageModel] = {}
+    digest = hashlib.sha256()
+    for language in ("en", "ru"):
+        path = MODEL / f"ranker-{language}.npz"
+        if not path.exists():
+            return None
+        digest.update(path.read_bytes())
+        with np.load(path, allow_pickle=False) as stored:
+            lines = json.loads(bytes(stored["thresholds"]).decode("utf-8"))
+            models[language] = LanguageModel(
+                stored["first"],
+                stored["scale"],
+                stored["bias"],
+                stored["second"],
+                stored["second_bias"],
+                Thresholds(lines["propose"], lines["agree"], lines["tolerate"]),
+            )
+    return Ranker(models, f"ranker@1#{digest.hexdigest()[:12]}")

@@ -1,0 +1,150 @@
+"""The features of the learned reader: hashed word, word-pair and character n-grams, and what surrounds a sentence.
+
+Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same on every machine. Training and use share this file.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.timeline.morph import Token
+from evidence.timeline.rules import Match
+from evidence.timeline.sentences import Sentence
+
+BITS = 17
+_MASK = np.uint64((1 << BITS) - 1)
+# Odd 64-bit constants (the golden ratio and two primes of xxHash) that keep the orders of n-gram apart.
+_A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+_SHIFT = np.uint64(29)
+CATEGORIES = (
+    "threat",
+    "demand",
+    "accusation",
+    "insult",
+    "refusal",
+    "broken_promise",
+    "nonpayment",
+    "admission",
+    "deadline_notice",
+    "termination_notice",
+)
+OUTPUTS = (*CATEGORIES, "promise", "deferral", "request")
+
+
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8"))
+
+
+@lru_cache(maxsize=200_000)
+def word_features(form: str, lemma: str) -> tuple[int, ...]:
+    """Buckets of one word: form, lemma, and character 3- to 5-grams of the form with its borders."""
+    mask = int(_MASK)
+    found = [_crc("w:" + form) & mask, _crc("l:" + lemma) & mask]
+    if not lemma.startswith("#"):
+        padded = f"<{form[:24]}>"
+        found += [_crc("c:" + padded[i : i + n]) & mask for n in (3, 4, 5) for i in range(len(padded) - n + 1)]
+    return tuple(found)
+
+
+@lru_cache(maxsize=200_000)
+def lemma_hash(lemma: str) -> int:
+    return _crc("g:" + lemma)
+
+
+def gram_features(tokens: Sequence[Token]) -> NDArray[np.uint64]:
+    """Buckets of neighbouring lemmas: pairs, pairs with one word between, triples; with the sentence's borders."""
+    row = np.empty(len(tokens) + 2, dtype=np.uint64)
+    row[0], row[-1] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
+    for number, token in enumerate(tokens):
+        row[number + 1] = lemma_hash(token.word.lemma)
+    return grams_of(row)
+
+
+def grams_of(row: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    a, b = row[:-1], row[1:]
+    pairs = a * _A + b * _B
+    parts = [pairs ^ (pairs >> _SHIFT)]
+    if len(row) > 2:
+        skips = row[:-2] * _B + row[2:] * _C
+        triples = row[:-2] * _A + row[1:-1] * _C + row[2:] * _B
+        parts += [skips ^ (skips >> _SHIFT), triples ^ (triples >> _SHIFT)]
+    return np.concatenate(parts) & _MASK
+
+
+def shape_features(sentence: Sentence) -> list[int]:
+    """Buckets for what punctuation and letters show: a question, an exclamation, capitals, figures, quotation marks, length."""
+    text = sentence.text
+    names = [f"len{min(6, int(log2(len(sentence.tokens) + 1)))}"]
+    if sentence.question:
+        names.append("?")
+    if "!" in text:
+        names.append("!")
+    if any(c in text for c in "«“\""):
+        names.append("quote")
+    if "..." in text or "…" in text:
+        names.append("dots")
+    letters = [c for c in text if c.isalpha()]
+    if len(letters) > 8 and sum(c.isupper() for c in letters) > 0.6 * len(letters):
+        names.append("caps")
+    if text[:1].islower():
+        names.append("lower")
+    mask = int(_MASK)
+    return [_crc("s:" + n) & mask for n in names]
+
+
+_IF = frozenset("если unless if иначе otherwise либо or else раз пока until".split())
+_NOT = frozenset("не ни нет not no never нельзя никто nobody".split())
+_YOU = frozenset("вы вас вам вами ваш ты тебя тебе твой you your yours u ur".split())
+_I = frozenset("я мы мой наш i we my our me us".split())
+
+
+def surroundings(row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) -> NDArray[np.float64]:
+    """One line per sentence: rule hits per category and plain facts of the sentence, of the one before and of its place."""
+    count = len(CATEGORIES)
+    lines = np.zeros((len(row), 3 * count + len(FACTS)), dtype=np.float64)
+    plain = [_facts(s) for s in row]
+    for number, sentence in enumerate(row):
+        for match in matches[number]:
+            at = CATEGORIES.index(match.rule.category)
+            kind = 2 if match.blocked else (0 if match.rule.tier == "stated" else 1)
+            lines[number, 3 * at + kind] = min(3.0, lines[number, 3 * at + kind] + 1.0)
+        own = plain[number]
+        before = plain[number - 1] if number else (0.0,) * 8
+        lines[number, 3 * count :] = (
+            *own,
+            before[2],
+            before[0],
+            float(number == 0),
+            float(number == len(row) - 1),
+            min(1.0, number / 10),
+            min(4.0, log2(len(row))) / 4,
+            log2(len(sentence.tokens) + 1) / 4,
+        )
+    return lines
+
+
+FACTS = (
+    "question", "negation", "condition", "second person", "first person", "number", "currency", "exclamation",
+    "condition before", "question before", "first", "last", "place", "letter length", "length",
+)  # fmt: skip
+
+
+def _facts(sentence: Sentence) -> tuple[float, ...]:
+    forms = {t.form for t in sentence.tokens}
+    lemmas = sentence.lemmas
+    return (
+        float(sentence.question),
+        float(not _NOT.isdisjoint(forms) or "not" in lemmas),
+        float(not _IF.isdisjoint(forms)),
+        float(not _YOU.isdisjoint(forms) or not _YOU.isdisjoint(lemmas)),
+        float(not _I.isdisjoint(forms) or not _I.isdisjoint(lemmas)),
+        float("#num" in lemmas),
+        float("#cur" in lemmas or "рубль" in lemmas or "руб" in lemmas),
+        float("!" in sentence.text),
+    )
