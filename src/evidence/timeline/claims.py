@@ -1,0 +1,113 @@
+"""What the client claims (loss, damage, insult …): where first said, how often, what proof was asked for, what answers it.
+
+A claim a person named stands as recorded; others are proposed from flags that speak of the same thing, and are marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from evidence.model import Flag, Letter, Request
+from evidence.ports import OutsideFile
+from evidence.reckoning import ClaimLine, Notice
+from evidence.timeline.answers import Vocabulary, stems_of
+
+CLAIMING = ("accusation", "broken_promise", "nonpayment", "demand")
+SAME_AT = 0.3  # weighted overlap at which two flags speak of one thing
+PROOF_AT = 0.25
+
+
+def claim_lines(
+    letters: Sequence[Letter],
+    flags: Sequence[Flag],
+    requests: Sequence[Request],
+    claims: Sequence[Mapping[str, Any]],
+    links: Sequence[Mapping[str, Any]],
+    outside_files: Sequence[OutsideFile],
+) -> tuple[ClaimLine, ...]:
+    """Recorded claims in order of recording, then proposed ones in order of first saying."""
+    at = {x.sha256: x.at for x in letters}
+    vocabulary = Vocabulary(x for x in letters if x.kind == "human")
+    claiming = sorted(
+        (f for f in flags if f.speaker == "client" and f.category in CLAIMING and f.sha256 in at),
+        key=lambda f: (at[f.sha256], f.start),
+    )
+    taken: set[str] = set()
+    lines = []
+    for claim in claims:
+        name = str(claim["name"])
+        linked = _linked(links, name)
+        stems = stems_of(str(claim["title"]))
+        own = [f for f in claiming if f.id in linked["flag"] or (stems and vocabulary.overlap(stems, stems_of(f.quote)) >= SAME_AT)]
+        taken |= {f.id for f in own}
+        words = stems.union(*(stems_of(f.quote) for f in own)) if own else stems
+        files = sorted({f.id for f in outside_files if ("claim", name) in f.bears_on or str(f.id) in linked["file"]})
+        lines.append(_line(name, str(claim["title"]), own, words, at, requests, tuple(files), tuple(sorted(linked["message"])), vocabulary, True))
+    groups: list[list[Flag]] = []
+    for flag in claiming:
+        if flag.id in taken or flag.category == "demand":
+            continue
+        stems = stems_of(flag.quote)
+        for group in groups:
+            other = stems_of(group[0].quote)
+            if (vocabulary.overlap(stems, other) + vocabulary.overlap(other, stems)) / 2 >= SAME_AT:
+                group.append(flag)
+                break
+        else:
+            groups.append([flag])
+    by_flag = {x: f.id for f in outside_files for what, x in f.bears_on if what == "flag"}
+    for group in groups:
+        words = frozenset[str]().union(*(stems_of(f.quote) for f in group))
+        files = sorted({by_flag[f.id] for f in group if f.id in by_flag})
+        lines.append(_line(group[0].id, group[0].quote, group, words, at, requests, tuple(files), (), vocabulary, False))
+    return tuple(lines)
+
+
+def _linked(links: Sequence[Mapping[str, Any]], name: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {"flag": set(), "message": set(), "file": set(), "request": set()}
+    for link in links:
+        ends = ((str(link["subject"]), str(link["subject_id"])), (str(link["object"]), str(link["object_id"])))
+        for one, other in (ends, ends[::-1]):
+            if one == ("claim", name) and other[0] in found:
+                found[other[0]].add(other[1])
+    return found
+
+
+def _line(
+    name: str, title: str, own: Sequence[Flag], words: frozenset[str], at: Mapping[str, datetime], requests: Sequence[Request],
+    files: tuple[int, ...], messages: tuple[str, ...], vocabulary: Vocabulary, recorded: bool,
+) -> ClaimLine:  # fmt: skip
+    first = min((at[f.sha256] for f in own), default=None)
+    proofs = [
+        r for r in requests
+        if r.asker == "us" and r.kind in ("document", "question") and first is not None and r.asked_at >= first
+        and words and vocabulary.overlap(stems_of(r.quote), words) >= PROOF_AT
+    ]  # fmt: skip
+    answered = any(r.outcome in ("answered", "answered-late") for r in proofs)
+    return ClaimLine(
+        name=name, title=title, by="client", flags=tuple(f.id for f in own), first=first, repeats=max(len({f.sha256 for f in own}) - 1, 0),
+        proof_requests=tuple(r.id for r in proofs), files=files, messages=messages,
+        open=not files and not messages and not answered, recorded=recorded,
+    )  # fmt: skip
+
+
+def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, ...]:
+    """Our deadline and termination notices, whether a bounce came back, and their first human letter in the thread after it."""
+    by_hash = {x.sha256: x for x in letters}
+    ordered = sorted(letters, key=lambda x: (x.at, x.number))
+    found = []
+    for flag in flags:
+        letter = by_hash.get(flag.sha256)
+        if not letter or flag.speaker != "us" or flag.category not in ("deadline_notice", "termination_notice"):
+            continue
+        after = [x for x in ordered if x.at > letter.at and (x.thread == letter.thread or x.parent == letter.sha256)]
+        sent_to = {a.address.casefold() for a in letter.addresses if a.header in ("to", "cc")}
+        bounced = any(
+            x.kind == "bounce" and x.parent in (letter.sha256, None) and any(a in x.texts.get("body", "").casefold() for a in sent_to)
+            for x in after
+        )
+        answer = next((x for x in after if x.kind == "human" and x.speaker == "client"), None)
+        found.append(Notice(flag.id, flag.sha256, flag.category, letter.at, bounced, answer.sha256 if answer else None))
+    return tuple(sorted(found, key=lambda n: (n.at, n.flag)))
