@@ -25,14 +25,25 @@ from evidence.cli.text import _
 )
 @click.option("--dry-run", is_flag=True, help=_("Count what would be archived; write nothing."))
 @click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
+@click.option("--scheduled", is_flag=True, help=_("As the schedule runs it: log to logs/sync.log, notify when needed."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
 @click.option("-q", "--quiet", is_flag=True, help=_("Say nothing unless something is wrong."))
 @click.pass_obj
 def command(
-    session: Session, accounts: tuple[str, ...], dry_run: bool, no_index: bool, as_json: bool, quiet: bool
+    session: Session,
+    accounts: tuple[str, ...],
+    dry_run: bool,
+    no_index: bool,
+    scheduled: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     from evidence import pipeline
 
+    if scheduled:
+        from evidence.operate.scheduled import run_scheduled
+
+        return run_scheduled(session.config, now=now)
     progress = TerminalProgress(quiet=quiet or as_json)
     result = pipeline.sync(
         session.config, accounts=accounts, dry_run=dry_run, index=not no_index, now=now, progress=progress
