@@ -212,7 +212,10 @@ class ParsedMessage:
     language: str = ""
     defects: tuple[str, ...] = ()
     failed: str | None = None
-    quote_hints: tuple[tuple[int, int, str], ...] = ()  # spans of ``body`` the HTML marks: quoted, attribution, signature
+    quote_hints: tuple[
+        tuple[int, int, str], ...
+    ] = ()  # spans of ``body`` the HTML marks: quoted, attribution, signature
+    failed_recipients: tuple[str, ...] = ()  # of a bounce: whom the message did not reach (RFC 3464)
 
     def of(self, *headers: str) -> tuple[Address, ...]:
         return tuple(a for a in self.addresses if a.header in headers)
@@ -347,7 +350,9 @@ class Flag:
     pack: str  # name@version#hash
     why: str
     score: float = 1.0
-    links: tuple[Mapping[str, Any], ...] = ()  # second spans: condition, earlier promise … {sha256, part, start, end, quote, role}
+    links: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # second spans: condition, earlier promise … {sha256, part, start, end, quote, role}
     detail: Mapping[str, Any] = field(default_factory=dict)  # slots, blockers: what --explain prints
 
 

@@ -1,0 +1,209 @@
+"""How mail programs and people mark quotes, forwards, signatures and disclaimers, in Russian and English.
+
+Every pattern is tried on one line, cut to ``LINE`` characters, and none can backtrack far: the cost of a body is linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+LINE = 600
+
+# ---- quote marks
+
+MARK = re.compile(r"[ \t]{0,3}(?:>[ \t]?)+")
+# The Bat! and Fidonet style: the quoted one's initials before the sign.
+INITIALS = re.compile(r"[ \t]{0,2}([A-ZА-ЯЁ][A-Za-zА-Яа-яёЁ]{0,4})>{1,4}(?:[ \t]|$)")
+
+# ---- attribution lines
+
+_WEEKDAY = (
+    r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
+    r"|понедельник|вторник|среда|среду|четверг|пятница|пятницу|суббота|субботу|воскресенье|пн|вт|ср|чт|пт|сб|вс"
+)
+ATTRIBUTION_START = re.compile(
+    rf"(?:on\b|at\b|в\s|am\s|le\s|el\s|il\s|{_WEEKDAY}|\d|вы\s(?:на)?писали|you\swrote|вы\sпишете|from\b|от\s|[\"«“<]|\*?[A-ZА-ЯЁ])",
+    re.I,
+)
+_VERB = re.compile(
+    r"(?:\bwrote|\bwrites|\bpisze|\bschrieb|\ba écrit|\bescribió|\bпишет|\bпишете|\bписал(?:\(а\)|а|и)?|"
+    r"\bнаписал(?:\(а\)|а|и)?|\bсообщил(?:\(а\)|а|и)?)\s*:?$",
+    re.I,
+)
+_BAT = re.compile(r"(?:вы\s(?:на)?писали|you\swrote)\b.{0,80}\d.{0,40}:?$", re.I)
+_DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d{4}-\d\d-\d\d\b|\b\d{1,2}:\d\d\b", re.I)
+_TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
+_ADDRESS = re.compile(r"<?[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}>?")
+_FROM_WORD = re.compile(r"\bот\b.{1,200}:$", re.I)
+
+
+def attribution_strength(text: str) -> int:
+    """0: no attribution line; 1: only where a marked quote follows; 2: by itself. ``text`` is one to three lines joined."""
+    text = text.strip().strip("*_ ").rstrip()
+    if len(text) > 400 or len(text) < 8:
+        return 0
+    colon = text.endswith(":")
+    verb = _VERB.search(text)
+    if verb:
+        if _DATE.search(text) and (_TIME.search(text) or _ADDRESS.search(text)):
+            return 2
+        return 1 if colon and len(text) < 160 else 0
+    if _BAT.search(text):
+        return 2 if _TIME.search(text) else 1
+    if colon and _DATE.search(text):
+        if _ADDRESS.search(text) and _TIME.search(text):
+            return 2
+        if _TIME.search(text) and _FROM_WORD.search(text):
+            return 2
+        return 1 if _ADDRESS.search(text) else 0
+    if colon and _ADDRESS.search(text) and len(text) < 160:
+        return 1
+    return 0
+
+
+# ---- header blocks (Outlook, mobile programs, forwards)
+
+_KEYS = {
+    "from": "from|от кого|от|отправитель|von|de",
+    "date": "sent|date|отправлено|дата|дата и время|gesendet|date sent",
+    "to": "to|кому|получатель|an",
+    "cc": "cc|копия|bcc|скрытая копия|reply-to|ответить|attachments|вложения|importance|важность|priority",
+    "subject": "subject|тема|betreff|topic",
+}
+_HEADER = re.compile(
+    r"[ \t]{0,3}[*_]{0,2}(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _KEYS.items())
+    + r")[*_]{0,2}[ \t]?:[*_]{0,2}(?:[ \t]|$)",
+    re.I,
+)
+
+
+def header_key(line: str) -> str:
+    """``from``, ``date``, ``to``, ``cc``, ``subject``, or empty: which field of a reply header the line shows."""
+    match = _HEADER.match(line)
+    return match.lastgroup or "" if match else ""
+
+
+RULE = re.compile(r"[ \t]{0,3}(?:_{5,}|-{5,}|—{3,}|─{3,}|\*{5,}|={5,})[ \t]*$")
+ORIGINAL = re.compile(
+    r"[ \t]{0,3}[-_—=*]{2,}\s?(?:original\s(?:message|appointment)|исходное\sсообщение|оригинальное\sсообщение|"
+    r"первоначальное\sсообщение|reply\smessage|original-nachricht|ursprüngliche\snachricht)\s?[-_—=*]{2,}[ \t]*$",
+    re.I,
+)
+FORWARD = re.compile(
+    r"[ \t]{0,3}(?:[-_—=*]{2,}\s?(?:forwarded\smessage|forwarded\sby\b.{0,80}|пересылаемое\sсообщение|пересланное\sсообщение|"
+    r"пересылаемое\sписьмо|пересланное\sписьмо|перенаправленное\sсообщение|переадресованное\sсообщение|"
+    r"начало\sпереадресованного\sсообщения)\s?[-_—=*]{0,40}|begin\sforwarded\smessage:?|"
+    r"начало\s(?:переадресованного|переадресуемого|пересылаемого|пересланного)\sсообщения:?|"
+    r"(?:пересылаемое|пересланное)\s(?:сообщение|письмо):)[ \t]*$",
+    re.I,
+)
+FORWARD_END = re.compile(
+    r"[ \t]{0,3}[-_—=*]{2,}\s?(?:конец\s(?:пересылаемого|пересланного|переадресованного|перенаправленного)\s(?:сообщения|письма)|"
+    r"end\sof\sforwarded\smessage|end\sforwarded\smessage)\s?[-_—=*]{0,40}[ \t]*$",
+    re.I,
+)
+FORWARD_SUBJECT = re.compile(
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:(?:re|отв|ответ)\s*:\s*)*(?:fwd?|пер|пересл|wg)\s*(?:\[\d+\])?:", re.I
+)
+REPLY_SUBJECT = re.compile(
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:re|отв|ответ|на|aw|sv)\s*(?:\[\d+\]|\(\d+\)|\^\d+)?\s*:", re.I
+)
+
+# ---- signatures
+
+DELIMITER = re.compile(r"--[ \t]*$")
+SOFT_DELIMITER = re.compile(r"(?:—|–|---+|___+|\*\*\*+|\*\s?\*\s?\*|={3,})[ \t]*$")
+CLOSING = re.compile(
+    r"(?:[-—–][ \t]?)?(?:"
+    r"(?:с|cо?)\s(?:большим\s|глубоким\s|искренним\s|неизменным\s)?(?:уважением|почтением|наилучшими\sпожеланиями|признательностью)"
+    r"|всего\s(?:доброго|хорошего|наилучшего)|с\sпожеланиями\b.{0,30}|искренне\sваш[аи]?|ваш[аи]?\sискренне|хорошего\sдня"
+    r"|с\sлюбовью|до\sсвязи|с\s(?:наилучшими|добрыми)\sпожеланиями"
+    r"|(?:best|kind|warm|kindest|warmest)(?:\s(?:best|kind|warm))?\s?(?:regards|wishes)|regards|best|all\sthe\sbest|cheers"
+    r"|(?:yours|very)\s(?:sincerely|faithfully|truly)(?:\syours)?|sincerely(?:\syours)?|respectfully(?:\syours)?"
+    r"|many\sthanks|thanks(?:\sagain)?|thank\syou|thanks\sand\sregards|with\s(?:best\s|kind\s)?regards|br|rgds|yours"
+    r")(?=[,.!:;—–-]|\s*$|\s[A-ZА-ЯЁ«\"])[ \t]*[,.!;:—–-]{0,3}[ \t]*",
+    re.I,
+)
+# These close a letter only when nothing but a name follows; as part of a sentence they are the writer's words.
+_SOFT_CLOSING = re.compile(r"(?:best|thanks|thank\syou|cheers|many|yours|хорошего|до\sсвязи|с\sлюбовью)", re.I)
+MOBILE = re.compile(
+    r"[ \t]{0,3}(?:"
+    r"sent\sfrom\s(?:my\s|the\s|a\s)?(?:[\w.-]+\s?){1,5}|sent\svia\s.{1,40}|sent\swith\s.{1,50}|get\soutlook\sfor\s.{1,40}"
+    r"|download\soutlook\s.{1,40}|envoyé\sde\smon\s.{1,30}"
+    r"|отправлено\s(?:с|со|из|через|от)\s.{1,60}|отправлено\sиз\s.{1,60}|послано\s(?:с|из)\s.{1,40}|с\s(?:моего\s)?(?:iphone|ipad|айфона|телефона)"
+    r"|скачать\soutlook\s.{1,40}|получите?\soutlook\s.{1,40}|написано\s(?:с|на)\s(?:телефон|смартфон|планшет).{0,20}"
+    r")[ \t.!]*$",
+    re.I,
+)
+CONTACT = re.compile(
+    r"(?:\+?\d[\d\s().-]{7,}\d)|\b(?:тел|моб|факс|tel|mob|phone|cell|fax|ph|m|t|e|w)\s?[.:]\s?\S|https?://|www\.|"
+    r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|\b(?:telegram|whatsapp|skype|viber)\b",
+    re.I,
+)
+POSTSCRIPT = re.compile(r"[ \t]{0,3}(?:p\.?\s?p?\.?\s?s\b\.?|з\.?\s?ы\.?\b|постскриптум|ps\b)[\s.:,—–-]", re.I)
+_SENTENCE_END = re.compile(r"[.!?…][\"»”')]*\s*$")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+
+
+def closing_rest(line: str) -> str | None:
+    """What follows a closing phrase at the start of ``line`` (often a name); None if there is no closing phrase."""
+    match = CLOSING.match(line.strip())
+    if match is None:
+        return None
+    rest = line.strip()[match.end() :]
+    words = _WORDS.findall(rest)
+    if _SOFT_CLOSING.match(line.strip()):
+        if len(words) > 3 or (rest[-1:] in "?!" and rest) or (rest[:1].islower()):
+            return None
+    elif len(words) > 9 or (rest[:1].islower() and len(words) > 3):
+        return None
+    return rest
+
+
+def like_sentence(line: str) -> bool:
+    """Running words rather than a name, a post, a telephone number or an address."""
+    count = len(_WORDS.findall(line))
+    if line.rstrip().endswith("?"):
+        return count >= 2
+    return count >= 14 or (count >= 5 and bool(_SENTENCE_END.search(line)) and not CONTACT.search(line))
+
+
+# ---- disclaimers, footers, banners
+
+DISCLAIMER = re.compile(
+    r"[ \t*_]{0,4}(?:"
+    r"(?:важно|внимание|notice|important|disclaimer|confidential(?:ity)?(?:\snotice|\snote)?|конфиденциальн(?:о|ость)|privileged)\s?[:!.—–-]"
+    r".{0,300}(?:конфиденц|адресат|получател|предназнач|confiden|recipient|privileged|intended|disclos)"
+    r"|(?:this|the|any)\s(?:e-?mail|message|communication|transmission|electronic\smail)\b.{0,160}"
+    r"(?:confidential|privileged|intended\s(?:only\s|solely\s)?for|intended\srecipient|legally|virus|scanned|not\sconstitute)"
+    r"|(?:the\s)?information\s(?:contained|transmitted|in\sthis)\b.{0,160}(?:confidential|privileged|intended|recipient)"
+    r"|if\syou\s(?:are\snot|have\sreceived|received)\b.{0,120}(?:recipient|in\serror|by\smistake)"
+    r"|(?:confidentiality|disclaimer|legal)\s(?:notice|statement)\b"
+    r"|please\s(?:consider|think\sof)\sthe\senvironment\b|before\sprinting\b.{0,60}environment"
+    r"|(?:данное|настоящее|это|эта|данная|настоящая|содержание|информация)\s.{0,160}"
+    r"(?:конфиденциальн|предназначен[аоы]?\s(?:только|исключительно|для)|не\sявля[ею]тся\s(?:публичной\s)?офертой|коммерческ\w+\sтайн|"
+    r"вложени\w+\sк\sнему|для\sадресата)"
+    r"|(?:если|в\sслучае,?\sесли)\s(?:вы\s)?(?:не\sявляетесь|получили)\b.{0,160}(?:адресат|получател|ошибк|ошибочно)"
+    r"|(?:сообщение|письмо|электронное\sписьмо)\s(?:и\s(?:любые\s)?(?:вложения|приложения)\b.{0,80})?.{0,40}(?:явля\w+|содерж\w+|могут\sсодержать)\s.{0,80}"
+    r"конфиденциальн"
+    r"|(?:это\s)?(?:сообщение|письмо)\s(?:было\s)?(?:проверено|проверен)\b.{0,60}(?:вирус|антивирус|avast|dr\.?web|kaspersky|касперск)"
+    r"|(?:virus-free|без\sвирусов)\b.{0,60}|(?:scanned|checked)\s(?:by|for)\s.{0,60}(?:virus|avast|avg)"
+    r"|вы\sполучили\sэто\s(?:сообщение|письмо),?\s(?:поскольку|потому\sчто|так\sкак)|чтобы\sотписаться\b|отписаться\sот\sрассылки"
+    r"|you\s(?:received|are\sreceiving)\sthis\s(?:message|e-?mail|email)\sbecause|to\sunsubscribe\b|unsubscribe\b"
+    r"|registered\s(?:office|in\s(?:england|scotland|ireland))\b|(?:no|nothing)\s.{0,60}\blegally\sbinding\b"
+    r")",
+    re.I,
+)
+LEGAL_WORD = re.compile(
+    r"confiden|recipient|privileged|disclos|unlawful|liab|virus|delete\s(?:it|this)|in\serror|legal\saction\smay|monitor|binding|"
+    r"конфиденц|адресат|получател|удалит|уничтож|ошибочно|по\sошибке|офер|вирус|ответственност|разглаш|распростран|unsubscribe|отписат",
+    re.I,
+)
+BANNER = re.compile(
+    r"[ \t*\[(]{0,4}(?:external(?:\s(?:e-?mail|sender|message))?\s?[\]:*)!—-]|caution\s?:.{0,80}|warning\s?:.{0,60}external|"
+    r"(?:this|the)\s(?:e-?mail|message)\s(?:originated|was\ssent|came)\s(?:from\s)?outside\b|внимание[!:.]?\s.{0,60}внешн\w+\s(?:отправител|адрес|почт|источник)|"
+    r"внешн(?:ее|яя|ий)\s(?:письмо|почта|отправитель)|письмо\s(?:получено|отправлено)\s(?:от|из)\sвнешн|you\sdon'?t\soften\sget\semail\sfrom|"
+    r"\[?вы\sнечасто\sполучаете\sписьма\sот)",
+    re.I,
+)
