@@ -6,6 +6,7 @@ The only DNS traffic of the program beside the wizard's provider discovery.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,44 +23,46 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_
 _ANSWER_LIMIT = 16_384
 
 
-def fetch_key(name: str, *, resolver: Any, now: datetime, timeout: float = 5.0) -> DnsKey:
+def fetch_key(name: str, *, resolver: Any, now: datetime | Callable[[], datetime], timeout: float = 5.0) -> DnsKey:
     """The TXT answer for ``name`` (such as ``s1._domainkey.romashka.example``), or why there is none.
 
     ``resolver`` is a ``dns.resolver.Resolver``, an address such as ``"9.9.9.9"`` or ``"127.0.0.1:5353"``, or ``""`` or
-    None for the system's. ``timeout`` is in seconds, for the whole question. ``DnsKey.answer`` is the record's
+    None for the system's. ``now`` is the time of asking; ``timeout`` is in
+    seconds, for the whole question. ``DnsKey.answer`` is the record's
     character-strings joined without anything between them (RFC 6376 section 3.6.2.2); several records, which that
     section forbids, are kept sorted, parted by LF. ``DnsKey.error`` is empty or one of ``nxdomain``, ``no-answer``,
     ``timeout``, ``servfail``, ``bad-name``, ``no-resolver``, ``too-long``, ``dns: …``.
     Raises UsageError when ``resolver`` is no address; whatever DNS does, it does not raise.
     """
     asked = name.rstrip(".")
+    at = now() if callable(now) else now
     if len(asked) > 253 or not _NAME.fullmatch(asked) or any(len(label) > 63 for label in asked.split(".")):
-        return DnsKey(asked[:253], b"", "", False, now, "bad-name")
+        return DnsKey(asked[:253], b"", "", False, at, "bad-name")
     try:
         chosen = resolver if isinstance(resolver, dns.resolver.Resolver) else make_resolver(resolver or "")
     except dns.resolver.NoResolverConfiguration:
-        return DnsKey(asked, b"", "", False, now, "no-resolver")
+        return DnsKey(asked, b"", "", False, at, "no-resolver")
     stated = ", ".join(_stated(chosen))
     try:
         # The trailing dot: never let a search list of this machine answer in the signer's name.
         answer = chosen.resolve(asked + ".", dns.rdatatype.TXT, lifetime=timeout, search=False)
     except dns.resolver.NXDOMAIN as error:
-        return DnsKey(asked, b"", stated, _nxdomain_authenticated(error), now, "nxdomain")
+        return DnsKey(asked, b"", stated, _nxdomain_authenticated(error), at, "nxdomain")
     except dns.resolver.NoAnswer as error:
         authenticated = bool(error.kwargs["response"].flags & dns.flags.AD)
-        return DnsKey(asked, b"", stated, authenticated, now, "no-answer")
+        return DnsKey(asked, b"", stated, authenticated, at, "no-answer")
     except dns.exception.Timeout:
-        return DnsKey(asked, b"", stated, False, now, "timeout")
+        return DnsKey(asked, b"", stated, False, at, "timeout")
     except dns.resolver.NoNameservers:
-        return DnsKey(asked, b"", stated, False, now, "servfail")
+        return DnsKey(asked, b"", stated, False, at, "servfail")
     except (dns.exception.DNSException, OSError) as error:
-        return DnsKey(asked, b"", stated, False, now, f"dns: {type(error).__name__}")
+        return DnsKey(asked, b"", stated, False, at, f"dns: {type(error).__name__}")
     octets = b"\n".join(sorted(b"".join(record.strings) for record in answer))
     authenticated = bool(answer.response.flags & dns.flags.AD)
     server = _server(answer) or stated
     if len(octets) > _ANSWER_LIMIT:
-        return DnsKey(asked, octets[:_ANSWER_LIMIT], server, authenticated, now, "too-long")
-    return DnsKey(asked, octets, server, authenticated, now)
+        return DnsKey(asked, octets[:_ANSWER_LIMIT], server, authenticated, at, "too-long")
+    return DnsKey(asked, octets, server, authenticated, at)
 
 
 def make_resolver(address: str) -> dns.resolver.Resolver:

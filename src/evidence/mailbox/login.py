@@ -19,19 +19,15 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from evidence.config import Account
-from evidence.errors import EvidenceError, LoginRefused, NetworkError, UsageError
+from evidence.errors import EvidenceError, LoginRefused, UsageError
 from evidence.i18n import default_language, translation
+from evidence.mailbox.mailbox import MailboxError, Throttled
 from evidence.mailbox.presets import preset_of_host
+from evidence.mailbox.wire import limit_seconds
 
 COMMAND_SECONDS = 120
 """How long a password or token command may take: a person may have to touch a key."""
 
-# RFC 5530: codes that say "not now" or "too often", and the words providers use for the same.
-_NOT_NOW = re.compile(
-    r"\[(UNAVAILABLE|INUSE|LIMIT|THROTTLED|OVERQUOTA|SERVERBUG)\]|too many|rate.?limit|try again later|temporar|"
-    r"connection limit|exceeded.*(bandwidth|connections)",
-    re.IGNORECASE,
-)
 _ATOM = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 
 
@@ -47,7 +43,8 @@ class Secret:
     """A way to prove who we are, and nothing else: no attribute to read, not to be pickled, printed as ``Secret(…)``.
 
     ``authenticate(client)`` may be called again on a new connection; an OAuth token that has run out is renewed first.
-    Raises LoginRefused (with the provider's own next step), NetworkError when the server says "not now" or hangs up.
+    Raises LoginRefused (with the provider's own next step), Throttled where the server says "not now", MailboxError where
+    it hangs up.
     """
 
     __slots__ = ("_prove",)
@@ -101,6 +98,23 @@ def secret_for(
             said("Set token_command to a program that prints an access token, or use an app password."),
         )
     return password_secret(account, _password(account, environ, prompt))
+
+
+def sign_in(account: Account, *, folder: Path, say: Callable[[str], None]) -> None:
+    """Sign in with OAuth for ``account`` and keep the tokens beside config.toml, which lies in ``folder``.
+
+    ``say`` shows the person the page and the code. Raises UsageError, LoginRefused or NetworkError.
+    """
+    if account.oauth != "microsoft":
+        said = _said()
+        raise UsageError(
+            said("Account «{name}» gets its tokens from token_command; there is nothing to sign in to here.").format(
+                name=account.name
+            )
+        )
+    from evidence.mailbox import oauth
+
+    oauth.sign_in(account, cache=oauth.cache_path(account, folder), say=say)
 
 
 def store_secret(account: Account, secret: str) -> None:
@@ -336,18 +350,21 @@ def _refusal(account: Account, error: Exception, secret: str, *octets: bytes) ->
     cause = error.__context__
     lost = isinstance(error, imaplib.IMAP4.abort | OSError) or isinstance(cause, imaplib.IMAP4.abort | OSError)
     if lost:
-        return NetworkError(
+        return MailboxError(
             said("{host} hung up during the login.").format(host=account.host),
             text,
             said("Try again in a few minutes; if it stays so, check host, port and tls of account «{name}».").format(
                 name=account.name
             ),
         )
-    if _NOT_NOW.search(text):
-        return NetworkError(
+    code = re.search(r"\[([A-Z-]+)\]", text)
+    wait = limit_seconds(code[1] if code else "", text)
+    if wait is not None:
+        return Throttled(
             said("{host} does not accept a login now.").format(host=account.host),
             text,
-            said("Wait a few minutes; close other mail programs that use this mailbox."),
+            said("Wait about {n} minutes; close other mail programs that use this mailbox.").format(n=round(wait / 60)),
+            retry_after=wait,
         )
     return LoginRefused(
         said("{host} refused the login of «{username}» (account «{name}»).").format(
@@ -389,7 +406,7 @@ def _capabilities(client: ImapClient) -> set[str]:
         words = client.capabilities()
     except (imaplib.IMAP4.error, OSError) as error:
         said = _said()
-        raise NetworkError(said("The mail server hung up before the login."), str(error)[:300], "") from None
+        raise MailboxError(said("The mail server hung up before the login."), str(error)[:300], "") from None
     return {(w.decode("ascii", "replace") if isinstance(w, bytes) else str(w)).upper() for w in words}
 
 
