@@ -187,7 +187,7 @@ def _acquire_account(
     from evidence.mailbox.plan import ScopeRule
     from evidence.mailbox.reader import acquire
 
-    secret = secret_for(account, environ=os.environ)
+    secret = secret_for(account, environ=os.environ, folder=config.folder)
     with ImapMailbox.connect(account, secret, now=now) as mailbox:
         result = acquire(
             mailbox,
