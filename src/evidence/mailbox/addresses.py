@@ -1,0 +1,193 @@
+"""Addresses and message identifiers out of raw header octets (RFC 5322 sections 3.4 and 3.6.4), for deciding on scope.
+
+Nothing here raises on mail. Display names are decoded for people; addresses are compared in ``normal`` form.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import hashlib
+import quopri
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_ENCODED = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+_BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
+_ID = re.compile(rb"<([^<>]+)>")
+_IN_TEXT = re.compile(r"[^\s<>\"(),:;@\[\]]+@[^\s<>\"(),:;@\[\]]+")
+LARGEST_PARSED = 256 * 1024  # of one field: longer ones are searched, not parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An address in a header field. ``shown`` is True for one that stands only in a display name."""
+
+    header: str
+    address: str
+    name: str = ""
+    shown: bool = False
+
+
+def header_octets(raw: bytes) -> bytes:
+    """The header section: up to the first empty line, whichever line ends are used."""
+    ends = [at for at in (raw.find(b"\r\n\r\n"), raw.find(b"\n\n")) if at >= 0]
+    return raw[: min(ends)] if ends else raw
+
+
+def fields(header: bytes) -> list[tuple[str, bytes]]:
+    """(name in lower case, value unfolded) of each field, in order. Lines that are no field are passed over."""
+    found = []
+    for line in _FOLD.sub(b"", header).splitlines():
+        match = _FIELD.match(line)
+        if match:
+            found.append((match[1].decode("ascii").lower(), match[2].strip()))
+    return found
+
+
+def identifiers(value: bytes) -> list[str]:
+    """Message identifiers without their brackets, blanks from folding removed; a bare value counts as one."""
+    found = [_squeeze(i) for i in _ID.findall(value)]
+    if not found and value.strip() and b" " not in value.strip():
+        found = [_squeeze(value)]
+    return [i for i in found if i]
+
+
+def _squeeze(octets: bytes) -> str:
+    return b"".join(octets.split()).decode("utf-8", "replace")
+
+
+def digest(identifier: str) -> int:
+    """64 bits of SHA-256: enough to recognise an identifier, too few to tell what it was."""
+    return int.from_bytes(hashlib.sha256(identifier.encode("utf-8", "replace")).digest()[:8], "little")
+
+
+@lru_cache(maxsize=4096)
+def normal(address: str) -> str:
+    """For comparing: case folded, quotes of the local part gone, domain in A-labels (RFC 5891) without a last dot."""
+    local, _, domain = address.strip().rpartition("@")
+    if len(local) > 1 and local[0] == local[-1] == '"':
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    domain = domain.rstrip(".").lower()
+    if not domain.isascii():
+        with contextlib.suppress(UnicodeError):
+            domain = domain.encode("idna").decode("ascii")
+    return f"{local.casefold()}@{domain}"
+
+
+def addresses(header: str, value: bytes) -> list[Mention]:
+    """Every address of an address field, groups and routes opened, comments dropped; then those shown in display names."""
+    text = _text(value)
+    if len(text) > LARGEST_PARSED:
+        return [Mention(header, a) for a in dict.fromkeys(_IN_TEXT.findall(text))]
+    found = []
+    for name, address in _boxes(text):
+        shown = decode_words(name).strip()
+        if "=?" in address:
+            found += [Mention(header, a, shown) for a in _IN_TEXT.findall(decode_words(address))]
+        elif "@" in address:
+            found.append(Mention(header, address, shown))
+        found += [Mention(header, a, shown, shown=True) for a in _IN_TEXT.findall(shown)]
+    return found
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("cp1251", "replace")  # raw 8-bit headers: only display names are at stake
+
+
+def _boxes(text: str) -> list[tuple[str, str]]:
+    """(display name, address) of each mailbox."""
+    boxes: list[tuple[str, str]] = []
+    words: list[str] = []
+    bare: list[str] = []
+    angle: str | None = None
+    at, end = 0, len(text)
+
+    def flush() -> None:
+        nonlocal angle
+        if angle is not None:
+            boxes.append((" ".join(words), angle))
+        elif words or bare:
+            boxes.append(("", "".join(bare)))
+        words.clear()
+        bare.clear()
+        angle = None
+
+    while at < end:
+        c = text[at]
+        if c == '"':
+            stop = at + 1
+            while stop < end and text[stop] != '"':
+                stop += 2 if text[stop] == "\\" else 1
+            words.append(re.sub(r"\\(.)", r"\1", text[at + 1 : stop]))
+            bare.append(text[at : stop + 1])
+            at = stop + 1
+        elif c == "(":
+            depth, stop = 1, at + 1
+            while stop < end and depth:
+                depth += {"(": 1, ")": -1}.get(text[stop], 0)
+                stop += 2 if text[stop] == "\\" else 1
+            at = stop
+        elif c == "<":
+            stop = text.find(">", at)
+            stop = end if stop < 0 else stop
+            inner = re.sub(r"\([^()]*\)|\s", "", text[at + 1 : stop])
+            angle = inner.rpartition(":")[2] if inner.startswith("@") else inner  # a route: RFC 5322 section 4.4
+            at = stop + 1
+        elif c in ",;":
+            flush()
+            at += 1
+        elif c == ":" and angle is None:  # a group's name
+            words.clear()
+            bare.clear()
+            at += 1
+        else:
+            stop = at + 1
+            while stop < end and text[stop] not in '"(<,;:':
+                stop += 1
+            words.append(text[at:stop].strip())
+            bare.append("".join(text[at:stop].split()))
+            at = stop
+    flush()
+    return boxes
+
+
+def decode_words(text: str) -> str:
+    """Encoded words (RFC 2047) to text; what cannot be decoded stays as it is."""
+    if "=?" not in text:
+        return text
+    return _ENCODED.sub(_word, _BETWEEN.sub(r"\1", text))
+
+
+def word_octets(encoding: str, payload: str) -> bytes:
+    if encoding in "bB":
+        try:
+            return binascii.a2b_base64(payload.encode("ascii", "ignore") + b"==")
+        except binascii.Error:
+            return b""
+    return quopri.decodestring(payload.replace("_", " ").encode("utf-8"), header=False)
+
+
+def _word(match: re.Match[str]) -> str:
+    octets = word_octets(match[2], match[3])
+    charset = match[1].partition("*")[0]  # RFC 2231 section 5: a language may follow
+    try:
+        return octets.decode(charset)
+    except (LookupError, UnicodeError):
+        return octets.decode("utf-8", "replace") if octets else match[0]
+
+
+def hides_address(header: bytes) -> bool:
+    """An encoded word whose octets hold «@», or a comment: then the plain octets do not show every address."""
+    if b"(" in header:
+        return True
+    if b"=?" not in header:
+        return False
+    text = header.decode("ascii", "replace")
+    return any(b"@" in word_octets(m[2], m[3]) for m in _ENCODED.finditer(text))

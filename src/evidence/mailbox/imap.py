@@ -1,0 +1,584 @@
+"""An IMAP account, read only. The only file of the package that talks to a mail server.
+
+Why not imapclient throughout: its ``fetch`` omits UIDs that did not come, keys what has no UID by sequence number and holds
+a whole batch in memory; its LIST reads the folder «007» as 7. It connects, negotiates, logs in and names the capabilities;
+what counts as evidence is read by ``Session`` and ``responses``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import imaplib
+import re
+import ssl
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Protocol
+
+from imapclient.exceptions import IMAPClientError, LoginError
+
+from evidence import __version__
+from evidence.config import LOOPBACK_HOSTS, Account
+from evidence.errors import EvidenceError, LoginRefused
+from evidence.mailbox import commands
+from evidence.mailbox.mailbox import (
+    SCOPE_HEADERS,
+    CommandRefused,
+    FolderUnreadable,
+    MailboxError,
+    NotDelivered,
+    Throttled,
+    Uids,
+    Wanted,
+)
+from evidence.mailbox.responses import (
+    NIL,
+    FetchItems,
+    Malformed,
+    Nil,
+    Response,
+    is_fetch,
+    parse_fetch,
+    parse_list,
+    parse_search,
+    parse_status,
+)
+from evidence.mailbox.wire import Limits, ReadOnlyClient, Session, TooLarge, bye, limit_seconds, succeeded
+from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage
+
+BATCH_OCTETS = 8 * 1024 * 1024
+BATCH_UIDS = 200
+PEEK_WINDOW = 2_000  # UIDs a header command covers
+LIST_WINDOW = 100_000
+LARGEST_HEADER = 16 * 1024 * 1024
+PIPELINE = 2  # commands in flight: the next is on its way while one is read
+_COUNT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)", re.IGNORECASE)
+
+
+class Authenticates(Protocol):
+    """A secret that knows how to log in: password, app password or OAuth token."""
+
+    def authenticate(self, client: Any) -> None: ...
+
+
+class ImapMailbox:
+    """``Mailbox`` over IMAP4rev1 (RFC 3501, RFC 9051). Make one with ``connect``."""
+
+    greeting = ""
+    capabilities: tuple[str, ...] = ()
+    tls_fingerprint = ""
+    server_date: datetime | None = None
+
+    def __init__(self, account: Account, secret: Authenticates | str, limits: Limits) -> None:
+        self._account = account
+        self._secret = secret
+        self._limits = limits
+        self._folder: FolderName | None = None
+        self._status: FolderStatus | None = None
+        self._exists = 0
+        self.server_id: Mapping[str, str] = {}
+        self.oddities: list[tuple[str, dict[str, Any]]] = []
+        self._open()
+
+    @classmethod
+    def connect(
+        cls,
+        account: Account,
+        secret: Authenticates | str,
+        *,
+        deadline: float = 120.0,
+        max_bytes: int = 300 * 1024 * 1024,
+        now: datetime | None = None,
+        limits: Limits | None = None,
+    ) -> ImapMailbox:
+        """Connect and log in. ``deadline``: seconds a command may take beyond what its octets need; ``max_bytes``: largest message.
+
+        Raises LoginRefused; MailboxError (no route, certificate, no STARTTLS); Throttled with ``retry_after`` seconds.
+        """
+        del now  # nothing here needs the time of day; the signature leaves room for a server that tells its own
+        return cls(account, secret, limits or Limits(deadline=deadline, message=max_bytes))
+
+    # ---- connection ------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        account = self._account
+        if account.tls == "none" and account.host not in LOOPBACK_HOSTS:
+            raise MailboxError(
+                f"{account.host} is another machine, and a connection without TLS goes to this one only."
+            )
+        tls = tls_context(account.ca_file) if account.tls != "none" else None
+        try:
+            client = ReadOnlyClient(
+                account.host, account.port, tls if account.tls == "implicit" else None, self._limits
+            )
+        except EvidenceError:
+            raise
+        except (OSError, IMAPClientError, imaplib.IMAP4.error) as error:
+            raise _refused_at_greeting(account.host, str(error)) from None
+        wire = client.guarded
+        try:
+            if client.guarded.state != "NONAUTH":
+                raise MailboxError(
+                    f"{account.host} treats the connection as logged in before any login (PREAUTH).",
+                    "Someone between you and the server may be answering.",
+                )
+            if account.tls == "starttls":
+                client.starttls(tls)
+            self._login(client)
+            self.greeting = (wire.welcome or b"").decode("utf-8", "replace").strip()
+            self.server_date = _date_in(self.greeting)
+            self.tls_fingerprint = wire.fingerprint()
+            self.capabilities = tuple(c.decode("ascii", "replace") for c in client.capabilities())
+            self._wire = wire
+            self._session = Session(wire)
+            if "ID" in self.capabilities and not self.server_id:
+                self._identify(client)
+        except BaseException:
+            wire.shutdown()
+            raise
+
+    def _login(self, client: ReadOnlyClient) -> None:
+        account = self._account
+        if "LOGINDISABLED" in client.guarded.capabilities and account.tls == "none":
+            raise LoginRefused(
+                f"{account.host} takes no password on a connection without TLS.", "", 'Use tls = "implicit".'
+            )
+        try:
+            if isinstance(self._secret, str):
+                client.login(account.username, self._secret)
+            else:
+                self._secret.authenticate(client)
+        except (LoginRefused, MailboxError, CommandRefused):
+            raise
+        except (OSError, IMAPClientError, imaplib.IMAP4.error) as error:
+            said = str(error)
+            code = re.search(r"\[([A-Z-]+)\]", said)
+            wait = limit_seconds(code[1] if code else "", said)
+            if wait is not None:
+                raise Throttled(
+                    f"{account.host} limits the account {account.username}.", said, retry_after=wait
+                ) from None
+            if not isinstance(error, LoginError):
+                raise MailboxError(f"The login at {account.host} could not be finished.", said) from None
+            raise LoginRefused(
+                f"{account.host} refused the login of {account.username}.",
+                said,
+                "Check the user name and the password; many providers want an app password.",
+            ) from None
+
+    def _identify(self, client: ReadOnlyClient) -> None:
+        """RFC 2971; Yandex and NetEase want it. A refusal is no matter."""
+        with contextlib.suppress(IMAPClientError, ValueError, imaplib.IMAP4.error):
+            answer = client.id_({"name": "evidence", "version": __version__})
+            pairs = [
+                b.decode("utf-8", "replace") if isinstance(b, bytes) else ""
+                for b in (answer[0] if answer else ()) or ()
+            ]
+            self.server_id = dict(zip(pairs[::2], pairs[1::2], strict=False))
+
+    def reopen(self) -> FolderStatus | None:
+        """A fresh connection, the same folder open again. Raises as ``connect`` and ``examine`` do."""
+        self._wire.shutdown()
+        self._open()
+        return self.examine(self._folder) if self._folder is not None else None
+
+    def noop(self) -> None:
+        self._run(b"NOOP")
+
+    def close(self) -> None:
+        with contextlib.suppress(EvidenceError):
+            self._session.run(b"LOGOUT")
+        self._wire.shutdown()
+
+    # ---- folders ---------------------------------------------------------------------------
+
+    def list_folders(self) -> tuple[FolderName, ...]:
+        """Every folder below every personal and shared namespace (RFC 2342) that can be opened, each name once."""
+        found: dict[bytes, FolderName] = {}
+        for reference in self._namespaces():
+            argument, literal = commands.mailbox_argument(reference)
+            if literal is not None:
+                continue
+            ok, responses = self._run(b'LIST "" ' + (argument[:-1] + b'*"'))
+            if not ok:
+                raise MailboxError("The mail server would not list its folders.", responses[-1].text())
+            for response in responses[:-1]:
+                folder = parse_list(response)
+                if folder is not None and folder.wire not in found:
+                    found[folder.wire] = folder
+        return tuple(
+            f for f in found.values() if not {a.lower() for a in f.attributes} & {"\\noselect", "\\nonexistent"}
+        )
+
+    def _namespaces(self) -> list[bytes]:
+        prefixes = [b""]
+        if "NAMESPACE" in self.capabilities:
+            ok, responses = self._run(b"NAMESPACE")
+            for response in responses[:-1] if ok else ():
+                prefixes += re.findall(rb'\("((?:[^"\\])+)" ', response.line)
+        # LIST "" "*" names what lies under INBOX and the empty prefix; ask for the others only
+        return [p for i, p in enumerate(prefixes) if p not in prefixes[:i] and not p.upper().startswith(b"INBOX")]
+
+    def status(self, folders: Sequence[FolderName]) -> tuple[FolderStatus | None, ...]:
+        items = (
+            b"(MESSAGES UIDNEXT UIDVALIDITY" + (b" HIGHESTMODSEQ" if "CONDSTORE" in self.capabilities else b"") + b")"
+        )
+        out: list[FolderStatus | None] = []
+        waiting: deque[tuple[FolderName, bytes]] = deque()
+        for folder in folders:
+            argument, literal = commands.mailbox_argument(folder.wire)
+            if literal is not None:  # the literal's continuation cannot be awaited with answers outstanding
+                out += [self._one_status(*w) for w in waiting]
+                waiting.clear()
+                tag = self._session.send(b"STATUS " + argument, literal, b" " + items)
+            else:
+                tag = self._session.send(b"STATUS " + argument + b" " + items)
+            waiting.append((folder, tag))
+            if len(waiting) > 50:
+                out.append(self._one_status(*waiting.popleft()))
+        out += [self._one_status(*w) for w in waiting]
+        return tuple(out)
+
+    def _one_status(self, folder: FolderName, tag: bytes) -> FolderStatus | None:
+        numbers: dict[str, int] = {}
+        for response in self._session.until(tag):
+            numbers = parse_status(response) or numbers
+        if not succeeded(response) or not {"MESSAGES", "UIDVALIDITY"} <= numbers.keys():
+            return None
+        return FolderStatus(
+            folder, numbers["UIDVALIDITY"], numbers.get("UIDNEXT"), numbers["MESSAGES"], numbers.get("HIGHESTMODSEQ")
+        )
+
+    def examine(self, folder: FolderName) -> FolderStatus:
+        argument, literal = commands.mailbox_argument(folder.wire)
+        self._folder = None
+        condstore = b" (CONDSTORE)" if "CONDSTORE" in self.capabilities else b""
+        if literal is None:
+            ok, responses = self._run(b"EXAMINE " + argument + condstore)
+        else:
+            ok, responses = self._run(b"EXAMINE " + argument, literal, condstore)
+        if not ok:
+            self._raise_if_limited(responses[-1])
+            raise FolderUnreadable(f"The folder «{folder.name}» could not be opened.", responses[-1].text())
+        numbers: dict[str, int] = {}
+        self._exists = 0
+        for response in responses:
+            code, argument_text = response.code()
+            if code in ("UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ") and argument_text.isdigit():
+                numbers[code] = int(argument_text)
+            self._count(response)
+        if "UIDVALIDITY" not in numbers:
+            raise FolderUnreadable(
+                f"The folder «{folder.name}» has no lasting message numbers (UIDVALIDITY).",
+                "",
+                "Ask the provider; without them nothing can be proved.",
+            )
+        self._folder = folder
+        self._status = FolderStatus(
+            folder, numbers["UIDVALIDITY"], numbers.get("UIDNEXT"), self._exists, numbers.get("HIGHESTMODSEQ")
+        )
+        return self._status
+
+    def uids(self) -> Uids:
+        listing = self._searched()
+        if len(listing) == self._exists:
+            return listing
+        self.noop()
+        if len(listing) == self._exists:
+            return listing
+        # Yahoo, Yandex and others answer SEARCH from an index that lags or is cut short: ask message by message
+        fetched = array("I", sorted({p.uid for p in self.peek_headers(1, None, headers=False)}))
+        self.oddities.append(
+            ("search-disagrees", {"searched": len(listing), "fetched": len(fetched), "exists": self._exists})
+        )
+        return array("I", sorted(set(listing) | set(fetched)))
+
+    def _searched(self) -> Uids:
+        extended = "ESEARCH" in self.capabilities
+        top = self._status.uidnext if self._status else None
+        if extended or top is None:
+            windows = ["1:*"]
+        else:
+            windows = [f"{low}:{low + LIST_WINDOW - 1}" for low in range(1, max(top, 2), LIST_WINDOW)]
+        out: array[int] = array("I")
+        for window in windows:
+            ok, responses = self._run(commands.search(window, extended=extended))
+            if not ok:
+                self._raise_if_limited(responses[-1])
+                return array("I")
+            for response in responses[:-1]:
+                try:
+                    out.extend(parse_search(response))
+                except Malformed:
+                    return array("I")
+        if any(a >= b for a, b in pairwise(out)):
+            out = array("I", sorted(set(out)))
+        return out
+
+    # ---- messages --------------------------------------------------------------------------
+
+    def peek_headers(
+        self, first_uid: int, last_uid: int | None, *, headers: bool = True, changed_since: int | None = None
+    ) -> Iterator[HeaderPeek]:
+        items = ["UID", "RFC822.SIZE", "INTERNALDATE"]
+        if headers:
+            items.append("FLAGS")
+        if self._gmail:
+            items += ["X-GM-MSGID", "X-GM-LABELS"]
+        if headers:
+            items.append(f"BODY.PEEK[HEADER.FIELDS ({' '.join(SCOPE_HEADERS).upper()})]")
+        top = (
+            last_uid if last_uid is not None else (self._status.uidnext or 2**32 - 1) - 1 if self._status else 2**32 - 1
+        )
+        if "CONDSTORE" not in self.capabilities:
+            changed_since = None
+        step = PEEK_WINDOW if headers else PEEK_WINDOW * 5
+        if top - first_uid > 50_000_000:  # no UIDNEXT: one open window
+            windows = [f"{first_uid}:*"]
+        else:
+            windows = [f"{low}:{min(low + step - 1, top)}" for low in range(first_uid, top + 1, step)]
+        flight: deque[bytes] = deque()
+        queue = deque(windows)
+        while queue or flight:
+            while queue and len(flight) < PIPELINE:
+                flight.append(self._session.send(commands.fetch(queue.popleft(), items, changed_since=changed_since)))
+            yield from self._peeked(flight.popleft(), first_uid, top)
+
+    def _peeked(self, tag: bytes, first_uid: int, top: int) -> Iterator[HeaderPeek]:
+        self._session.begin()
+        while True:
+            try:
+                response = self._session.read(LARGEST_HEADER)
+            except TooLarge as error:
+                response = self._step_over(error)
+            if response.line.startswith(tag + b" "):
+                if not succeeded(response):
+                    self._raise_if_limited(response)
+                return
+            items = self._fetch_items(response)
+            if items is None or items.uid is None or not first_uid <= items.uid <= top:
+                continue  # `n:*` names the last message even below n (RFC 9051 section 6.4.8)
+            header = items.header if isinstance(items.header, bytes) else b""
+            yield HeaderPeek(
+                items.uid, header, items.size or 0, items.flags, items.internal_date, items.gm_msgid, items.gm_labels
+            )
+
+    def _step_over(self, error: TooLarge) -> Response:
+        """A header beyond all measure is dropped from the stream; the message is then fetched whole and judged by its octets."""
+        if error.size > self._limits.message:
+            self._wire.shutdown()
+            raise MailboxError("The mail server announced a header of impossible size.", f"{error.size} bytes")
+        self._wire.skip(error.size)
+        rest = self._session.read(LARGEST_HEADER)
+        return Response([*error.response.parts, b"", *rest.parts])
+
+    def fetch(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
+        queue = deque(batches(wanted))
+        flight: deque[_Batch] = deque()
+        missing: list[Wanted] = []
+        while queue or flight:
+            while queue and len(flight) < PIPELINE:
+                flight.append(self._ask(queue.popleft()))
+            batch = flight.popleft()
+            yield from self._delivered(batch, flight)
+            if (
+                batch.broken
+            ):  # a literal we would not read: the connection is gone, what was in flight is asked for again
+                for other in reversed(flight):
+                    queue.extendleft(reversed(list(batches(other.missing()))))
+                flight.clear()
+                self.reopen()
+            missing += batch.missing()
+        yield from self._again(missing)
+
+    def _again(self, missing: list[Wanted]) -> Iterator[RawMessage | NotDelivered]:
+        """Ask again for what did not come: is it still there, then in halves, so that one bad message costs only itself."""
+        if not missing:
+            return
+        present = self._present([w.uid for w in missing])
+        yield from (NotDelivered(w.uid, "no longer on the server", gone=True) for w in missing if w.uid not in present)
+        yield from self._halves([w for w in missing if w.uid in present])
+
+    def _halves(self, missing: list[Wanted]) -> Iterator[RawMessage | NotDelivered]:
+        for part in batches(missing, uids=max(1, (len(missing) + 1) // 2)):
+            batch = self._ask(part)
+            yield from self._delivered(batch, ())
+            if batch.broken:
+                self.reopen()
+            left = batch.missing()
+            if len(part) == 1:
+                yield from (NotDelivered(w.uid, batch.reason) for w in left)
+            elif left:
+                yield from self._halves(left)
+
+    def _present(self, uids: Sequence[int]) -> set[int]:
+        found: set[int] = set()
+        for at in range(0, len(uids), BATCH_UIDS):
+            some = sorted(uids[at : at + BATCH_UIDS])
+            _, responses = self._run(commands.fetch(commands.uid_set(some), ["UID"]))
+            items = (self._fetch_items(r) for r in responses[:-1])
+            found.update(i.uid for i in items if i is not None and i.uid in some)
+        return found
+
+    def _ask(self, wanted: list[Wanted]) -> _Batch:
+        items = ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE"]
+        if self._gmail:
+            items += ["X-GM-MSGID", "X-GM-LABELS"]
+        items.append("BODY.PEEK[]")
+        tag = self._session.send(commands.fetch(commands.uid_set(w.uid for w in wanted), items))
+        return _Batch(tag, {w.uid: w for w in wanted})
+
+    def _delivered(self, batch: _Batch, flight: Iterable[_Batch]) -> Iterator[RawMessage | NotDelivered]:
+        """Messages of this batch, streamed. A UID that was not asked for, or octets without a UID, are nobody's."""
+        self._session.begin()
+        while True:
+            try:
+                response = self._session.read(self._limits.message)
+            except TooLarge as error:
+                yield from self._too_large(batch, error)
+                return
+            if response.line.startswith(batch.tag + b" "):
+                batch.reason = "the server said OK and sent nothing"
+                if not succeeded(response):
+                    batch.reason = response.line[len(batch.tag) + 1 :].decode("utf-8", "replace").strip()
+                    self._raise_if_limited(response)
+                return
+            items = self._fetch_items(response)
+            if items is None or items.body is None or items.uid is None:
+                continue
+            owner = next((b for b in (batch, *flight) if items.uid in b.wanted), None)
+            if owner is None:
+                continue
+            if isinstance(items.body, Nil) or (not items.body and items.size != 0):
+                owner.silent[items.uid] = (
+                    "NIL in place of the message" if items.body is NIL else "an empty text in place of the message"
+                )
+                continue
+            owner.waiting.discard(items.uid)
+            yield RawMessage(
+                items.uid, items.body, items.internal_date, items.flags, items.size, items.gm_msgid, items.gm_labels
+            )
+
+    def _too_large(self, batch: _Batch, error: TooLarge) -> Iterator[NotDelivered]:
+        self._wire.shutdown()
+        batch.broken = True
+        batch.reason = f"{error.size} octets announced, {self._limits.message} allowed"
+        named = re.search(rb"UID (\d+)", error.response.line)
+        uid = int(named[1]) if named else next(iter(batch.waiting)) if len(batch.waiting) == 1 else 0
+        if uid in batch.waiting:
+            batch.waiting.discard(uid)
+            yield NotDelivered(uid, batch.reason)
+
+    # ---- responses -------------------------------------------------------------------------
+
+    @property
+    def _gmail(self) -> bool:
+        return "X-GM-EXT-1" in self.capabilities
+
+    def _run(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> tuple[bool, list[Response]]:
+        ok, responses = self._session.run(command, literal, rest)
+        for response in responses:
+            self._count(response)
+        return ok, responses
+
+    def _count(self, response: Response) -> None:
+        found = _COUNT.match(response.line)
+        if found and found[2].upper() == b"EXISTS":
+            self._exists = int(found[1])
+        elif found:
+            self._exists = max(0, self._exists - 1)
+
+    def _fetch_items(self, response: Response) -> FetchItems | None:
+        """The items of a FETCH response, None for any other. Watches for BYE and limits on the way."""
+        if is_fetch(response):
+            try:
+                return parse_fetch(response)
+            except Malformed as error:
+                self.oddities.append(
+                    ("malformed-response", {"why": str(error), "line": response.line[:200].decode("utf-8", "replace")})
+                )
+                return None
+        if response.line[:6].upper() == b"* BYE ":
+            raise bye(response)
+        self._count(response)
+        code, _ = response.code()
+        if code in ("THROTTLED", "OVERQUOTA") and response.line[:2] == b"* ":
+            self._raise_if_limited(response)
+        return None
+
+    def _raise_if_limited(self, response: Response) -> None:
+        code, _ = response.code()
+        wait = limit_seconds(code, response.text())
+        if wait is not None:
+            text = response.text().partition(" ")[2]
+            raise Throttled(
+                f"{self._account.host} limits the account {self._account.username}.", text, retry_after=wait
+            )
+
+
+class _Batch:
+    """What one FETCH asked for and what of it is still awaited."""
+
+    def __init__(self, tag: bytes, wanted: dict[int, Wanted]) -> None:
+        self.tag = tag
+        self.wanted = wanted
+        self.waiting = set(wanted)
+        self.silent: dict[int, str] = {}
+        self.said = ""
+        self.broken = False
+
+    @property
+    def reason(self) -> str:
+        return next((self.silent[u] for u in self.waiting if u in self.silent), self.said)
+
+    @reason.setter
+    def reason(self, text: str) -> None:
+        self.said = text
+
+    def missing(self) -> list[Wanted]:
+        return [w for w in self.wanted.values() if w.uid in self.waiting]
+
+
+def batches(wanted: Sequence[Wanted], *, octets: int = BATCH_OCTETS, uids: int = BATCH_UIDS) -> Iterator[list[Wanted]]:
+    """``wanted`` in ascending order, cut so that a piece holds at most ``uids`` UIDs and ``octets`` octets (or one message)."""
+    piece: list[Wanted] = []
+    total = 0
+    for one in sorted(wanted, key=lambda w: w.uid):
+        if piece and (len(piece) >= uids or total + one.size > octets):
+            yield piece
+            piece, total = [], 0
+        piece.append(one)
+        total += one.size
+    if piece:
+        yield piece
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verifies certificate and host name; TLS 1.2 or later. ``ca_file``: PEM of an own authority. Raises MailboxError."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise MailboxError(f"The file of the certificate authority, {ca_file}, cannot be read.", str(error)) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _refused_at_greeting(host: str, said: str) -> MailboxError:
+    wait = limit_seconds("", said)
+    if wait is not None:
+        return Throttled(f"{host} refuses another connection for now.", said, retry_after=wait)
+    return MailboxError(
+        f"{host} does not answer as a mail server does.", said, "Check the host name, the port and tls."
+    )
+
+
+def _date_in(greeting: str) -> datetime | None:
+    """A date some servers put in their greeting, to set beside our own clock."""
+    found = re.search(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", greeting)
+    with contextlib.suppress(ValueError, TypeError):
+        return email.utils.parsedate_to_datetime(found[0]).astimezone(UTC) if found else None
+    return None

@@ -1,0 +1,56 @@
+"""What a run says about itself: who read, with what, from whom. Kept in the acquisition's record, never overwritten."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import socket
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from evidence import __version__
+from evidence.mailbox.mailbox import Mailbox
+from evidence.mailbox.plan import ScopeRule
+
+
+@cache
+def _library(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Tool and library versions, host, operator, time zone of this machine, scope."""
+    try:
+        operator = getpass.getuser()
+    except (OSError, KeyError):
+        operator = ""
+    local = began.astimezone()
+    return {
+        "tool": f"evidence {__version__}",
+        "libraries": {"imapclient": _library("imapclient"), "python": sys.version.split()[0]},
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "operator": operator,
+        "time_zone": f"{local.tzname()} {local:%z}",
+        "scope": {"messages": rule.messages, "key": rule.key},
+        **more,
+    }
+
+
+def about_the_server(mailbox: Mailbox, at: datetime) -> dict[str, Any]:
+    """Greeting, capabilities, certificate, and how far its clock is from ours (seconds), where its greeting tells a time."""
+    theirs = mailbox.server_date
+    return {
+        "greeting": mailbox.greeting,
+        "capabilities": list(mailbox.capabilities),
+        "tls_fingerprint": mailbox.tls_fingerprint,
+        "server_id": dict(getattr(mailbox, "server_id", {})),
+        "clock_offset_seconds": int((theirs - at).total_seconds()) if theirs else None,
+    }

@@ -1,0 +1,367 @@
+"""The connection: sockets, TLS, deadlines, byte caps, and the gate every octet to the server passes.
+
+imapclient connects, negotiates STARTTLS and logs in over it; the responses of the reading commands are taken from the same
+buffer without passing through imaplib, which would format every literal for its log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import imaplib
+import io
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from imapclient import IMAPClient
+
+from evidence.mailbox.commands import check_line
+from evidence.mailbox.mailbox import CommandRefused, MailboxError, Throttled
+from evidence.mailbox.responses import LITERAL, Response
+
+BUFFER = 1 << 18
+LIMIT_CODES = frozenset({"THROTTLED", "OVERQUOTA", "LIMIT", "INUSE", "UNAVAILABLE"})  # RFC 5530 and Gmail's own
+_LIMIT_WORDS = (
+    "too many",
+    "maximum number of connections",
+    "simultaneous connections",
+    "throttl",
+    "rate limit",
+    "bandwidth",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a server can make us wait for or hold. Seconds and octets.
+
+    A command may last ``deadline`` plus the time its octets need at ``slowest`` octets a second, however they drip in.
+    """
+
+    deadline: float = 120.0
+    slowest: int = 2048
+    message: int = 300 * 1024 * 1024
+    line: int = 16 * 1024 * 1024
+    stray: int = 64 * 1024 * 1024  # octets of lines, literals apart, in one command
+
+
+class _Clocked(io.RawIOBase):
+    """The reading half of a socket, with an overall deadline instead of one per read."""
+
+    def __init__(self, sock: socket.socket, limits: Limits) -> None:
+        self._sock = sock
+        self._limits = limits
+        self._closed_for_now = False
+        self.begin()
+
+    def begin(self) -> None:
+        self._started = time.monotonic()
+        self._received = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def buffered_only(self, reader: io.BufferedReader[_Clocked]) -> bytes:
+        """What ``reader`` holds already, without asking the socket."""
+        self._closed_for_now = True
+        try:
+            return reader.peek(1)
+        finally:
+            self._closed_for_now = False
+
+    def readinto(self, buffer: Any) -> int:
+        if self._closed_for_now:
+            return 0
+        allowed = self._limits.deadline + self._received / self._limits.slowest
+        remaining = self._started + allowed - time.monotonic()
+        if remaining <= 0:
+            raise MailboxError(
+                "The mail server answers too slowly; the connection was ended.",
+                f"{self._received} bytes in {time.monotonic() - self._started:.0f} seconds.",
+                "Run the command again later; what was stored is kept.",
+            )
+        self._sock.settimeout(remaining)
+        try:
+            count = self._sock.recv_into(buffer)
+        except TimeoutError:
+            return self.readinto(buffer)  # remaining is now spent: the message above
+        except OSError as error:
+            raise lost(str(error)) from None
+        self._received += count
+        return count
+
+
+def lost(why: str) -> MailboxError:
+    return MailboxError(
+        "The connection to the mail server broke.", why, "Run the command again; it goes on where it stopped."
+    )
+
+
+class GuardedImap(imaplib.IMAP4):
+    """imaplib over a clocked, capped connection that lets only reading commands out."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits) -> None:
+        self._tls = tls
+        self._limits = limits
+        self._dialogue = False  # an AUTHENTICATE exchange is running: its answers are no commands
+        self._stray = 0
+        super().__init__(host, port, timeout=min(limits.deadline, 30.0))
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        self.host = host
+        self.port = port
+        try:
+            sock = socket.create_connection((host, port), timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_hostname=host)
+        except OSError as error:
+            raise _unreachable(host, port, error) from error
+        self._attach(sock)
+
+    def _attach(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._clock = _Clocked(sock, self._limits)
+        self._reader = io.BufferedReader(self._clock, BUFFER)
+
+    def begin_command(self) -> None:
+        self._clock.begin()
+        self._stray = 0
+
+    def read(self, size: int) -> bytes:
+        if size > self._limits.message:
+            raise MailboxError(
+                "The mail server announced more than this program takes in one piece.",
+                f"{size} bytes announced, {self._limits.message} allowed.",
+                "The connection was ended before reading them.",
+            )
+        octets = self._reader.read(size)
+        if octets is None or len(octets) < size:
+            raise lost("The server closed it in the middle of a message.")
+        return octets
+
+    def readline(self) -> bytes:
+        line = self._reader.readline(self._limits.line + 1)
+        self._stray += len(line)
+        if len(line) > self._limits.line or self._stray > self._limits.stray:
+            raise MailboxError(
+                "The mail server sends without end; the connection was ended.", f"{self._stray} bytes unasked for."
+            )
+        if not line:
+            raise lost("The server closed it.")
+        if not line.endswith(b"\n"):
+            raise lost("The server closed it in the middle of a line.")
+        return line
+
+    def skip(self, size: int) -> None:
+        """Read and drop ``size`` octets."""
+        while size:
+            size -= len(self.read(min(size, BUFFER)))
+
+    def send(self, data: Any) -> None:
+        """The gate. Raises CommandRefused; everything imaplib, imapclient and this package send passes here."""
+        octets = bytes(data)
+        if (
+            self._dialogue and b" " not in octets
+        ):  # base64 or "*" (RFC 9051 section 6.2.2); commands have a tag and a blank
+            if octets.rstrip(b"\r\n").translate(None, b"\r\n") != octets.rstrip(b"\r\n"):
+                raise CommandRefused("An answer with a line break in it was not sent.")
+        else:
+            line = octets.removesuffix(b"\r\n")
+            check_line(line)
+            self._dialogue = line.split(b" ", 2)[1].upper() == b"AUTHENTICATE"
+            self.begin_command()
+        self.put(octets)
+
+    def put(self, octets: bytes) -> None:
+        try:
+            self.sock.settimeout(self._limits.deadline)
+            self.sock.sendall(octets)
+        except OSError as error:
+            raise lost(str(error)) from None
+
+    def shutdown(self) -> None:
+        for close in (self._reader.close, self.sock.close):
+            with contextlib.suppress(OSError, MailboxError):
+                close()
+
+    def starttls(self, ssl_context: ssl.SSLContext | None = None) -> Any:
+        """RFC 9051 section 6.2.1. Refuses a server that offers none, and text that came before the handshake."""
+        if ssl_context is None or self._tls is not None:
+            raise MailboxError("STARTTLS was asked for on a connection that has TLS.")
+        if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
+            raise MailboxError(
+                "The mail server does not offer STARTTLS, so the password was not sent.",
+                "Someone between you and the server may have removed the offer.",
+                'Use tls = "implicit" with port 993 if the provider has it.',
+            )
+        typ, answer = self._simple_command("STARTTLS")
+        if typ != "OK":
+            raise MailboxError("The mail server refused STARTTLS, so the password was not sent.", str(answer))
+        if self._clock.buffered_only(self._reader):
+            raise MailboxError(
+                "The mail server sent text before encryption began, so the password was not sent.",
+                "Such text can be injected by someone in between (CVE-2011-0411 and its kin).",
+            )
+        try:
+            sock = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
+        except OSError as error:
+            raise _unreachable(self.host, self.port, error) from error
+        self._tls = ssl_context
+        self._attach(sock)
+        self.untagged_responses.clear()  # what was said in the clear counts for nothing
+        self._get_capabilities()
+        return typ, answer
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the peer's certificate in DER; empty without TLS."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            return hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+        return ""
+
+
+def _unreachable(host: str, port: int, error: OSError) -> MailboxError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return MailboxError(
+            f"The certificate of {host} cannot be trusted, so the password was not sent.",
+            error.verify_message,
+            "Check the host name; for a server with its own certificate authority, name its file in ca_file.",
+        )
+    if isinstance(error, ssl.SSLError):
+        return MailboxError(
+            f"No encrypted connection to {host}:{port} could be made.", str(error), "Check port and tls."
+        )
+    return MailboxError(
+        f"{host}:{port} could not be reached.", str(error), "Check the host name, the port and the network."
+    )
+
+
+class ReadOnlyClient(IMAPClient):  # type: ignore[misc]
+    """imapclient whose connection is a ``GuardedImap``."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits) -> None:
+        self._guard = (host, port, tls, limits)
+        super().__init__(host, port, ssl=tls is not None, ssl_context=tls, timeout=limits.deadline)
+        # imapclient sets 5, at which imaplib formats the repr of every literal and logs passwords at DEBUG
+        self._imap.debug = 0
+        self._imap._mesg = lambda *_: None
+        self._imap._log = lambda *_: None  # imaplib keeps its last lines, LOGIN among them, in memory
+        self.normalise_times = False
+        self.folder_encode = False
+
+    def _create_IMAP4(self) -> GuardedImap:
+        return GuardedImap(*self._guard)
+
+    @property
+    def guarded(self) -> GuardedImap:
+        guarded: GuardedImap = self._imap
+        return guarded
+
+
+logging.getLogger("imapclient").setLevel(logging.WARNING)
+
+
+class Session:
+    """Commands and responses after login: tags, literals, limits. One response in memory at a time."""
+
+    def __init__(self, wire: GuardedImap) -> None:
+        self._wire = wire
+        self._number = 0
+
+    def send(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> bytes:
+        """Send a command; the tag. A literal waits for the server's continuation (RFC 9051 section 4.3)."""
+        self._number += 1
+        tag = b"E%d" % self._number
+        self._wire.send(tag + b" " + command + b"\r\n")
+        if literal is not None:
+            while True:
+                response = self.read()
+                if response.line.startswith(b"+"):
+                    break
+                if response.line.startswith(tag + b" "):
+                    raise MailboxError("The mail server refused a folder name.", response.text())
+            if b"\r" in literal + rest or b"\n" in literal + rest or b"\0" in literal + rest:
+                raise CommandRefused("A name with a line break in it was not sent.")
+            self._wire.put(literal + rest + b"\r\n")
+        return tag
+
+    def begin(self) -> None:
+        """Start the clock anew: a pipelined command's answer is now waited for."""
+        self._wire.begin_command()
+
+    def read(self, largest: int | None = None) -> Response:
+        """The next response with its literals. A literal over ``largest`` octets ends in ``TooLarge``, unread."""
+        parts: list[bytes] = []
+        while True:
+            line = self._wire.readline()
+            parts.append(line)
+            found = LITERAL.search(line)
+            if not found:
+                return Response(parts)
+            size = int(found[1])
+            if largest is not None and size > largest:
+                raise TooLarge(Response(parts), size)
+            parts.append(self._wire.read(size))
+
+    def until(self, tag: bytes) -> Iterator[Response]:
+        """Untagged responses until ``tag`` completes; the completion is the last one. Raises on BYE and limits."""
+        start = tag + b" "
+        while True:
+            response = self.read()
+            self.watch(response)
+            yield response
+            if response.line.startswith(start):
+                return
+
+    def watch(self, response: Response) -> None:
+        """Raises MailboxError for a BYE, Throttled where its text or code names a limit."""
+        if response.line[:6].upper() == b"* BYE ":
+            raise bye(response)
+
+    def run(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> tuple[bool, list[Response]]:
+        """(was it OK, all responses with the completion last)."""
+        tag = self.send(command, literal, rest)
+        responses = list(self.until(tag))
+        return succeeded(responses[-1]), responses
+
+
+class TooLarge(Exception):
+    """A literal beyond the limit stands next in the stream; the connection cannot go on."""
+
+    def __init__(self, response: Response, size: int) -> None:
+        super().__init__(f"{size} octets announced")
+        self.response = response
+        self.size = size
+
+
+def succeeded(completion: Response) -> bool:
+    words = completion.line.split(b" ", 2)
+    return len(words) > 1 and words[1].upper().strip() == b"OK"
+
+
+def limit_seconds(code: str, text: str) -> float | None:
+    """How long to wait when code or text names a provider's limit; None: it does not."""
+    lower = text.lower()
+    if code == "OVERQUOTA" or "bandwidth" in lower:
+        return 24 * 3600.0  # Gmail locks an account for up to a day
+    if code == "THROTTLED" or "throttl" in lower:
+        return 15 * 60.0
+    if code in LIMIT_CODES or any(word in lower for word in _LIMIT_WORDS):
+        return 5 * 60.0
+    return None
+
+
+def bye(response: Response) -> MailboxError:
+    code, _ = response.code()
+    text = response.text().removeprefix("* ")
+    wait = limit_seconds(code, text)
+    if wait is not None:
+        return Throttled("The mail server limits us and ended the connection.", text, retry_after=wait)
+    return MailboxError(
+        "The mail server ended the connection.", text, "Run the command again; it goes on where it stopped."
+    )
