@@ -33,11 +33,15 @@ class Acquiring(Writer):
         """Every folder generation of the account, with what its last acquisition found, by id."""
         rows = self.connection.execute(
             "SELECT f.id, f.account, f.name, f.uidvalidity, s.last_uid, s.uidnext, s.highest_modseq, s.on_server, s.in_scope,"
-            " s.context, s.out_of_scope, s.owed, s.scope_key, s.passed_over, s.at FROM folder f LEFT JOIN folder_state s"
+            " s.context, s.out_of_scope, s.owed, s.scope_key, s.at FROM folder f LEFT JOIN folder_state s"
             " ON s.id = (SELECT max(id) FROM folder_state WHERE folder = f.id) WHERE f.account = ? ORDER BY f.id",
             (account,),
         )
-        return tuple(_generation(row) for row in rows)
+        return tuple(_generation(row, self._passed_over(row[0])) for row in rows.fetchall())
+
+    def _passed_over(self, folder: int) -> bytes:
+        rows = self.connection.execute("SELECT passed_over FROM folder_state WHERE folder = ? ORDER BY id", (folder,))
+        return b"".join(blob for (blob,) in rows)
 
     def folder(self, acquisition: int, account: str, name: FolderName, uidvalidity: int) -> int:
         """The id of this folder generation, appended if new."""
@@ -88,6 +92,11 @@ class Acquiring(Writer):
         )
         return dict(rows.fetchall())
 
+    def message_number(self, sha256: str) -> int | None:
+        """The row id of a message held, for ``sight`` without storing its octets again. None: not held."""
+        row = self.connection.execute("SELECT id FROM message WHERE sha256 = ?", (sha256,)).fetchone()
+        return int(row[0]) if row else None
+
     def message_ids(self) -> Mapping[str, str]:
         """Message-ID -> sha256 of the first message with it, as the derived table knows them."""
         rows = self.connection.execute(
@@ -100,7 +109,7 @@ class Acquiring(Writer):
         rows = self.connection.execute(
             "SELECT o.folder, o.uid, o.reason FROM owed o JOIN folder f ON f.id = o.folder WHERE f.account = ?"
             " AND o.what = 'message' AND o.uid IS NOT NULL"
-            " AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid)"
+            " AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.note <> 'substitute')"
             " AND o.id = (SELECT max(id) FROM owed x WHERE x.folder IS o.folder AND x.uid IS o.uid) ORDER BY o.folder, o.uid",
             (account,),
         )
@@ -211,12 +220,12 @@ class Acquiring(Writer):
         return utc_text(self._now())
 
 
-def _generation(row: Sequence[Any]) -> Generation:
+def _generation(row: Sequence[Any], passed_over: bytes) -> Generation:
     """A LEFT JOIN's row: without a state where no acquisition finished in the folder yet."""
     known = Generation(row[0], row[1], row[2], row[3])
     if row[4] is None:
         return known
     return replace(
         known, last_uid=row[4], uidnext=row[5], highest_modseq=row[6], on_server=row[7], in_scope=row[8], context=row[9],
-        out_of_scope=row[10], owed=row[11], scope_key=row[12], passed_over=row[13], state_at=utc_time(row[14]),
+        out_of_scope=row[10], owed=row[11], scope_key=row[12], passed_over=passed_over, state_at=utc_time(row[13]),
     )  # fmt: skip

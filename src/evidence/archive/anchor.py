@@ -43,10 +43,11 @@ from evidence.archive.timestamp import (
     revocation_of,
     statement,
 )
-from evidence.archive.witness import read_witness
+from evidence.archive.witness import read_witness, root_lines
 from evidence.config import LOOPBACK_HOSTS
 from evidence.config import Anchor as AnchorConfig
 from evidence.errors import EvidenceError, IntegrityFailure, NetworkError, UsageError
+from evidence.i18n import translation
 from evidence.ports import LogHead
 
 TIMEOUT_SECONDS = 20.0
@@ -59,15 +60,18 @@ Fetch = Callable[[str, bytes | None, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class AnchorOutcome:
-    """What became of an attempt: the anchor's id where one was had, the reason where it is owed."""
+class Anchored:
+    """An anchor that was had: over what, who vouches, and the time they state (None: a mail without a date)."""
 
-    state: Literal["obtained", "owed", "not-due", "not-configured"]
+    id: int
+    kind: Literal["rfc3161", "witness"]
     size: int
     root: str
-    anchor: int | None = None
-    reason: str = ""
-    check: str = ""
+    stated_at: datetime | None
+    authority: str
+    test: bool
+    renew_by: datetime | None = None
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,53 +112,51 @@ class AnchorVerdict:
 
 
 def obtain(
-    archive: Archive, config: AnchorConfig, now: datetime | Callable[[], datetime], *, folder: Path = Path(),
-    force: bool = False, fetch: Fetch | None = None,
-) -> AnchorOutcome:  # fmt: skip
-    """Have the log's root stamped by the configured authority, if anything was added since the last anchor.
+    archive: Archive,
+    config: AnchorConfig,
+    now: datetime | Callable[[], datetime],
+    *,
+    folder: Path | None = None,
+    fetch: Fetch | None = None,
+) -> Anchored:
+    """Have the log's root stamped by the configured authority and keep the token.
 
-    Never raises for what the authority or the network does: that is recorded as owed, and asked again next time.
-    ``folder`` is where relative ``ca_file`` names are taken from. Raises UsageError for a ``ca_file`` that cannot be read.
+    Raises NetworkError or TokenRefused (``check`` names the check) after recording that an anchor is owed: it never has to
+    fail what it is called from. Raises UsageError where no authority is configured or ``ca_file`` cannot be read; a relative
+    ``ca_file`` is taken from ``folder`` (None: where the archive lies).
     """
-    at = now if isinstance(now, datetime) else now()
-    archive.commit()
-    head = _head(archive)
     if not config.tsa_url:
-        return AnchorOutcome("not-configured", head.size, head.root)
-    if not force and not is_due(archive):
-        return AnchorOutcome("not-due", head.size, head.root)
-    roots = trusted_roots(config, folder)
-    fetch = fetch or fetch_over_http
+        raise UsageError("The configuration names no time-stamp authority.", "", "Set tsa_url under [anchor].")
+    archive.commit()
+    roots = trusted_roots(config, archive.path.parent if folder is None else folder)
+    head = _head(archive)
     stated = statement(archive.uuid, head.size, head.root)
     request = build_request(stated)
+    fetch = fetch or fetch_over_http
     try:
         response = fetch(config.tsa_url, request, "application/timestamp-query")
         stamp = check_response(response, stated, request=request, roots=roots)
         revocation = collect_revocation(stamp.chain, fetch)
         check_revocation(stamp.chain, revocation, stamp.at)
     except (NetworkError, TokenRefused) as error:
-        check = getattr(error, "check", "network")
-        reason = " ".join(part for part in (error.what, error.why) if part)
         detail = {
-            "size": head.size,
-            "root": head.root,
-            "authority": _host(config.tsa_url),
-            "check": check,
-            "reason": reason,
-        }
+            "size": head.size, "root": head.root, "authority": _host(config.tsa_url),
+            "check": getattr(error, "check", "network"), "reason": " ".join(p for p in (error.what, error.why) if p),
+        }  # fmt: skip
         archive.record("anchor-owed", detail)
         archive.commit()
-        return AnchorOutcome("owed", head.size, head.root, None, reason, check)
+        raise
     row = {
-        "kind": "rfc3161", "root": head.root, "size": head.size, "at": utc_text(at), "stated_at": utc_text(stamp.at),
-        "authority": stamp.authority, "test": config.test or _host(config.tsa_url) in LOOPBACK_HOSTS,
-        "renew_by": utc_text(stamp.expires - RENEW_BEFORE), "serial": stamp.serial, "request": request, "token": response,
-        "chain": pem_of(stamp.chain), "revocation": revocation_octets(revocation),
+        "kind": "rfc3161", "root": head.root, "size": head.size, "at": utc_text(now if isinstance(now, datetime) else now()),
+        "stated_at": utc_text(stamp.at), "authority": stamp.authority,
+        "test": config.test or _host(config.tsa_url) in LOOPBACK_HOSTS, "renew_by": utc_text(stamp.expires - RENEW_BEFORE),
+        "serial": stamp.serial, "request": request, "token": response, "chain": pem_of(stamp.chain),
+        "revocation": revocation_octets(revocation),
     }  # fmt: skip
-    return AnchorOutcome("obtained", head.size, head.root, archive.anchored(row))
+    return _anchored(archive.anchored(row), row)
 
 
-def take_witness(archive: Archive, raw: bytes, now: datetime) -> AnchorOutcome:
+def take_witness(archive: Archive, raw: bytes, now: datetime | Callable[[], datetime]) -> Anchored:
     """Keep a mail that states our root as an anchor. Raises UsageError (not such a mail), IntegrityFailure (another root)."""
     archive.commit()
     found = read_witness(raw)
@@ -169,11 +171,19 @@ def take_witness(archive: Archive, raw: bytes, now: datetime) -> AnchorOutcome:
             "Keep the mail and this file as they are: one of them was changed. Run `evidence verify`.",
         )
     row = {
-        "kind": "witness", "root": found.root, "size": found.size, "at": utc_text(now),
+        "kind": "witness", "root": found.root, "size": found.size,
+        "at": utc_text(now if isinstance(now, datetime) else now()),
         "stated_at": utc_text(found.at) if found.at else None, "authority": found.sender, "test": False, "token": raw,
-        "serial": "",
+        "renew_by": None, "serial": "",
     }  # fmt: skip
-    return AnchorOutcome("obtained", found.size, found.root, archive.anchored(row))
+    return _anchored(archive.anchored(row), row)
+
+
+def _anchored(number: int, row: Mapping[str, Any]) -> Anchored:
+    return Anchored(
+        number, row["kind"], row["size"], row["root"], utc_time(row["stated_at"]), row["authority"], bool(row["test"]),
+        utc_time(row["renew_by"]), row["serial"],
+    )  # fmt: skip
 
 
 def is_due(archive: Archive) -> bool:
@@ -353,6 +363,28 @@ def openssl_files(row: Mapping[str, Any], uuid: str) -> dict[str, bytes]:
         for number, text in enumerate(revocation.get(kind, ()), 1):
             files[f"revocation-{number}.{ending}"] = base64.b64decode(text)
     return files
+
+
+def export_tokens(reader: ArchiveReader, folder: Path) -> tuple[Path, ...]:
+    """Write every anchor's files into ``folder/anchor-N/``; returns their paths. A witness's mail is written as it came."""
+    written = []
+    for row in reader.anchors():
+        own = folder / f"anchor-{row['id']}"
+        own.mkdir(parents=True, exist_ok=True)
+        files = openssl_files(row, reader.uuid) if row["kind"] == "rfc3161" else {"witness.eml": row["token"]}
+        for name, octets in files.items():
+            (own / name).write_bytes(octets)
+            written.append(own / name)
+    return tuple(written)
+
+
+def root_text(reader: ArchiveReader, *, title: str = "", language: str = "en") -> str:
+    """The root as a short text to print or to mail: a sentence on what it is, then the lines ``take_witness`` looks for."""
+    said = translation("archive", language).gettext(
+        "This fixes the state of the e-mail archive on this day. Please keep this message: "
+        "if the archive is changed later, comparing it with these numbers will show it."
+    )
+    return "\n".join(([title] if title else []) + [said, "", root_lines(reader.uuid, reader.head())])
 
 
 # ---- the log ---------------------------------------------------------------------------------

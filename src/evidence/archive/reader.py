@@ -330,7 +330,7 @@ class ArchiveReader:
         return self._rows(
             "SELECT o.id, o.acquisition, o.at, f.account, f.name AS folder, o.uid, o.what, o.reason FROM owed o"
             " LEFT JOIN folder f ON f.id = o.folder WHERE o.event < ?1 AND o.what = 'message' AND NOT EXISTS"
-            " (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.event < ?1) AND o.id ="
+            " (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.note <> 'substitute' AND s.event < ?1) AND o.id ="
             " (SELECT max(x.id) FROM owed x WHERE x.folder IS o.folder AND x.uid IS o.uid AND x.event < ?1) ORDER BY o.id",
             self._limit,
         )

@@ -34,13 +34,13 @@ class Witness:
     at: datetime | None
 
 
-def root_text(uuid: str, head: LogHead) -> str:
-    """The four lines to mail or to print: ``evidence anchor --print``."""
-    return f"Custody log\narchive {uuid}\nsize    {head.size}\nroot    {head.root}\n"
+def root_lines(uuid: str, head: LogHead) -> str:
+    """The lines that a witness's mail must hold: archive, size and root."""
+    return f"archive {uuid}\nsize    {head.size}\nroot    {head.root}\n"
 
 
 def read_witness(raw: bytes) -> Witness:
-    """Find the lines of ``root_text`` in a mail, also when quoted. Raises UsageError when they are not there."""
+    """Find the lines of ``root_lines`` in a mail, also when quoted. Raises UsageError when they are not there."""
     message = email.message_from_bytes(raw, policy=email.policy.compat32)
     for part in message.walk():
         if part.get_content_maintype() != "text":

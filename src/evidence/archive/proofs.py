@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from evidence.archive.log import leaf_hash, verify_consistency, verify_inclusion
@@ -52,6 +53,25 @@ def holds(proof: Mapping[str, Any]) -> bool:
         return sound and verify_inclusion(leaf, proof["seq"], proof["size"], path, bytes.fromhex(proof["root"]))
     first, second = bytes.fromhex(proof["first_root"]), bytes.fromhex(proof["second_root"])
     return verify_consistency(proof["first"], proof["second"], first, second, path)
+
+
+def write_inclusion(reader: ArchiveReader, sha256: str, folder: Path, *, size: int | None = None) -> tuple[Path, ...]:
+    """Write one message's octets and its inclusion proof into ``folder``; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    message, proof = folder / f"{sha256}.eml", folder / f"{sha256}.proof.json"
+    text = file_text(message_file(reader, sha256, size))
+    message.write_bytes(reader.raw(sha256))
+    proof.write_text(text, encoding="utf-8")
+    return message, proof
+
+
+def write_consistency(reader: ArchiveReader, first: int, second: int | None, folder: Path) -> tuple[Path, ...]:
+    """Write the consistency proof between two sizes of the log into ``folder``; returns its path."""
+    proof = consistency_file(reader, first, second)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"consistency-{proof['first']}-{proof['second']}.proof.json"
+    path.write_text(file_text(proof), encoding="utf-8")
+    return (path,)
 
 
 def file_text(proof: Mapping[str, Any]) -> str:
