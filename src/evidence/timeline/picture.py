@@ -22,7 +22,7 @@ from evidence.reckoning import TimelineEntry
 from evidence.timeline.words import CATEGORY_WORDS
 
 Gettext = Callable[[str], str]
-LEFT, RIGHT, TOP, BIN, PITCH = 92, 20, 34, 15, 14
+LEFT, RIGHT, TOP, BIN, PITCH = 92, 20, 34, 18, 14
 INK, SOFT, PALE = "#1a1a1a", "#5c5c5c", "#e6e6e6"
 COLOURS = {"client": "#8c2d19", "us": "#1d4f91", "third": "#5c5c5c"}
 FONT = "font-family=\"'DejaVu Sans','Liberation Sans',Arial,sans-serif\""
@@ -234,8 +234,8 @@ def _ticks(scale: _Scale, zone: ZoneInfo, language: str) -> list[tuple[datetime,
     """Days, weeks, months, quarters or years, so that at most about a dozen labels stand on the axis."""
     first = scale.first.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     ticks: list[tuple[datetime, str]] = []
-    if scale.days <= 45:
-        step = max(1, math.ceil(scale.days / 11))
+    if scale.days <= 100:
+        step = next(s for s in (1, 2, 3, 4, 5, 7, 14) if scale.days / s <= 14 or s == 14)
         moment = first
         while moment <= scale.last.astimezone(zone) + timedelta(days=step):
             ticks.append((moment, format_date(moment, "d MMM", locale=language)))

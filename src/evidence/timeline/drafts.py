@@ -1,0 +1,161 @@
+"""Draft letters from the ledger: reminder, final notice, termination, preservation. To edit and send oneself; nothing is sent.
+
+Every request is quoted with its date. Each draft says on its first and last line that it is a draft for a lawyer to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Literal
+
+from babel.dates import format_date
+
+from evidence.config import Config
+from evidence.i18n import translation
+from evidence.model import Letter, Request
+from evidence.timeline.deadlines import Reckoner
+from evidence.timeline.words import N_
+
+Kind = Literal["reminder", "final-notice", "termination", "preservation"]
+OPEN = ("no-reply", "reply-without-answer", "deferred")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    subject: str
+    opening: str
+    before_list: str
+    closing: tuple[str, ...]
+
+
+_WORDING: Mapping[str, _Wording] = {
+    "reminder": _Wording(
+        N_("Open requests: %(title)s"),
+        N_("We refer to our correspondence on the matter named above."),
+        N_("To the following requests we have not found your answer in our mail:"),
+        (
+            N_("Please answer each of them by %(until)s. If you have already answered, please tell us when and by which channel, so that we can find it."),
+        ),
+    ),
+    "final-notice": _Wording(
+        N_("Final notice: %(title)s"),
+        N_("We have asked you for the following more than once, or the time to answer has passed."),
+        N_("To the following requests we have not found your answer in our mail:"),
+        (
+            N_("We ask you for the last time to answer by %(until)s."),
+            N_("[State here what you will do if no answer comes, and on which clause of the contract or provision of law it rests.]"),
+        ),
+    ),
+    "termination": _Wording(
+        N_("Notice of termination: %(title)s"),
+        N_("We give notice that we end the contract [number, date] under clause [number] with effect from [date]."),
+        N_("Among the reasons are these requests, to which we have not found your answer in our mail:"),
+        (
+            N_("[State the clause and the notice period, what is to be returned, collected or paid, and by when.]"),
+            N_("Please confirm receipt of this notice by %(until)s."),
+        ),
+    ),
+    "preservation": _Wording(
+        N_("Request to preserve evidence: %(title)s"),
+        N_("A dispute between us is possible. Please keep, unchanged, everything that bears on the matter named above from %(since)s on: mail and its server logs, messages in messengers, call records, documents, photographs and recordings from cameras."),
+        N_("This holds in particular for what these requests concern:"),
+        (
+            N_("Please suspend automatic deletion where it would affect them, and confirm by %(until)s that you have done so."),
+        ),
+    ),
+}  # fmt: skip
+
+
+def draft(
+    kind: Kind,
+    requests: Sequence[Request],
+    config: Config,
+    letters: Mapping[str, Letter],
+    now: datetime,
+    language: str,
+    format: Literal["text", "html"] = "text",  # noqa: A002 - the word of the command line
+) -> str:
+    """The letter as plain text or a whole HTML document. Requests listed: ours, open, not tentative; the last of each repeated one."""
+    _ = translation("timeline", language).gettext
+    wording = _WORDING[kind]
+    chosen = open_requests(requests)
+    reckoner = Reckoner(
+        config.timeline.answer_within_days, config.timeline.days, config.timeline.country, config.matter.timezone
+    )  # fmt: skip
+    day = lambda x: str(format_date(x.astimezone(config.zone), "long", locale=language))  # noqa: E731
+    since = min((x.at for x in letters.values() if x.scope == "in-scope"), default=now)
+    values = {"title": config.matter.title, "until": day(reckoner.due(now)), "since": day(since)}
+    marked = _("DRAFT — for a lawyer to check before it is sent. Made from the archive on %s.") % day(now)
+    items = [_item(r, chosen, letters, config, language) for r, _times in chosen]
+    lines = {
+        "mark": marked,
+        "from": config.us.name,
+        "to": config.client.name,
+        "subject": _(wording.subject) % values,
+        "date": day(now),
+    }
+    closing = [_(text) % values for text in wording.closing]
+    opening = _(wording.opening) % values
+    before = _(wording.before_list) if items else _("[No open request of ours is in the ledger.]")
+    sign = _("Yours faithfully,\n[name, position]\n%s") % config.us.name
+    if format == "html":
+        return _as_html(lines, opening, before, items, closing, sign, language)
+    numbered = "\n\n".join(f"{n}. {text}" for n, text in enumerate(items, 1))
+    head = f"{_('From')}: {lines['from']}\n{_('To')}: {lines['to']}\n{_('Date')}: {lines['date']}\n{_('Subject')}: {lines['subject']}"
+    parts = [marked, head, opening, before, numbered, *closing, sign, marked]
+    return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def open_requests(requests: Sequence[Request]) -> list[tuple[Request, int]]:
+    """Our open requests in order of first asking, each once: the latest asking with how many times it was made."""
+    chains: dict[str, list[Request]] = {}
+    for r in requests:
+        if r.asker == "us":
+            chains.setdefault(r.repeats or r.id, []).append(r)
+    found = []
+    for chain in chains.values():
+        last = max(chain, key=lambda r: r.asked_at)
+        # A reply without visible answer is for a person to confirm: in a letter that a person edits it is listed with its bracket.
+        if last.outcome in OPEN:
+            found.append((last, len(chain)))
+    return sorted(found, key=lambda x: (x[0].asked_at, x[0].start))
+
+
+def _item(r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[str, Letter], config: Config, language: str) -> str:
+    _ = translation("timeline", language).gettext
+    times = next(n for x, n in chosen if x.id == r.id)
+    asked = str(format_date(r.asked_at.astimezone(config.zone), "long", locale=language))
+    letter = letters.get(r.sha256)
+    subject = _(" (letter «%s»)") % letter.subject if letter and letter.subject else ""
+    said = _("%(date)s%(subject)s: “%(quote)s”") % {"date": asked, "subject": subject, "quote": " ".join(r.quote.split())}
+    if times > 1:
+        said += " " + _("Asked %d times.") % times
+    if r.outcome == "deferred":
+        said += " " + _("You wrote that an answer would follow.")
+    if r.outcome == "reply-without-answer":
+        said += " " + _("[They wrote after this; check that their letters do not answer it.]")
+    return said
+
+
+def _as_html(
+    lines: Mapping[str, str], opening: str, before: str, items: Sequence[str], closing: Sequence[str], sign: str, language: str
+) -> str:
+    _ = translation("timeline", language).gettext
+    mark = f'<p class="draft" role="note"><strong>{escape(lines["mark"])}</strong></p>'
+    head = "".join(
+        f"<dt>{escape(_(name))}</dt><dd>{escape(lines[key])}</dd>"
+        for name, key in ((N_("From"), "from"), (N_("To"), "to"), (N_("Date"), "date"))
+    )
+    listed = f"<ol>{''.join(f'<li>{escape(i)}</li>' for i in items)}</ol>" if items else ""
+    paragraphs = "".join(f"<p>{escape(c)}</p>" for c in closing)
+    signed = "<br>".join(escape(x) for x in sign.split("\n"))
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(lines['subject'])}</title>\n<style>body{{max-width:42rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 Georgia,'DejaVu Serif',serif}}"
+        ".draft{border:2px solid;padding:.5rem .8rem}dt{float:left;clear:left;width:6rem;font-weight:bold}dd{margin:0 0 .2rem 6rem}li{margin:.5rem 0}</style></head>\n"
+        f"<body><main>{mark}<dl>{head}</dl><h1>{escape(lines['subject'])}</h1><p>{escape(opening)}</p><p>{escape(before)}</p>{listed}{paragraphs}"
+        f"<p>{signed}</p>{mark}</main></body>\n</html>\n"
+    )
