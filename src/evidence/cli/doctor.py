@@ -1,0 +1,49 @@
+"""evidence doctor: ✓ and ✗, each ✗ with the next command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evidence.cli.output import json_lines
+from evidence.cli.session import Session, now
+from evidence.cli.text import _
+
+
+@click.command(
+    "doctor",
+    help=_(
+        "Check Python, Pango, fonts, disk, configuration, login, folders, clock, archive, last sync, anchor and schedule; each ✗ comes with the next step."
+    ),
+    epilog=_("Example: evidence doctor\n\nExit codes: 0 all well, 1 something needs a step."),
+)
+@click.option("--offline", is_flag=True, help=_("Do not connect to the mailboxes."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line."))
+@click.pass_obj
+def command(session: Session, offline: bool, as_json: bool) -> int:
+    from evidence.operate.doctor import examine
+
+    path = session.config_path or Path("config.toml")
+    if path.is_dir():
+        path /= "config.toml"
+    failed = False
+    for check in examine(path, now=now, online=not offline):
+        failed |= check.ok is False
+        if as_json:
+            json_lines(
+                [
+                    {
+                        "name": check.name,
+                        "ok": check.ok,
+                        "said": check.said,
+                        "next_step": "" if check.ok else check.next_step,
+                    }
+                ]
+            )
+            continue
+        mark, colour = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", None)}[check.ok]
+        click.echo(click.style(mark, fg=colour) + f" {check.name}: {check.said}")
+        if check.ok is False and check.next_step:
+            click.echo(f"    → {check.next_step}")
+    return int(failed)
