@@ -105,10 +105,11 @@ def build_threads(items: Iterable[ThreadInput]) -> dict[str, ThreadPlace]:
         first.setdefault(sets.root(f"#{item.sha256}"), item.sha256)
     places: dict[str, ThreadPlace] = {}
     for item in ordered:
-        parent, by = parents.get(item.sha256, (None, ""))
-        if not by and (item.references or item.in_reply_to):
+        known = parents.get(item.sha256)
+        by = known[1] if known else ""
+        if not known and (item.references or item.in_reply_to):
             by = "references" if item.references else "in-reply-to"  # to a message we do not hold
-        places[item.sha256] = ThreadPlace(first[sets.root(f"#{item.sha256}")], parent, by)
+        places[item.sha256] = ThreadPlace(first[sets.root(f"#{item.sha256}")], known[0] if known else None, by)
     return places
 
 
