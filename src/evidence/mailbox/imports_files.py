@@ -135,20 +135,24 @@ def read_whole(entry: Entry) -> bytes:
     return octets
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Regular files and symbolic links below ``folder``, by name in octet order, depth first. Links are not followed."""
+def files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """(file, problem) below ``folder``, by name in octet order, depth first.
+
+    ``problem`` is a msgid for a symbolic link, which is not followed, and for a folder that cannot be listed.
+    """
     try:
         names = sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name))
     except OSError as error:
-        raise Unreadable(f"{CANNOT_READ}: {error.strerror or type(error).__name__}") from None
+        yield folder, f"{CANNOT_READ}: {error.strerror or type(error).__name__}"
+        return
     for entry in names:
         path = folder / entry.name
         if entry.is_symlink():
-            yield path
+            yield path, LINK
         elif entry.is_dir():
             yield from files_below(path)
         elif entry.is_file():
-            yield path
+            yield path, ""
 
 
 def emlx(raw: bytes) -> bytes:

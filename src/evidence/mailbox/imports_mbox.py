@@ -276,7 +276,7 @@ def _more_caveats(found: _Survey, starts: array[int], size: int) -> list[str]:
 
 def _named(by_length: bool, inside: bool, found: _Survey, quoted: int) -> str:
     if by_length:
-        if inside or sum(found.froms):
+        if inside or any(found.froms):
             return "mboxcl2"
         return "mboxcl" if quoted else "mboxcl or mboxcl2"
     return "mboxo or mboxrd" if quoted else "mbox"
