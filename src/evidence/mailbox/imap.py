@@ -14,7 +14,7 @@ import re
 import ssl
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Protocol
@@ -92,7 +92,7 @@ class ImapMailbox:
         *,
         deadline: float = 120.0,
         max_bytes: int = 300 * 1024 * 1024,
-        now: datetime | None = None,
+        now: Callable[[], datetime] | None = None,
         limits: Limits | None = None,
     ) -> ImapMailbox:
         """Connect and log in. ``deadline``: seconds a command may take beyond what its octets need; ``max_bytes``: largest message.

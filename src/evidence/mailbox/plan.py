@@ -155,11 +155,12 @@ class ScopeRule:
 
     def tie(self, header: bytes, linked: Collection[int]) -> Verdict:
         """Context by thread: which identifier ties it. ``linked``: digests of the threads in scope. OUT where none does."""
-        for name, value in fields(header):
+        found = sorted(fields(header), key=lambda f: f[0] not in LINK_HEADERS)  # what it answers says more than what answers it
+        for name, value in found:
             for identifier in identifiers(value) if name in ("message-id", *LINK_HEADERS) else ():
                 if digest(identifier) in linked:
-                    how = "its Message-ID is named in" if name == "message-id" else f"its {name} names"
-                    return Verdict("context", f"{how} a thread in scope: <{identifier[:200]}>", tied=True)
+                    said = "named in" if name == "message-id" else f"in its {name.title()},"
+                    return Verdict("context", f"{said} a thread in scope: <{identifier[:200]}>", tied=True)
         return OUT
 
     def strangers(self, header: bytes) -> tuple[Mention, ...]:
