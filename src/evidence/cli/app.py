@@ -61,6 +61,7 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"evidence.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         command.short_help = COMMANDS[cmd_name][1]
+        _keep_lines(command)
         return command
 
     def resolve_command(
@@ -105,6 +106,15 @@ def app(ctx: click.Context, config_path: Path | None, lang: str | None, debug: b
     from evidence.cli.session import Session
 
     ctx.obj = Session(config_path=config_path, debug=debug)
+
+
+def _keep_lines(command: click.Command) -> None:
+    """Examples stand line by line in the help: click rewraps paragraphs that do not begin with a backspace mark."""
+    if command.epilog and not command.epilog.startswith("\b"):
+        command.epilog = "\b\n" + command.epilog
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _keep_lines(part)
 
 
 def run(arguments: list[str]) -> int:

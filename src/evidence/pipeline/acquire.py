@@ -10,7 +10,8 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from evidence import __version__
 from evidence.config import Account, Config
 from evidence.errors import EvidenceError, LoginRefused, UsageError
-from evidence.ports import Progress
+from evidence.ports import FolderCount, Progress
 
 if TYPE_CHECKING:
     from evidence.archive.store import Archive
@@ -188,7 +189,7 @@ def _acquire_account(
     from evidence.mailbox.reader import acquire
 
     secret = secret_for(account, environ=os.environ, folder=config.folder)
-    with ImapMailbox.connect(account, secret, now=now) as mailbox:
+    with closing(ImapMailbox.connect(account, secret)) as mailbox:
         result = acquire(
             mailbox,
             account,
@@ -199,16 +200,31 @@ def _acquire_account(
             dry_run=dry_run,
             record=acquisition_record(config),
         )
+    owed = [o for o in archive_owed(archive) if o["account"] == account.name] if not dry_run else []
     return AccountReport(
         account.name,
         result.outcome,
         new=result.new,
         sightings=result.sightings,
         vanished=result.vanished,
-        owed=tuple(str(o) for o in result.owed),
-        folders=tuple(f.as_row() for f in result.folders),
-        notes=tuple(result.notes),
+        owed=tuple(f"{o['folder']} UID {o['uid']}: {o['reason']}" for o in owed),
+        folders=tuple(_folder_row(f) for f in result.folders),
+        notes=tuple(result.problems),
     )
+
+
+def archive_owed(archive: Archive) -> list[dict[str, Any]]:
+    """What is owed now, of all accounts."""
+    from evidence.archive.reader import ArchiveReader
+
+    archive.commit()
+    return [dict(o) for o in ArchiveReader(archive.connection).owed_now()]
+
+
+def _folder_row(count: FolderCount) -> dict[str, Any]:
+    row = asdict(count)
+    row["at"] = count.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return row
 
 
 def import_files(
@@ -227,7 +243,7 @@ def import_files(
         _index(archive, config, index, now=now, progress=progress)
         anchored, anchor_error = _anchor(archive, config, before, now=now)
     report = AccountReport(
-        "import", result.outcome, new=result.new, sightings=result.sightings, owed=tuple(str(o) for o in result.owed)
+        "import", result.outcome, new=result.new, sightings=result.sightings, owed=tuple(result.owed)
     )
     return AcquireReport((report,), anchored=anchored, anchor_error=anchor_error, warnings=tuple(warnings))
 
@@ -290,7 +306,7 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     failed = 0
     for done, name in enumerate(wanted, 1):
         progress.step("DKIM", done, len(wanted))
-        key = fetch_key(name, resolver=config.dkim.resolver, now=now)
+        key = fetch_key(name, resolver=config.dkim.resolver, now=now())
         archive.dns_key(key)
         failed += bool(key.error)
     archive.commit()

@@ -86,7 +86,9 @@ def reindex(
                 "evidence_seen": _evidence_mark(connection),
             },
         )
-    return IndexReport(len(parsed), len(flags), len(requests), tuple(p.sha256 for _n, p in parsed if p.failed), as_of)
+    return IndexReport(
+        len(parsed), len(flags), len(requests), tuple(p.message.sha256 for p in parsed if p.message.failed), as_of
+    )
 
 
 def refresh(archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress) -> IndexReport | None:
@@ -142,33 +144,38 @@ def find_all_requests(
 ) -> tuple[Request, ...]:
     from evidence.timeline.requests import RequestSettings, find_requests
 
-    parties = Parties(config)
-    settings = RequestSettings(
-        answer_within_days=config.timeline.answer_within_days,
-        days=config.timeline.days,
-        country=config.timeline.country,
-        timezone=config.matter.timezone,
-        own_addresses=parties.own_addresses,
-        their_addresses=parties.their_addresses,
-    )
-    return find_requests(letters, settings, coverage, as_of=as_of)
+    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of)
 
 
 # ---- 1 parse -------------------------------------------------------------------------------
 
 
-def _parse_chunk(chunk: Sequence[tuple[int, bytes]]) -> list[tuple[int, ParsedMessage]]:
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A parsed message with what threading needs of its zones (cut without the parent, which is not known yet)."""
+
+    number: int
+    message: ParsedMessage
+    own: str
+    quoted: str
+
+
+def _parse_chunk(chunk: Sequence[tuple[int, bytes]]) -> list[_Parsed]:
     from evidence.message.parse import parse_message
+    from evidence.message.zones import find_zones
 
-    return [(number, parse_message(raw, attachment_text=True)) for number, raw in chunk]
+    parsed = []
+    for number, raw in chunk:
+        message = parse_message(raw, attachment_text=True)
+        zones = find_zones(message)
+        parsed.append(_Parsed(number, message, body_text(message, zones, "own"), body_text(message, zones, "quoted")))
+    return parsed
 
 
-def _parse_all(
-    connection: sqlite3.Connection, total: int, progress: Progress, jobs: int
-) -> list[tuple[int, ParsedMessage]]:
+def _parse_all(connection: sqlite3.Connection, total: int, progress: Progress, jobs: int) -> list[_Parsed]:
     from evidence.archive.derived import raws
 
-    parsed: list[tuple[int, ParsedMessage]] = []
+    parsed: list[_Parsed] = []
     chunks = _chunks((number, raw) for number, _sha256, raw in raws(connection))
     for part in _spread(_parse_chunk, chunks, jobs if total >= PARALLEL_FROM else 1):
         parsed.extend(part)
@@ -182,7 +189,7 @@ def _chunks(items: Iterable[Any], size: int = CHUNK, octets: int = 16 << 20) -> 
     held = 0
     for item in items:
         chunk.append(item)
-        held += len(item[1]) if isinstance(item[1], bytes) else 0
+        held += len(item[1]) if isinstance(item, tuple) else 0
         if len(chunk) >= size or held >= octets:
             yield chunk
             chunk, held = [], 0
@@ -242,12 +249,31 @@ def _at(message: ParsedMessage, clocks: _Clocks) -> tuple[datetime, str, str]:
 
 
 def _threads(
-    parsed: Sequence[tuple[int, ParsedMessage]], clocks: Mapping[int, _Clocks]
+    parsed: Sequence[_Parsed], clocks: Mapping[int, _Clocks]
 ) -> tuple[Mapping[str, ThreadPlace], Mapping[str, str]]:
     from evidence.message.threads import ThreadInput, build_threads, copy_groups
 
-    items = [ThreadInput.of(number, message, _at(message, clocks[number])[0]) for number, message in parsed]
-    return build_threads(items), copy_groups(items)
+    items = []
+    for one in parsed:
+        message = one.message
+        sender = next(iter(message.of("from")), None)
+        items.append(
+            ThreadInput(
+                sha256=message.sha256,
+                message_id=message.message_id,
+                in_reply_to=message.in_reply_to,
+                references=message.references,
+                subject=message.subject,
+                at=_at(message, clocks[one.number])[0],
+                people=frozenset(a.address.lower() for a in message.addresses if a.address),
+                sender=sender.address if sender else "",
+                own=one.own,
+                quoted=one.quoted,
+                date_raw=message.date_raw,
+                number=one.number,
+            )
+        )
+    return build_threads(items), copy_groups(items).first_of
 
 
 def _search_rows(connection: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:
@@ -288,7 +314,7 @@ class _Work:
 
 def _derive_all(
     connection: sqlite3.Connection,
-    parsed: Sequence[tuple[int, ParsedMessage]],
+    parsed: Sequence[_Parsed],
     places: Mapping[str, ThreadPlace],
     copies: Mapping[str, str],
     clocks: Mapping[int, _Clocks],
@@ -297,10 +323,11 @@ def _derive_all(
     progress: Progress,
     jobs: int,
 ) -> Iterable[Derived]:
-    by_sha = {message.sha256: (number, message) for number, message in parsed}
+    by_sha = {one.message.sha256: one for one in parsed}
 
     def work() -> Iterable[_Work]:
-        for number, message in parsed:
+        for one in parsed:
+            number, message = one.number, one.message
             place = places[message.sha256]
             parent = by_sha.get(place.parent or "")
             first = copies.get(message.sha256)
@@ -312,8 +339,8 @@ def _derive_all(
                 number,
                 message,
                 place,
-                parent[1].texts.get("body") if parent else None,
-                by_sha[first][0] if first and first != message.sha256 else None,
+                parent.message.texts.get("body") if parent else None,
+                by_sha[first].number if first and first != message.sha256 else None,
                 clocks[number],
                 raw,
             )
@@ -346,7 +373,7 @@ def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derive
     speaker, person = parties.speaker(message.addresses)
     scope, scope_reason = parties.scope(message.addresses)
     sender = next(iter(message.of("from")), None)
-    own = own_text(message, zones)
+    own = body_text(message, zones, "own")
     row = parsed_columns(message) | {
         "received_at": _utc(message.received[0].at if message.received else None),
         "internal_at": _utc(item.clocks.internal),
@@ -393,9 +420,9 @@ def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derive
     )
 
 
-def own_text(message: ParsedMessage, zones: Sequence[Zone]) -> str:
+def body_text(message: ParsedMessage, zones: Sequence[Zone], kind: str) -> str:
     body = message.texts.get("body", "")
-    return "\n".join(body[z.start : z.end] for z in zones if z.part == "body" and z.kind == "own").strip()
+    return "\n".join(body[z.start : z.end] for z in zones if z.part == "body" and z.kind == kind).strip()
 
 
 def gist(subject: str, own: str) -> str:
