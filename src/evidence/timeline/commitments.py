@@ -1,11 +1,207 @@
-"""Links between letters: a broken promise and the promise, a missing payment and the invoice, an answer and what it answers."""
+"""Links between letters: a broken promise and the promise, a missing payment and the invoice, an answer and what it answers.
+
+A link is a second span, quoted: ``{sha256, part, start, end, quote, role}`` with role ``commitment`` (and ``due``), ``invoice`` or
+``answers``. It is made only where the words of both agree (shared stems, the same date, the same sum); otherwise the flag stands
+alone and says no more than its sentence: "claims a broken promise".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from evidence.model import Flag, Letter
+from evidence.stems import stem, words
+from evidence.timeline.dates import due_dates
+from evidence.timeline.sentences import Sentence, sentences
+
+_PROMISES = frozenset(
+    "обещать гарантировать обязаться обязуемся обязуюсь promise guarante assur commit undertak".split()
+)
+_STOP = frozenset(
+    stem(w)
+    for w in (
+        "обещали обещал обещала обещаю вы ваш мы я наш не и в на с по до к за что это как уже был была были будет сегодня завтра день нас вас вам мне"
+        " the a an to of and in on for you your we our i my it is was be been that this with by not have has had will would said promised told never still"
+    ).split()
+)
+_NUMBER = re.compile(r"\d[\d  .,]*\d|\d{2,}")
+_INVOICE = re.compile(r"\b(?:сч[её]т\w*|invoice\w*|акт\w*|№)", re.IGNORECASE)
+_LOOK_BACK = 400  # letters before a flag that are searched for what it speaks of
+_ENOUGH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A sentence in which somebody binds themselves, and the day it names (None: none)."""
+
+    letter: Letter
+    sentence: Sentence
+    due: date | None
+    stems: frozenset[str]
 
 
 def link(letters: Sequence[Letter], flags: Sequence[Flag], *, timezone: str) -> tuple[Flag, ...]:
-    return tuple(flags)
+    """The flags with their links to earlier letters. ``letters`` in order of time; ``timezone`` is the matter's (IANA name)."""
+    zone = ZoneInfo(timezone)
+    place = {letter.sha256: n for n, letter in enumerate(letters)}
+    promised: dict[int, tuple[Commitment, ...]] = {}
+    by_letter: dict[str, list[Flag]] = {}
+    for flag in flags:
+        by_letter.setdefault(flag.sha256, []).append(flag)
+    done: list[Flag] = []
+    for flag in flags:
+        number = place[flag.sha256]
+        letter = letters[number]
+        earlier = [
+            n
+            for n in range(max(0, number - _LOOK_BACK), number)
+            if letters[n].at < letter.at and not letters[n].withheld
+        ]
+        made: Mapping[str, Any] | None = None
+        if flag.category == "broken_promise":
+            for n in earlier:
+                if n not in promised:
+                    promised[n] = tuple(commitments(letters[n], zone))
+            made = _commitment(flag, letter, [c for n in earlier for c in promised[n]], zone)
+        elif flag.category == "nonpayment":
+            made = _invoice(flag, [letters[n] for n in earlier])
+        elif flag.category in ("refusal", "admission"):
+            made = _answered(flag, letter, letters, place, by_letter)
+        before = _before(letter, [letters[n] for n in earlier])
+        detail = {**flag.detail, "before": before} if before else flag.detail
+        done.append(replace(flag, links=(*flag.links, made) if made else flag.links, detail=detail))
+    return tuple(done)
+
+
+def commitments(letter: Letter, zone: ZoneInfo) -> list[Commitment]:
+    """The letter's own sentences that announce an act of the writer: first person future, or a word of promising."""
+    found: list[Commitment] = []
+    text = letter.texts.get("body", "")
+    written = letter.at.astimezone(zone).date()
+    for span in letter.zones_of("body"):
+        if span.kind != "own":
+            continue
+        for sentence in sentences(text, span.start, span.end):
+            if sentence.question or not _binds(sentence):
+                continue
+            days = list(due_dates(sentence.text, written))
+            found.append(Commitment(letter, sentence, days[0].day if days else None, content_stems(sentence.text)))
+    return found
+
+
+def _binds(sentence: Sentence) -> bool:
+    tokens = sentence.tokens
+    for number, token in enumerate(tokens):
+        if number and tokens[number - 1].form in ("не", "not", "n't", "never"):
+            continue
+        if any({"VERB", "1per", "futr"} <= r for r in token.word.readings) or not _PROMISES.isdisjoint(
+            token.word.lemmas
+        ):
+            return True
+        if token.form in ("'ll", "will", "shall") and number and tokens[number - 1].form in ("i", "we"):
+            following = tokens[number + 1].form if number + 1 < len(tokens) else ""
+            return following not in ("not", "never")
+        if token.form in ("будет", "уйдет", "leave", "leaves") and any(
+            d for d in due_dates(sentence.text, date(2000, 1, 3))
+        ):
+            return True
+    return False
+
+
+def content_stems(text: str) -> frozenset[str]:
+    return frozenset(s for w in words(text) if len(w) > 2 and (s := stem(w)) not in _STOP)
+
+
+def _commitment(flag: Flag, letter: Letter, made: Sequence[Commitment], zone: ZoneInfo) -> Mapping[str, Any] | None:
+    """The earlier promise a complaint speaks of: by whoever is complained about, best by words and date, the later on a tie."""
+    own_words = content_stems(flag.quote)
+    days = {d.day for d in due_dates(flag.quote, letter.at.astimezone(zone).date())}
+    spoken = {(d.day.month, d.day.day) for d in due_dates(flag.quote, letter.at.astimezone(zone).date())}
+    weekdays = {d.weekday() for d in days}
+    best: tuple[int, int] | None = None
+    for number, one in enumerate(made):
+        score = 2 * len(own_words & one.stems)
+        if one.due is not None:
+            score += 2 * ((one.due.month, one.due.day) in spoken) + (one.due.weekday() in weekdays) + 1
+        score += one.letter.thread == letter.thread
+        score += one.letter.speaker != letter.speaker
+        if not own_words & one.stems and not (one.due and one.due in days):
+            continue
+        if score >= _ENOUGH and (best is None or score >= best[0]):
+            best = (score, number)
+    if best is None:
+        return None
+    one = made[best[1]]
+    due = {"due": one.due.isoformat()} if one.due else {}
+    return {**_span(one.letter, one.sentence, "commitment"), **due}
+
+
+def _invoice(flag: Flag, earlier: Sequence[Letter]) -> Mapping[str, Any] | None:
+    """The first earlier sentence that names the same sum or the same invoice number."""
+    numbers = {_plain(n) for n in _NUMBER.findall(flag.quote) if len(_plain(n)) >= 3}
+    if not numbers:
+        return None
+    for letter in earlier:
+        for sentence in _own_sentences(letter):
+            shared = numbers & {_plain(n) for n in _NUMBER.findall(sentence.text)}
+            if shared and (_INVOICE.search(sentence.text) or any(len(n) >= 4 for n in shared)):
+                return _span(letter, sentence, "invoice")
+    return None
+
+
+def _plain(number: str) -> str:
+    return re.sub(r"[^\d]", "", re.sub(r"[.,]\d\d$", "", number))
+
+
+def _answered(
+    flag: Flag, letter: Letter, letters: Sequence[Letter], place: Mapping[str, int], by_letter: Mapping[str, list[Flag]]
+) -> Mapping[str, Any] | None:
+    """What a refusal or an admission answers in the letter replied to: the flagged sentence or question nearest in words."""
+    if letter.parent is None or letter.parent not in place:
+        return None
+    parent = letters[place[letter.parent]]
+    if parent.speaker == letter.speaker or parent.withheld:
+        return None
+    own_words = content_stems(flag.quote)
+    pressing = {
+        (f.start, f.end)
+        for f in by_letter.get(parent.sha256, [])
+        if f.category in ("demand", "accusation", "nonpayment", "broken_promise")
+    }
+    best: tuple[int, Sentence] | None = None
+    for sentence in _own_sentences(parent):
+        asked = sentence.question or any(a < sentence.end and sentence.start < b for a, b in pressing)
+        shared = len(own_words & content_stems(sentence.text))
+        if asked and shared and (best is None or shared > best[0]):
+            best = (shared, sentence)
+    return _span(parent, best[1], "answers") if best else None
+
+
+def _before(letter: Letter, earlier: Sequence[Letter]) -> dict[str, str] | None:
+    """The last letter of the thread before this one: what the reader should look at first."""
+    for other in reversed(earlier):
+        if other.thread == letter.thread:
+            return {"sha256": other.sha256, "speaker": other.speaker, "at": other.at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return None
+
+
+def _own_sentences(letter: Letter) -> list[Sentence]:
+    text = letter.texts.get("body", "")
+    return [s for z in letter.zones_of("body") if z.kind == "own" for s in sentences(text, z.start, z.end)]
+
+
+def _span(letter: Letter, sentence: Sentence, role: str) -> dict[str, Any]:
+    text = letter.texts["body"]
+    return {
+        "sha256": letter.sha256,
+        "part": "body",
+        "start": sentence.start,
+        "end": sentence.end,
+        "quote": text[sentence.start : sentence.end],
+        "role": role,
+    }

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from evidence.model import Flag, Letter, judged_id
-from evidence.timeline.morph import fold
 from evidence.timeline.ranker import Ranker, load_ranker
 from evidence.timeline.rules import Match, Packs
 from evidence.timeline.rules_blockers import Context
@@ -97,7 +96,11 @@ def _flags_of(letter: Letter, reading: Reading, ranker: Ranker | None) -> list[F
             by_category.setdefault(match.rule.category, []).append(match)
     categories = list(by_category)
     if ranker is not None:
-        categories += [c for c in ranker.categories if c not in by_category and ranker.proposes(reading.scores, c, reading.sentence)]
+        categories += [
+            c
+            for c in ranker.categories
+            if c not in by_category and ranker.proposes(reading.scores, c, reading.sentence)
+        ]
     found: list[Flag] = []
     for category in categories:
         if category in NOTICES and letter.speaker != "us":
@@ -105,7 +108,9 @@ def _flags_of(letter: Letter, reading: Reading, ranker: Ranker | None) -> list[F
         matches = by_category.get(category, [])
         if matches:
             found.extend(_by_rules(letter, reading, category, matches, ranker))
-        elif ranker is not None and not (_inward(letter) and not ranker.insists(reading.scores, category, reading.sentence)):
+        elif ranker is not None and not (
+            _inward(letter) and not ranker.insists(reading.scores, category, reading.sentence)
+        ):
             found.append(_by_ranker(letter, reading, category, ranker))
     return found
 
@@ -129,7 +134,18 @@ def _by_rules(
     if not segments:
         segments = [(*clause_span(sentence, first.places), first)]
     return [
-        _flag(letter, reading, category, match.rule.subtype or subtype_of(category, sentence), start, end, tier, match, objection, matches)
+        _flag(
+            letter,
+            reading,
+            category,
+            match.rule.subtype or subtype_of(category, sentence),
+            start,
+            end,
+            tier,
+            match,
+            objection,
+            matches,
+        )
         for start, end, match in segments
     ]
 
@@ -216,7 +232,10 @@ def _condition_links(letter: Letter, reading: Reading) -> tuple[dict[str, Any], 
 
 def _blocked(reading: Reading, category: str) -> list[str]:
     return sorted(
-        f"{m.rule.id}: {b.blocker} «{b.words}»" for m in reading.matches if m.rule.category == category for b in m.blocked
+        f"{m.rule.id}: {b.blocker} «{b.words}»"
+        for m in reading.matches
+        if m.rule.category == category
+        for b in m.blocked
     )
 
 
@@ -237,11 +256,3 @@ def find_all(letters: Sequence[Letter], packs: Packs, *, timezone: str) -> tuple
     ordered = sorted(letters, key=lambda x: (x.at, x.sha256))
     flags = [flag for letter in ordered for flag in find_flags(letter, packs)]
     return link(ordered, flags, timezone=timezone)
-
-
-def with_links(flag: Flag, links: Sequence[dict[str, Any]]) -> Flag:
-    return replace(flag, links=(*flag.links, *links)) if links else flag
-
-
-def folded(text: str) -> str:
-    return fold(text)

@@ -46,6 +46,7 @@ class Word:
     lemmas: frozenset[str]
     readings: tuple[frozenset[str], ...]
     lemma: str  # the likeliest
+    shape: str = ""  # word class and form where the word itself is too rare to be learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def analyse(form: str) -> Word:
     """The reading of a folded form (see ``fold``). Readings under a tenth of the likelihood are left out."""
     if not _CYRILLIC.search(form):
         base = _IRREGULAR.get(form) or (stem(form) if _LATIN.search(form) else form)
-        return Word(frozenset((base,)), (), base)
+        return Word(frozenset((base,)), (), base, _english_shape(form, base))
     lemmas: list[str] = []
     readings: list[frozenset[str]] = []
     for parse in _analyser().parse(form)[:6]:
@@ -81,7 +82,49 @@ def analyse(form: str) -> Word:
             continue
         lemmas.append(str(parse.normal_form).replace("ё", "е"))
         readings.append(frozenset(str(parse.tag).replace(" ", ",").split(",")))
-    return Word(frozenset(lemmas), tuple(readings), lemmas[0])
+    return Word(frozenset(lemmas), tuple(readings), lemmas[0], _russian_shape(lemmas[0], readings[0]))
+
+
+_KEPT_GRAMMEMES = (
+    "1per",
+    "2per",
+    "3per",
+    "past",
+    "pres",
+    "futr",
+    "impr",
+    "nomn",
+    "gent",
+    "datv",
+    "accs",
+    "ablt",
+    "loct",
+)
+_FUNCTION_CLASSES = frozenset(("PREP", "CONJ", "PRCL", "NPRO", "INTJ", "PRED"))
+
+
+def _russian_shape(lemma: str, reading: frozenset[str]) -> str:
+    for name in sorted(_FUNCTION_CLASSES & reading):
+        return f"{name}.{lemma}"
+    word_class = next((g for g in sorted(reading) if g.isupper() and len(g) == 4), "X")
+    return ".".join((word_class, *(g for g in _KEPT_GRAMMEMES if g in reading)))
+
+
+_ENGLISH_FUNCTION = frozenset(
+    "i you he she it we they me him her us them my your his its our their this that these those a an the and or but if unless when until while because so"
+    " as of in on at to from for with by about into over after before not no never none nothing am is are was were be been being have has had do does did"
+    " will would shall should can could may might must 'll 're 've 'm 'd 's n't who which what where why how there here all any some more most than then"
+    " too very just only still yet again ever please sorry yes one".split()
+)
+
+
+def _english_shape(form: str, base: str) -> str:
+    if form in _ENGLISH_FUNCTION:
+        return form
+    for ending in ("ing", "ed", "ly", "tion", "ment", "s"):
+        if form.endswith(ending) and len(form) > len(ending) + 2:
+            return f"*{ending}"
+    return "*irr" if base != form and not form.startswith(base) else "*"
 
 
 def fold(text: str) -> str:

@@ -22,8 +22,8 @@ from evidence.timeline.ranker_features import (
     CATEGORIES,
     OUTPUTS,
     gram_features,
-    lemma_hash,
     grams_of,
+    lemma_hash,
     shape_features,
     surroundings,
     word_features,
@@ -121,7 +121,10 @@ class Ranker:
             near = int(grams[number]) + int(grams[number + 1]) if number + 1 <= count else 0
             weights.append((own + near // 2, number))
         best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
-        return tuple(sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start] for _, n in best)
+        return tuple(
+            sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start]
+            for _, n in best
+        )
 
 
 def first_sums(model: LanguageModel, sentence: Sentence) -> tuple[NDArray[np.int64], int]:

@@ -85,7 +85,7 @@ def shape_features(sentence: Sentence) -> list[int]:
         names.append("?")
     if "!" in text:
         names.append("!")
-    if any(c in text for c in "«“\""):
+    if any(c in text for c in '«“"'):
         names.append("quote")
     if "..." in text or "…" in text:
         names.append("dots")

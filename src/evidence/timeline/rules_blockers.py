@@ -32,7 +32,9 @@ class Blocked:
     where: str = ""
 
 
-_NEGATIONS = frozenset("не ни нет никто никогда нельзя незачем без not never no nobody nothing without neither nor hardly".split())
+_NEGATIONS = frozenset(
+    "не ни нет никто никогда нельзя незачем без not never no nobody nothing without neither nor hardly".split()
+)
 _NOT_ONLY = frozenset("только просто лишь only just merely".split())
 _SECOND = frozenset("вы вас вам вами ваш ты тебя тебе тобой твой you your yours yourself yourselves u ur".split())
 _SAY = frozenset(
@@ -65,7 +67,7 @@ def _negation(sentence: Sentence, row: Sequence[int], context: Context) -> Block
     tokens = sentence.tokens
     first, last = min(row), max(row)
     for place in range(max(0, first - 3), last + 1):
-        if place in row or tokens[place].form not in _NEGATIONS and tokens[place].word.lemma != "not":
+        if place in row or (tokens[place].form not in _NEGATIONS and tokens[place].word.lemma != "not"):
             continue
         if place < first and tokens[place].clause != tokens[first].clause:
             continue

@@ -133,7 +133,9 @@ def _words(word: str, lists: Mapping[str, Sequence[str]]) -> tuple[set[str], set
 
 
 # pymorphy's own spellings, so that packs may be written in lower case throughout
-_GRAMMEMES = {g.lower(): g for g in ("Poss", "Name", "Surn", "Prnt", "Geox", "Orgn", "Sgtm", "Pltm", "Anum", "Apro", "Impx")}
+_GRAMMEMES = {
+    g.lower(): g for g in ("Poss", "Name", "Surn", "Prnt", "Geox", "Orgn", "Sgtm", "Pltm", "Anum", "Apro", "Impx")
+}
 
 
 def _grammemes(text: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -152,7 +154,9 @@ _LOWER = frozenset(
 )
 
 
-def find(slots: Sequence[Slot], tokens: Sequence[Token], *, any_order: bool, window: int, across: bool) -> list[tuple[int, ...]]:
+def find(
+    slots: Sequence[Slot], tokens: Sequence[Token], *, any_order: bool, window: int, across: bool
+) -> list[tuple[int, ...]]:
     """Rows of token numbers, one per matched slot, first match from each starting place. Gaps never cross a clause unless ``across``."""
     if any_order:
         return _any_order(slots, tokens, window, across)
@@ -203,7 +207,10 @@ def _any_order(slots: Sequence[Slot], tokens: Sequence[Token], window: int, acro
             near = [
                 i
                 for i in found
-                if abs(i - centre) <= window and i not in row and i != centre and (across or tokens[i].clause == tokens[centre].clause)
+                if abs(i - centre) <= window
+                and i not in row
+                and i != centre
+                and (across or tokens[i].clause == tokens[centre].clause)
             ]
             if not near:
                 break

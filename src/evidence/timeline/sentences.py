@@ -98,7 +98,16 @@ def _ends(text: str, at: int, match: re.Match[str], stop: int) -> bool:
             tail = word.group(1).casefold()
             last = tail.rsplit(".", 1)[-1]
             if tail in _ABBREVIATIONS or last in _ABBREVIATIONS:
-                return _starts_sentence(text, match.end(), stop) and last in ("руб", "коп", "г", "д", "etc", "co", "ltd", "inc")
+                return _starts_sentence(text, match.end(), stop) and last in (
+                    "руб",
+                    "коп",
+                    "г",
+                    "д",
+                    "etc",
+                    "co",
+                    "ltd",
+                    "inc",
+                )
             if last.isdigit() and match.start() - len(last) <= at:  # "1. Point"
                 return False
             if len(last) == 1 and last.isalpha() and word.group(1)[-1].isupper():  # an initial

@@ -35,7 +35,11 @@ def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[
     named = {k: m for k, m in kinds.items() if k != "other"}
     if len(named) < 2:
         return []
-    cuts = [0, *sorted({c for m in _SEPARATOR.finditer(sentence.text) for c in (m.start(), m.end())}), len(sentence.text)]
+    cuts = [
+        0,
+        *sorted({c for m in _SEPARATOR.finditer(sentence.text) for c in (m.start(), m.end())}),
+        len(sentence.text),
+    ]
     spans: dict[tuple[int, int], Match] = {}
     for kind, match in named.items():
         first, last = sentence.tokens[min(match.places)], sentence.tokens[max(match.places)]

@@ -1,0 +1,190 @@
+"""Why a flag stands, or why none does, in words a lawyer follows: the sentence, its words, the rule, what was tried against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from evidence.errors import UsageError
+from evidence.i18n import translation
+from evidence.model import Flag, Letter
+from evidence.timeline.ranker import load_ranker
+from evidence.timeline.rules import Match, Packs, packs_of, read_pack, try_rule
+from evidence.timeline.rules_blockers import Context
+from evidence.timeline.sentences import Sentence, sentences
+
+Say = Callable[[str], str]
+
+
+def _category(category: str, _: Say) -> str:
+    return {
+        "threat": _("possible threat"),
+        "demand": _("demand"),
+        "accusation": _("accusation"),
+        "insult": _("demeaning words"),
+        "refusal": _("refusal"),
+        "broken_promise": _("claims a broken promise"),
+        "nonpayment": _("says that a sum is unpaid"),
+        "admission": _("concedes a fact against own interest"),
+        "deadline_notice": _("notice of a deadline"),
+        "termination_notice": _("notice of termination"),
+    }[category]
+
+
+def _blocker(name: str, _: Say) -> str:
+    return {
+        "negation": _("is it negated?"),
+        "question": _("is it a question?"),
+        "reported": _("does it report what somebody else said?"),
+        "unreal": _("is it unreal or a joke?"),
+        "quotation": _("does it stand between quotation marks?"),
+        "boilerplate": _("is it boilerplate?"),
+        "addressee": _("is the reader addressed?"),
+        "past": _("is it a step already taken?"),
+        "context": _("do other words of the sentence speak against it?"),
+    }[name]
+
+
+def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
+    """Several lines of text in ``language`` (ru, en) on how ``flag`` came about."""
+    _ = translation("timeline", language).gettext
+    text = letter.texts[flag.part]
+    sentence = _sentence_at(text, flag.start)
+    lines = [
+        f"{_category(flag.category, _)} · {_tier(flag, _)}",
+        f"{_('Quote')}: «{flag.quote}»",
+        f"{_('Stands in')}: {flag.part}, {flag.start}–{flag.end}",
+    ]
+    if sentence is not None:
+        lines.append(f"{_('Sentence')}: {sentence.text}")
+        lines.append(f"{_('Words and base forms')}: {_lemmas(sentence)}")
+    rule = next((r for r in packs.rules if r.id == flag.rule), None)
+    if rule is not None:
+        lines.append(f"{_('Rule')}: {rule.id} ({flag.pack}){_note(rule.note)}")
+        slots = flag.detail.get("slots", ())
+        named = [s for s in rule.slots if not s.optional]
+        for slot, word in zip(named if len(named) == len(slots) else rule.slots, slots, strict=False):
+            lines.append(f"  «{word}» ← {slot.source}")
+        for name in flag.detail.get("blockers", ()):
+            lines.append(
+                f"  {_blocker(name, _)} {_('no, nothing of the kind found') if name != 'addressee' else _('yes')}"
+            )
+        if also := flag.detail.get("also"):
+            lines.append(f"{_('Found by other rules too')}: {', '.join(also)}")
+    else:
+        lines.append(f"{_('Proposed by')}: {flag.pack}; {_('score')} {flag.score:.2f}")
+        if words := flag.detail.get("words"):
+            lines.append(f"{_('Carried by the words')}: {', '.join(words)}")
+        for stop in flag.detail.get("blocked", ()):
+            lines.append(f"  {_('a rule was stopped')}: {stop}")
+    if objection := flag.detail.get("objection"):
+        lines.append(f"{_('Only possible, because')}: {_(objection)}")
+    for one in flag.links:
+        lines.append(f"{_role(str(one['role']), _)}: «{one['quote']}»{_due(one.get('due'), _)}")
+    lines.append(
+        _("The words are quoted; what they mean in law is for a person to say. Unflagged does not mean absent.")
+    )
+    return "\n".join(lines)
+
+
+def _tier(flag: Flag, _: Say) -> str:
+    return _("stated by a rule") if flag.tier == "stated" else _("possible, for a person to confirm")
+
+
+def _role(role: str, _: Say) -> str:
+    return {
+        "condition": _("Condition"),
+        "consequence": _("Consequence"),
+        "commitment": _("Earlier promise"),
+        "invoice": _("Earlier invoice"),
+        "answers": _("Answers"),
+    }.get(role, role)
+
+
+def _due(day: object, _: Say) -> str:
+    return f" ({_('due')} {day})" if day else ""
+
+
+def _note(note: str) -> str:
+    return f": {note}" if note else ""
+
+
+def _lemmas(sentence: Sentence) -> str:
+    return " · ".join(f"{t.form}={t.word.lemma}" if t.word.lemma != t.form else t.form for t in sentence.tokens)
+
+
+def _sentence_at(text: str, at: int) -> Sentence | None:
+    low = max(0, text.rfind("\n\n", 0, at) + 1)
+    return next((s for s in sentences(text, low) if s.end > at), None)
+
+
+def explain_text(text: str, packs: Packs, language: str = "en") -> str:
+    """What every rule sees in ``text``: matched, or what stopped it, and the learned reader's scores. For ``rules explain``."""
+    _ = translation("timeline", language).gettext
+    row = list(sentences(text))
+    matched = [tuple(packs.match(s, Context())) for s in row]
+    ranker = load_ranker() if packs.ranked else None
+    scores = ranker.score(row, matched) if ranker is not None else []
+    lines: list[str] = []
+    for number, sentence in enumerate(row):
+        lines.append(f"«{sentence.text}»")
+        lines.append(f"  {_('Words and base forms')}: {_lemmas(sentence)}")
+        for match in matched[number]:
+            lines.append("  " + _match_line(match, sentence, _))
+        if not matched[number]:
+            lines.append(f"  {_('no rule has all its words here')}")
+        if ranker is not None:
+            best = sorted(((ranker.share(scores[number], c), c) for c in ranker.categories), reverse=True)[:2]
+            for share, category in best:
+                words = ", ".join(ranker.carrying_words(sentence, category))
+                proposed = (
+                    _("proposes") if ranker.proposes(scores[number], category, sentence) else _("does not propose")
+                )
+                lines.append(f"  {_('learned reader')}: {proposed} {category} ({share:.2f}; {words})")
+    return "\n".join(lines)
+
+
+def _match_line(match: Match, sentence: Sentence, _: Say) -> str:
+    words = ", ".join(sentence.tokens[i].form for i in match.places)
+    if not match.blocked:
+        return f"✓ {match.rule.id} [{match.rule.tier}]: {words}"
+    stops = "; ".join(f"{b.blocker} «{b.words}»" for b in match.blocked)
+    return f"✗ {match.rule.id}: {words} — {_('stopped by')} {stops}"
+
+
+def check_pack(path: Path) -> list[str]:
+    """What is wrong with a pack, one line each; empty when every rule reads and keeps its own examples. For ``rules check``."""
+    try:
+        label, rules = read_pack(path)
+    except UsageError as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"{path}: {error.strerror}"]
+    problems: list[str] = []
+    if not rules:
+        problems.append(f"{label}: no [[rule]] in it")
+    names = [rule.id for rule in rules]
+    problems += [f"{name}: two rules have this id" for name in sorted({n for n in names if names.count(n) > 1})]
+    for rule in rules:
+        packs = packs_of([rule])
+        if not rule.must_match:
+            problems.append(f"{rule.id}: must_match is empty; give at least one sentence the rule is for")
+        if not rule.must_not_match:
+            problems.append(f"{rule.id}: must_not_match is empty; give at least one sentence the rule must leave alone")
+        for text in rule.must_match:
+            if not matches(packs, text):
+                problems.append(f"{rule.id}: does not match «{text}»{_stopped(packs, text)}")
+        for text in rule.must_not_match:
+            if matches(packs, text):
+                problems.append(f"{rule.id}: matches «{text}», which it must not")
+    return problems
+
+
+def matches(packs: Packs, text: str) -> bool:
+    """Whether any rule of ``packs`` matches a sentence of ``text`` with every blocker passed."""
+    return any(not m.blocked for s in sentences(text) for m in packs.match(s, Context()))
+
+
+def _stopped(packs: Packs, text: str) -> str:
+    stops = [b for s in sentences(text) for r in packs.rules if (m := try_rule(r, s, Context())) for b in m.blocked]
+    return f" (stopped by {', '.join(f'{b.blocker} «{b.words}»' for b in stops)})" if stops else ""
