@@ -251,7 +251,9 @@ class _Reader:
         if token is None:
             raise QueryError("empty")
         if token.kind == ")":
-            raise QueryError("empty" if self._next and self._tokens[self._next - 1].kind == "(" else "close", ")", at=token.at)
+            raise QueryError(
+                "empty" if self._next and self._tokens[self._next - 1].kind == "(" else "close", ")", at=token.at
+            )
         self._take()
         if token.kind == "(":
             inner = self.any(depth + 1)

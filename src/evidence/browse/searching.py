@@ -137,7 +137,8 @@ def find(conn: sqlite3.Connection, tree: Node, number: int, zone: ZoneInfo, *, o
     sql, values = condition(tree, zone)
     listed = conn.execute(
         f"SELECT p.message, p.scope FROM parsed_message p WHERE p.copy_of IS NULL AND p.withheld = 0 AND {sql}"
-        f" ORDER BY p.at {'ASC' if oldest_first else 'DESC'}, p.message", values,
+        f" ORDER BY p.at {'ASC' if oldest_first else 'DESC'}, p.message",
+        values,
     ).fetchall()
     pages = max(1, -(-len(listed) // PAGE_SIZE))
     number = min(max(1, number), pages)
@@ -151,7 +152,9 @@ def find(conn: sqlite3.Connection, tree: Node, number: int, zone: ZoneInfo, *, o
     )
 
 
-def _rows(conn: sqlite3.Connection, numbers: Sequence[int], wanted: Sequence[tuple[str, bool]]) -> tuple[dict[str, Any], ...]:
+def _rows(
+    conn: sqlite3.Connection, numbers: Sequence[int], wanted: Sequence[tuple[str, bool]]
+) -> tuple[dict[str, Any], ...]:
     if not numbers:
         return ()
     held = ",".join("?" * len(numbers))
@@ -192,9 +195,7 @@ Marked = tuple[tuple[str, bool], ...]
 def _hits(text: str, wanted: Sequence[tuple[str, bool]]) -> list[tuple[int, int]]:
     whole = {stem(word) for word, prefix in wanted if not prefix}
     starts = tuple(min(stem(word), word.casefold().replace("ё", "е"), key=len) for word, prefix in wanted if prefix)
-    return [
-        (start, end) for start, end, s in word_spans(text) if s in whole or (starts and s.startswith(starts))
-    ]
+    return [(start, end) for start, end, s in word_spans(text) if s in whole or (starts and s.startswith(starts))]
 
 
 def marked(text: str, wanted: Sequence[tuple[str, bool]]) -> Marked:

@@ -24,8 +24,17 @@ class Writer(Protocol):
     """The decisions of a person, as rows and custody events; handed in by whoever may write."""
 
     def review(
-        self, target: str, target_id: str, decision: str, *, actor: str, note: str = "", category: str | None = None,
-        outcome: str | None = None, answering_sha256: str | None = None, expect: int | None = None,
+        self,
+        target: str,
+        target_id: str,
+        decision: str,
+        *,
+        actor: str,
+        note: str = "",
+        category: str | None = None,
+        outcome: str | None = None,
+        answering_sha256: str | None = None,
+        expect: int | None = None,
     ) -> int: ...
     def note(self, target: str, target_id: str, text: str, *, actor: str) -> int: ...
     def answer(self, question: int, answer: str, *, note: str, actor: str) -> int: ...

@@ -106,9 +106,13 @@ class Page:
 
 def shown(everything: bool) -> str:
     """SQL: the messages a view may show. Copies stand under their first, counsel's mail is withheld."""
-    scope = "" if everything else (
-        " AND (p.scope = 'in-scope' OR p.message IN (SELECT m.id FROM message m JOIN selections_latest s ON s.sha256 = m.sha256"
-        " WHERE s.action = 'include'))"
+    scope = (
+        ""
+        if everything
+        else (
+            " AND (p.scope = 'in-scope' OR p.message IN (SELECT m.id FROM message m JOIN selections_latest s ON s.sha256 = m.sha256"
+            " WHERE s.action = 'include'))"
+        )
     )
     return "p.copy_of IS NULL AND p.withheld = 0" + scope
 
@@ -128,7 +132,8 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
         values.append(searching.day_start(filters.until + timedelta(days=1), zone))
     listed = conn.execute(
         "SELECT p.message, p.at, p.speaker, p.person, p.scope FROM parsed_message p"
-        f" WHERE {' AND '.join(where)} ORDER BY p.at, p.message", values
+        f" WHERE {' AND '.join(where)} ORDER BY p.at, p.message",
+        values,
     ).fetchall()
     standing = _standing(conn)
     rows = listed
@@ -165,9 +170,15 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
         number=number,
         pages=pages,
         categories=categories,
-        people=tuple(sorted(((s, p, n) for (s, p), n in people.items() if p), key=lambda x: (x[0] != "client", x[0], -x[2], x[1]))),
+        people=tuple(
+            sorted(
+                ((s, p, n) for (s, p), n in people.items() if p), key=lambda x: (x[0] != "client", x[0], -x[2], x[1])
+            )
+        ),
         sides=sides,
-        waiting=sum(1 for f in standing if f["tier"] == "possible" and f["review"] == "unreviewed" and f["message"] in held),
+        waiting=sum(
+            1 for f in standing if f["tier"] == "possible" and f["review"] == "unreviewed" and f["message"] in held
+        ),
         unreviewed=sum(1 for f in standing if f["review"] == "unreviewed" and f["message"] in held),
         withheld=counts["withheld"],
         context=counts["context"],
@@ -248,12 +259,15 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
         )
     }  # fmt: skip
     copies = dict(
-        conn.execute(f"SELECT copy_of, count(*) FROM parsed_message WHERE copy_of IN ({held}) GROUP BY copy_of", numbers).fetchall()
+        conn.execute(
+            f"SELECT copy_of, count(*) FROM parsed_message WHERE copy_of IN ({held}) GROUP BY copy_of", numbers
+        ).fetchall()
     )
     recipients: dict[int, list[str]] = {}
     for message, shown_as in conn.execute(
         "SELECT message, CASE WHEN person <> '' THEN person WHEN name <> '' THEN name ELSE address END FROM participant"
-        f" WHERE message IN ({held}) AND header IN ('to', 'cc') ORDER BY message, position", numbers
+        f" WHERE message IN ({held}) AND header IN ('to', 'cc') ORDER BY message, position",
+        numbers,
     ):
         names = recipients.setdefault(message, [])
         if shown_as not in names:
@@ -279,7 +293,8 @@ def flags_of(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, list
     rows = conn.execute(
         "SELECT f.*, r.decision, r.category AS decided_category, r.actor, r.at AS decided_at, r.note AS decided_note, r.id AS review_id"
         " FROM flag f LEFT JOIN review r ON r.id = (SELECT max(id) FROM review WHERE target = 'flag' AND target_id = f.id)"
-        f' WHERE f.message IN ({marks(len(numbers))}) ORDER BY f.message, f.part, f.start, f."end", f.id', list(numbers)
+        f' WHERE f.message IN ({marks(len(numbers))}) ORDER BY f.message, f.part, f.start, f."end", f.id',
+        list(numbers),
     )
     found: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
@@ -338,8 +353,10 @@ def _with_others(
 ) -> list[Line]:
     """Outside files, disappearances and silences between the messages of a page that nothing narrows."""
     from_ = before[1] if before else (searching.day_start(filters.since, zone) if filters.since else "")
-    to = lines[-1].at if lines and not last_page else (
-        searching.day_start(filters.until + timedelta(days=1), zone) if filters.until else "9999"
+    to = (
+        lines[-1].at
+        if lines and not last_page
+        else (searching.day_start(filters.until + timedelta(days=1), zone) if filters.until else "9999")
     )
     others = [
         Line("outside", _file_time(row["event_date"], zone), dict(row))
@@ -372,7 +389,9 @@ def _with_silences(lines: Iterable[Line], before: Any, zone: ZoneInfo) -> list[L
         if line.kind == "message":
             at = moment(line.at, zone)
             if since is not None and at is not None and at - since >= SILENCE:
-                found.append(Line("silence", line.at, {"days": (at - since).days, "from": since, "until": at, "after": who}))
+                found.append(
+                    Line("silence", line.at, {"days": (at - since).days, "from": since, "until": at, "after": who})
+                )
             since, who = at, line.row["speaker"]
         found.append(line)
     return found

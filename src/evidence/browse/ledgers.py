@@ -1,0 +1,201 @@
+"""The other pages' rows: requests, assessment, effort, completeness, log and anchors, bundles, outside files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evidence.browse.messages import log_tree
+from evidence.browse.timeline import REQUEST_SQL, decisions, marks, request_row
+from evidence.browse.words import json_or
+
+PAGE_SIZE = 200
+
+
+def _all(conn: sqlite3.Connection, sql: str, values: Any = ()) -> list[dict[str, Any]]:
+    return [dict(row) for row in conn.execute(sql, values)]
+
+
+def requests(conn: sqlite3.Connection, args: Mapping[str, str]) -> dict[str, Any]:
+    """The ledger: who asked, what became of it. Filters: asker, outcome, kind, tier (stated by default), state."""
+    rows = [
+        request_row(row)
+        for row in conn.execute(f"{REQUEST_SQL} WHERE p.withheld = 0 AND p.copy_of IS NULL ORDER BY q.asked_at, q.id")
+    ]
+    tier = args.get("tier", "")
+    base = [
+        r for r in rows
+        if (r["review"] == "accepted" or r["tier"] == "stated" or tier in ("possible", "all")) and (tier != "possible" or r["tier"] == tier)
+    ]  # fmt: skip
+    rejected = sum(1 for r in base if r["review"] == "rejected")
+    if args.get("state") != "rejected":
+        base = [r for r in base if r["review"] != "rejected"]
+    counts = {name: Counter(r[name] for r in base) for name in ("asker", "outcome", "kind")}
+    wanted = [
+        r for r in base if all(not args.get(name) or r[name] == args[name] for name in ("asker", "outcome", "kind"))
+    ]
+    number, pages, slice_ = _paged(wanted, args)
+    others = sorted({h for r in slice_ for h in r["other_messages"] if isinstance(h, str)})
+    mails = {
+        r["sha256"]: r
+        for r in _all(conn, f"SELECT sha256, at, subject, person FROM parsed_message WHERE sha256 IN ({marks(len(others))})", others)
+    } if others else {}  # fmt: skip
+    answering = [r["answering_sha256"] for r in slice_ if r["answering_sha256"]]
+    for row in _all(
+        conn,
+        f"SELECT sha256, at, subject, person FROM parsed_message WHERE sha256 IN ({marks(len(answering))})",
+        answering,
+    ):
+        mails[row["sha256"]] = row
+    return {
+        "rows": slice_, "total": len(wanted), "counts": counts, "rejected": rejected, "mails": mails, "number": number, "pages": pages,
+        "possible": sum(1 for r in rows if r["tier"] == "possible" and r["review"] == "unreviewed"),
+    }  # fmt: skip
+
+
+def _paged(rows: list[Any], args: Mapping[str, str]) -> tuple[int, int, list[Any]]:
+    pages = max(1, -(-len(rows) // PAGE_SIZE))
+    asked = args.get("page", "1")
+    number = min(max(1, int(asked) if asked.isdecimal() and len(asked) < 7 else 1), pages)
+    return number, pages, rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+
+def rendered(conn: sqlite3.Connection, name: str, language: str = "") -> str | None:
+    """What the timeline stage left for the pages: exact language, else any."""
+    row = conn.execute(
+        "SELECT body FROM rendered WHERE name = ? ORDER BY language = ? DESC, language LIMIT 1", (name, language)
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
+    """The four questions with the flags under them as they stand, the recorded answers from the judgement table itself."""
+    found = json_or(rendered(conn, "assessment"), None)
+    answers = {
+        row["question"]: row
+        for row in _all(conn, "SELECT * FROM answer WHERE id IN (SELECT max(id) FROM answer GROUP BY question)")
+    }
+    ids: list[str] = []
+    requests_: list[str] = []
+    for question in (found or {}).get("questions", ()):
+        for side in ("client", "us"):
+            of = question.get(side) or {}
+            ids += of.get("flags") or []
+            requests_ += of.get("requests") or []
+    for line in (found or {}).get("claims", ()):
+        ids += line.get("flags") or []
+        requests_ += line.get("proof_requests") or []
+    for notice in (found or {}).get("notices", ()):
+        ids.append(notice.get("flag") or "")
+    requests_ += [*(found or {}).get("ours_unanswered", ()), *(found or {}).get("ours_late", ())]
+    return {
+        "assessment": found,
+        "answers": answers,
+        "flags": _flags(conn, ids),
+        "requests": _requests(conn, requests_),
+        "files": {row["id"]: row for row in _all(conn, "SELECT * FROM outside_files")},
+    }
+
+
+def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
+    decided = decisions(conn, "flag")
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in _chunks(sorted(set(ids))):
+        for row in _all(
+            conn,
+            "SELECT f.id, f.quote, f.category, f.subtype, f.tier, f.speaker, p.sha256, p.at, p.person FROM flag f"
+            f" JOIN parsed_message p ON p.message = f.message WHERE p.withheld = 0 AND f.id IN ({marks(len(chunk))})",
+            chunk,
+        ):
+            row["review"] = decided[row["id"]]["decision"] if row["id"] in decided else "unreviewed"
+            found[row["id"]] = row
+    return found
+
+
+def _requests(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in _chunks(sorted(set(ids))):
+        for row in conn.execute(f"{REQUEST_SQL} WHERE p.withheld = 0 AND q.id IN ({marks(len(chunk))})", chunk):
+            found[row["id"]] = request_row(row)
+    return found
+
+
+def _chunks(values: list[str]) -> Iterator[list[str]]:
+    for at in range(0, len(values), 500):
+        yield values[at : at + 500]
+
+
+def effort(conn: sqlite3.Connection) -> dict[str, Any]:
+    return {
+        "effort": json_or(rendered(conn, "effort"), None),
+        "hours": _all(conn, "SELECT person, day, minutes, about, actor, at FROM hours ORDER BY day, id"),
+    }
+
+
+def completeness(conn: sqlite3.Connection) -> dict[str, Any]:
+    return {
+        "folders": _all(conn, "SELECT * FROM folders ORDER BY account, folder, uidvalidity"),
+        "sources": _all(conn, "SELECT path, kind, size, sha256, caveat FROM source ORDER BY id"),
+        "owed": _all(conn, "SELECT * FROM owed_now ORDER BY id LIMIT 500"),
+        "owed_total": conn.execute("SELECT count(*) FROM owed_now").fetchone()[0],
+        "observations": _all(conn, "SELECT * FROM observations ORDER BY severity, id DESC LIMIT 200"),
+        "acquisitions": _all(
+            conn, "SELECT id, kind, account, began_at, ended_at, outcome FROM acquisitions ORDER BY id DESC LIMIT 30"
+        ),
+        "unreadable": _all(
+            conn, "SELECT sha256, at, failed FROM parsed_message WHERE failed IS NOT NULL ORDER BY message LIMIT 200"
+        ),
+        "gone": _all(
+            conn,
+            "SELECT d.noticed_at, d.last_seen_at, d.kind, f.account, f.name AS folder, s.uid, p.sha256, p.subject FROM disappearance d"
+            " JOIN sighting s ON s.id = d.sighting JOIN parsed_message p ON p.message = s.message LEFT JOIN folder f ON f.id = s.folder"
+            " WHERE p.withheld = 0 AND d.kind = 'gone' ORDER BY d.id DESC LIMIT 200",
+        ),
+    }
+
+
+def log(conn: sqlite3.Connection, cache: dict[str, Any], args: Mapping[str, str]) -> dict[str, Any]:
+    """The head, the anchors over it, and events newest first. Filters: kind."""
+    kind = args.get("kind", "")
+    where, values = ("WHERE json_extract(body, '$.kind') = ?", [kind]) if kind else ("", [])
+    asked = args.get("before", "")
+    size = conn.execute("SELECT count(*) FROM event").fetchone()[0]
+    before = int(asked) if asked.isdecimal() and len(asked) < 16 else size
+    events = _all(
+        conn,
+        "SELECT seq, json_extract(body, '$.at') AS at, json_extract(body, '$.kind') AS kind, json_extract(body, '$.table') AS \"table\","
+        " lower(hex(leaf)) AS leaf, body FROM event"
+        f" {where + ' AND' if where else 'WHERE'} seq < ? ORDER BY seq DESC LIMIT ?",
+        [*values, before, PAGE_SIZE + 1],
+    )
+    tree = log_tree(conn, cache)
+    return {
+        "size": tree.size,
+        "root": tree.root.hex(),
+        "anchors": _all(conn, "SELECT * FROM anchors ORDER BY id DESC"),
+        "events": events[:PAGE_SIZE],
+        "older": events[PAGE_SIZE - 1]["seq"] if len(events) > PAGE_SIZE else None,
+        "kind": kind,
+        "kinds": [
+            r["kind"]
+            for r in _all(conn, "SELECT DISTINCT json_extract(body, '$.kind') AS kind FROM event ORDER BY kind")
+        ],
+    }
+
+
+def bundles(conn: sqlite3.Connection) -> dict[str, Any]:
+    return {
+        "bundles": _all(conn, "SELECT * FROM bundles ORDER BY number DESC"),
+        "exhibits": {
+            r["bundle"]: r["n"] for r in _all(conn, "SELECT bundle, count(*) AS n FROM exhibits GROUP BY bundle")
+        },
+    }
+
+
+def files(conn: sqlite3.Connection) -> dict[str, Any]:
+    return {
+        "files": _all(conn, "SELECT * FROM outside_files ORDER BY event_date, id"),
+        "links": _all(conn, "SELECT * FROM link WHERE subject = 'file' ORDER BY id"),
+    }

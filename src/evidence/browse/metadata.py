@@ -1,0 +1,172 @@
+"""What Datasette is told about the tables and views: titles, descriptions of each column, facets, order, what is hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+SHA = "SHA-256 of the message's exact octets, lower-case hexadecimal"
+AT = "The time that orders and counts, UTC; at_clock says which clock it is"
+REVIEW = "The last decision of a person: unreviewed, accepted or rejected"
+SPEAKER = "Whose words these are: us, client or third"
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "messages": {
+        "title": "Messages",
+        "description": "One row per stored message with what was read out of it. The original octets are in the table message.",
+        "facets": ["speaker", "person", "kind", "scope", "folder"],
+        "sort_desc": "at",
+        "columns": {
+            "number": "Row id in the archive, in order of first acquisition", "sha256": SHA, "size": "Octets of the original",
+            "message_id": "Message-ID header; may repeat or be missing", "date": "Date header in ISO 8601 with its own offset",
+            "at": AT, "at_clock": "date, received, internaldate or capture", "at_note": "Where the clocks disagree by over ten minutes",
+            "received_at": "Topmost Received header, UTC", "internal_at": "The server's INTERNALDATE, UTC", "captured_at": "When it was stored here, UTC",
+            "speaker": SPEAKER, "person": "The sender as the configuration names them", "sender": "From address as written",
+            "sender_name": "From display name as written", "subject": "Subject, decoded", "gist": "Subject or first own sentence",
+            "scope": "in-scope, context or out-of-scope", "scope_reason": "Which header or link decided so",
+            "withheld": "1: counsel's mail, in no view for others and no bundle", "kind": "human, auto, bounce or list", "language": "Of the own words",
+            "thread": "SHA-256 of the first message of the thread", "parent": "SHA-256 of the message replied to, if held",
+            "own_words": "Number of the sender's own words", "copy_of": "SHA-256 of the first of its copy group; empty: it is the first",
+            "attachments": "How many", "folder": "Folder of the first sighting", "failed": "Why it could not be read, if so",
+        },
+    },
+    "flags": {
+        "title": "Flags",
+        "description": "A category with its quote. The quote is the text of the part from start to end, in Unicode code points.",
+        "facets": ["category", "subtype", "tier", "speaker", "review", "person"],
+        "sort": "at",
+        "columns": {
+            "id": "Stable id: the same after a reindex", "sha256": SHA, "number": "Row id of the message", "at": AT, "speaker": SPEAKER,
+            "category": "What kind of statement", "subtype": "Narrower kind", "part": "body, subject, display-name:HEADER or attachment:N",
+            "quote": "The words themselves", "start": "First code point", "end": "Code point after the last",
+            "tier": "stated: an exact rule; possible: waits for a person", "rule": "Rule that found it", "pack": "Rule pack, version and hash",
+            "why": "Why the rule fits", "score": "0 to 1, orders the review queue", "review": REVIEW, "reviewed_category": "Category a person chose instead",
+            "reviewed_by": "Who decided", "reviewed_at": "When, UTC", "review_note": "The person's note", "is_copy": "1: stands in a copy of another message",
+        },
+    },
+    "requests": {
+        "title": "Requests",
+        "description": "What one side asked of the other, and what a search of this archive found of an answer. Other channels were not searched.",
+        "facets": ["asker", "outcome", "kind", "tier", "review"],
+        "sort": "asked_at",
+        "columns": {
+            "id": "Stable id", "sha256": SHA, "quote": "The words of the request", "asker": "us or client", "kind": "question, document, action or payment",
+            "asked_at": "UTC", "due_at": "End of the time to answer, UTC", "outcome": "What holds now: a person's decision, else what was found",
+            "found_outcome": "What the search found", "answering_sha256": "The message that answers", "answer_quote": "Its words",
+            "other_messages": "JSON: later messages of theirs in which no answer was found", "waited_days": "Days until the answer or the judging date",
+            "waited_working_days": "The same in working days", "repeats": "Id of the first asking", "searched": "JSON: which folders, up to which UID and time, which addresses",
+            "review": REVIEW, "reviewed_by": "Who decided",
+        },
+    },
+    "sightings": {
+        "title": "Sightings",
+        "description": "Each place and time where a message was seen, and where it is no longer.",
+        "facets": ["account", "folder", "scope"],
+        "columns": {
+            "sha256": SHA, "account": "Account of the configuration", "folder": "Folder on the server", "uidvalidity": "IMAP UIDVALIDITY", "uid": "IMAP UID",
+            "internal_date": "INTERNALDATE as the server wrote it", "server_size": "RFC822.SIZE as the server stated it", "flags": "JSON: IMAP flags",
+            "seen_at": "When first seen there, UTC", "source": "File it was imported from", "gone_at": "When it was found missing, UTC", "gone_kind": "gone or moved",
+        },
+    },
+    "attachments": {
+        "title": "Attachments",
+        "facets": ["content_type"],
+        "columns": {
+            "message_sha256": SHA, "number": "Counts from 1", "filename": "As the sender wrote it", "safe_name": "Harmless as a file name here",
+            "size": "Octets, decoded", "sha256": "SHA-256 of the decoded octets",
+        },
+    },
+    "people": {"title": "People", "facets": ["party"], "sort_desc": "messages", "columns": {"party": SPEAKER, "address": "As written, domain in lower case", "messages": "In how many messages"}},
+    "folders": {
+        "title": "Completeness by folder",
+        "description": "The last acquisition of each folder and UIDVALIDITY. on_server = in_scope + context + out_of_scope + owed.",
+        "columns": {
+            "on_server": "Messages the server had", "in_scope": "Stored: sender on one side, a recipient on the other", "context": "Stored: the rest",
+            "out_of_scope": "Passed over", "owed": "Asked for and not had", "vanished": "Were there before and are not now", "last_uid": "All UIDs up to here were looked at",
+        },
+    },
+    "owed_now": {"title": "Owed", "description": "Asked of the server and not had so far.", "columns": {"what": "What is owed", "reason": "Why it was not had"}},
+    "acquisitions": {"title": "Acquisitions", "facets": ["kind", "outcome"], "sort_desc": "id", "columns": {"record": "JSON: versions, host, operator, scope", "result": "JSON: greeting, TLS peer, clock offset, counts, errors"}},
+    "observations": {"title": "Observations", "facets": ["severity", "kind"], "columns": {"severity": "note or alarm", "detail": "JSON"}},
+    "outside_files": {"title": "Files from outside mail", "facets": ["kind"], "columns": {"event_date": "When what it shows took place, as stated by who added it", "added_by": "Who added it"}},
+    "anchors": {"title": "Anchors", "description": "Trusted time stamps, or a witness's mail, over the log's root.", "columns": {"root": "Merkle root that was stamped", "size": "Events under it", "test": "1: from a test authority, proves nothing", "renew_by": "Before its certificate runs out"}},
+    "bundles": {"title": "Bundles issued", "sort_desc": "number", "columns": {"root": "Log root at the time", "log_size": "Events at the time", "pdf_sha256": "SHA-256 of the PDF"}},
+    "exhibits": {"title": "Exhibits", "columns": {"number": "Frozen once issued", "kind": "message or file", "bundle": "Number of the bundle it was first in"}},
+    "custody_log": {
+        "title": "Custody log",
+        "description": "Every event as a leaf of a Merkle log (RFC 9162): leaf = SHA-256(0x00 || body).",
+        "facets": ["kind", "table"],
+        "sort_desc": "seq",
+        "columns": {"seq": "Index of the leaf", "at": "UTC", "kind": "What happened", "table": "Which table's row it binds", "leaf": "Hexadecimal", "body": "Canonical JSON (RFC 8785)"},
+    },
+    "reviews_latest": {"title": "Decisions that hold", "facets": ["target", "decision", "actor"], "columns": {"target": "flag or request", "target_id": "Its id", "event": "Custody event"}},
+    "selections_latest": {"title": "Included and excluded", "facets": ["action"], "columns": {"sha256": SHA, "action": "include or exclude", "reason": "As given"}},
+}  # fmt: skip
+
+TABLES: dict[str, dict[str, Any]] = {
+    "message": {"title": "message (original octets)", "description": "The exact octets as the server sent them. Open a message's page to download its .eml.", "size": 20, "label_column": "sha256"},
+    "event": {"title": "event (custody log)", "sort_desc": "seq", "size": 50},
+    "review": {"title": "review (every decision ever taken)", "facets": ["target", "decision", "actor"], "sort_desc": "id"},
+    "parsed_message": {"size": 20, "label_column": "subject", "facets": ["speaker", "person"]},
+    "participant": {"facets": ["header", "party"]},
+    "text_part": {"size": 20},
+    "zone": {"facets": ["kind"]},
+    "attachment": {"facets": ["content_type"]},
+    "dkim": {"facets": ["result", "domain"]},
+    "flag": {"facets": ["category", "tier", "speaker"]},
+    "request": {"facets": ["asker", "outcome", "kind"]},
+    "sighting": {"size": 50},
+    "folder_state": {"size": 50},
+    "rendered": {"hidden": True, "size": 5},
+    "derived_state": {"hidden": True},
+    "outside_chunk": {"hidden": True, "size": 1},
+}  # fmt: skip
+CLOSED_TABLES = frozenset(
+    {"outside_chunk"}
+)  # 8 MiB a row: a page of it would fill the memory; served as whole files instead
+
+SETTINGS = {
+    "default_allow_sql": False,
+    "allow_download": False,
+    "sql_time_limit_ms": 2000,
+    "facet_time_limit_ms": 500,
+    "max_returned_rows": 1000,
+    "max_csv_mb": 100,
+    "suggest_facets": False,
+    "default_cache_ttl": 0,
+    "truncate_cells_html": 600,
+}
+
+
+def metadata(database: str, title: str) -> dict[str, Any]:
+    """Datasette's metadata for one archive under the name ``database``."""
+    hidden = {
+        f"search{suffix}": {"hidden": True} for suffix in ("", "_data", "_idx", "_content", "_docsize", "_config")
+    }
+    return {
+        "title": title,
+        "databases": {
+            database: {
+                "title": title,
+                "description": "Plural names are documented views; singular names are how it is stored.",
+                "tables": {**VIEWS, **TABLES, **hidden},
+            }
+        },
+    }
+
+
+def write_metadata(
+    folder: Path, *, database: str = "archive", title: str = "", timezone: str = "", language: str = ""
+) -> tuple[Path, Path]:
+    """``metadata.yml`` (Datasette 0.65) and ``datasette.yaml`` (1.0) in ``folder``, so that ``datasette FOLDER/`` works on both."""
+    import yaml  # Datasette brings PyYAML
+
+    head = "# Written by evidence. Opens the archive with: datasette .\n"
+    told = metadata(database, title or database)
+    old = folder / "metadata.yml"
+    old.write_text(head + yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    new = folder / "datasette.yaml"
+    new.write_text(
+        head + yaml.safe_dump({"settings": SETTINGS, **told}, allow_unicode=True, sort_keys=False), encoding="utf-8"
+    )
+    return old, new

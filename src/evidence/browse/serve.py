@@ -1,0 +1,112 @@
+"""Datasette with our pages over one archive, on this machine only. The command line calls this; Datasette needs no file of it."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from evidence.browse import site
+from evidence.browse.metadata import SETTINGS, metadata, write_metadata
+from evidence.errors import NoArchive, UsageError
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+__all__ = ["address", "build", "free_port", "new_token", "run", "write_metadata"]
+
+HOST = "127.0.0.1"
+
+
+def new_token() -> str:
+    """A fresh secret of 256 bits that opens the right to write, for the printed address."""
+    return secrets.token_urlsafe(32)
+
+
+def free_port(wanted: int = 0) -> int:
+    """``wanted`` if it is free on loopback, else UsageError; 0 lets the system choose."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as error:
+            raise UsageError(
+                f"Port {wanted} cannot be used.", str(error), "Leave --port out to get a free one."
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def address(port: int, token: str | None = None) -> str:
+    """What to open: the timeline, or with a token the door that lets this browser write and then shows the timeline."""
+    return f"http://{HOST}:{port}/" + (f"-/evidence/enter?token={quote(token)}" if token else "")
+
+
+def build(
+    path: Path,
+    *,
+    title: str | None = None,
+    language: str | None = None,
+    timezone: str | None = None,
+    writer: site.Writer | None = None,
+    token: str | None = None,
+    banners: Sequence[Mapping[str, Any]] = (),
+    port: int = 0,
+    actor: str = "",
+    sealed: bool = False,
+    now: Callable[[], datetime] | None = None,
+) -> Datasette:
+    """A Datasette over the archive at ``path``.
+
+    Without ``writer`` and ``token`` it is read-only and its pages say so. ``banners`` are {code, level, text, command};
+    ``actor`` is the name decisions are logged under unless the person gives another. ``sealed`` opens an immutable copy.
+    Raises NoArchive.
+    """
+    from datasette.app import Datasette
+
+    if not path.is_file():
+        raise NoArchive(
+            f"There is no archive at {path}.", "", "Run `evidence sync` first, or name the configuration with -c."
+        )
+    name = path.stem
+    datasette = Datasette(
+        [] if sealed else [str(path)],
+        immutables=[str(path)] if sealed else [],
+        metadata=metadata(name, title or name),
+        settings=SETTINGS,
+        cache_headers=False,
+    )
+    told = site.Settings(
+        title=title, language=language, timezone=timezone, writer=None if sealed else writer, token=token if writer else None,
+        actor=actor or _operator(), banners=tuple(banners), now=now,
+    )  # fmt: skip
+    site.prepare(datasette, told)
+    return datasette
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def run(datasette: Datasette, port: int, *, on_ready: Callable[[], None] | None = None) -> None:
+    """Serve on 127.0.0.1 until interrupted. ``on_ready`` is called once the port answers. Raises UsageError if the port is taken."""
+    import uvicorn
+
+    class _Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if on_ready is not None and self.started:
+                on_ready()
+
+    config = uvicorn.Config(
+        datasette.app(), host=HOST, port=port, log_level="warning", lifespan="on", server_header=False, date_header=True,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    _Server(config).run()
