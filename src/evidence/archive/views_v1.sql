@@ -52,8 +52,12 @@ CREATE VIEW folders AS
 
 CREATE VIEW owed_now AS
   SELECT o.id, o.acquisition, o.at, f.account, f.name AS folder, o.uid, o.what, o.reason FROM owed o LEFT JOIN folder f ON f.id = o.folder
-  WHERE o.what = 'message' AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.note <> 'substitute')
-    AND o.id = (SELECT max(id) FROM owed x WHERE x.folder IS o.folder AND x.uid IS o.uid);
+  WHERE (o.what = 'message' AND NOT EXISTS (SELECT 1 FROM sighting s WHERE s.folder = o.folder AND s.uid = o.uid AND s.note <> 'substitute')
+    AND o.id = (SELECT max(id) FROM owed x WHERE x.folder IS o.folder AND x.uid IS o.uid))
+    -- of an import: settled when a later import has read the same file or member
+    OR (o.what LIKE 'import:%' AND o.id = (SELECT max(id) FROM owed x WHERE x.what = o.what)
+      AND NOT EXISTS (SELECT 1 FROM source s JOIN sighting g ON g.source = s.id
+        WHERE s.acquisition > o.acquisition AND o.what IN ('import:' || s.path, 'import:' || s.path || '#' || g.position)));
 
 CREATE VIEW acquisitions AS
   SELECT a.id, a.kind, a.account, a.began_at, e.ended_at, e.outcome, a.record, e.record AS result FROM acquisition a
