@@ -21,8 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from evidence.timeline.answers_features import pair_features, reply_run, sentence_features  # noqa: E402
-
+from evidence.timeline.answers_features import pair_features, passages, reply_run, sentence_features  # noqa: E402
 from evidence.timeline.requests_find import features, kind_features  # noqa: E402
 from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
@@ -60,7 +59,9 @@ class Sparse:
         return np.bincount(self.columns, weights=r[self.rows], minlength=len(self.names))
 
 
-def train(examples: list[list[str]], labels: list[int], penalty: float, least: int = 2, steps: int = 400) -> tuple[int, dict[str, int]]:
+def train(
+    examples: list[list[str]], labels: list[int], penalty: float, least: int = 2, steps: int = 400
+) -> tuple[int, dict[str, int]]:
     """(bias, weights) in thousandths, by gradient descent with momentum and a step per coordinate (RMS-normalised)."""
     x = Sparse(examples, least)
     y = np.array(labels, dtype=float)
@@ -92,7 +93,11 @@ def letters(folder: Path) -> dict[str, list[dict]]:
 
 
 def pairs(folder: Path) -> list[dict]:
-    rows = [json.loads(line) for n in ("ru", "en") for line in (folder / "pairs" / f"{n}.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for n in ("ru", "en")
+        for line in (folder / "pairs" / f"{n}.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return [r for r in rows if not is_shut_pair(r)]
 
 
@@ -116,7 +121,9 @@ def report(name: str, ps: list[float], ys: list[int], at: float = 0.5) -> None:
     fp = sum(p >= at and not y for p, y in zip(ps, ys, strict=True))
     fn = sum(p < at and y for p, y in zip(ps, ys, strict=True))
     right = sum((p >= at) == bool(y) for p, y in zip(ps, ys, strict=True))
-    print(f"{name:28} n {len(ys):6} at {at:.2f}: precision {tp / max(1, tp + fp):.3f} recall {tp / max(1, tp + fn):.3f} accuracy {right / len(ys):.3f}")
+    print(
+        f"{name:28} n {len(ys):6} at {at:.2f}: precision {tp / max(1, tp + fp):.3f} recall {tp / max(1, tp + fn):.3f} accuracy {right / len(ys):.3f}"
+    )
 
 
 def sentence_examples(rows: list[dict], classes: tuple[str, ...]) -> tuple[list[list[str]], list[int]]:
@@ -132,29 +139,16 @@ def sentence_examples(rows: list[dict], classes: tuple[str, ...]) -> tuple[list[
     return xs, ys
 
 
-def best_sentence(model: tuple[int, dict[str, int]], r: dict) -> float:
-    run = reply_run(r["reply"])
-    return max((probability(model, sentence_features(r["ask"], r["kind"], run, i, r["attachments"])) for i in range(len(run))), default=0.0)
-
-
 def train_answers(rows: list[dict], name: str, classes: tuple[str, ...], penalty: float) -> dict[str, tuple[int, dict[str, int]]]:
-    """The model of sentences, and the model of whole replies that also sees the best sentence of a model that did not know the reply."""
-    xs, ys = sentence_examples(rows, classes)
-    whole = train(xs, ys, penalty or 2.0)
-    best = [0.0] * len(rows)
-    fold_of = [int(r["id"].rpartition("-")[2]) // 10 % 4 for r in rows]
-    for fold in range(4):
-        part = train(*sentence_examples([r for r, f in zip(rows, fold_of, strict=True) if f != fold], classes), penalty or 2.0)
-        for i, r in enumerate(rows):
-            if fold_of[i] == fold:
-                best[i] = best_sentence(part, r)
-    pairs_x = [pair_features(r["ask"], r["kind"], r["reply"], r["attachments"], b) for r, b in zip(rows, best, strict=True)]
-    return {f"{name}-sentence": whole, name: train(pairs_x, [int(r["outcome"] in classes) for r in rows], (penalty or 2.0) * 2)}
+    """The model of passages, and the model of sentences that shows where in the passage the answer stands."""
+    xs = [pair_features(r["ask"], r["kind"], reply_run(r["reply"]), r["attachments"]) for r in rows]
+    whole = train(xs, [int(r["outcome"] in classes) for r in rows], penalty or 4.0, steps=250)
+    return {name: whole, f"{name}-sentence": train(*sentence_examples(rows, classes), penalty or 3.0, steps=200)}
 
 
 def score_pair(models: dict[str, tuple[int, dict[str, int]]], name: str, r: dict) -> float:
-    best = best_sentence(models[f"{name}-sentence"], r)
-    return probability(models[name], pair_features(r["ask"], r["kind"], r["reply"], r["attachments"], best))
+    run = reply_run(r["reply"])
+    return max((probability(models[name], pair_features(r["ask"], r["kind"], run[a:b], r["attachments"])) for a, b in passages(run)), default=0.0)
 
 
 ANSWER_CLASSES = {"answered": ("answered", "refused"), "deferred": ("deferred",)}
@@ -184,7 +178,9 @@ def main() -> int:
                 every_y += ys
             for at in (0.35, 0.5, 0.65, 0.8):
                 report("ask, all left out in turn", every_p, every_y, at)
-        models["ask"] = train([x for p in prepared.values() for x in p[0]], [y for p in prepared.values() for y in p[1]], penalty)
+        models["ask"] = train(
+            [x for p in prepared.values() for x in p[0]], [y for p in prepared.values() for y in p[1]], penalty
+        )
         kinds = [k for p in prepared.values() for k in p[2]]
         for kind in KINDS:
             models[f"kind-{kind}"] = train([x for x, _ in kinds], [int(k == kind) for _, k in kinds], 2.0)
@@ -214,12 +210,16 @@ def main() -> int:
                     report(f"   {kind}", [ps[i] for i in sub], [ys[i] for i in sub])
                 for i in sorted(range(len(rows)), key=lambda i: -abs(ps[i] - ys[i]))[:70] if a.errors else ():
                     r = rows[i]
-                    print(f"{ps[i]:.2f} {r['outcome']:9} {r['ask_type']:10} | {r['ask']} | {r['reply']} | {r['answer_quote']}")
+                    print(
+                        f"{ps[i]:.2f} {r['outcome']:9} {r['ask_type']:10} | {r['ask']} | {r['reply']} | {r['answer_quote']}"
+                    )
             models |= train_answers(rows, name, classes, a.penalty)
     if a.write:
         table = json.loads(WEIGHTS.read_text(encoding="utf-8"))["models"] if WEIGHTS.exists() else {}
         table |= {n: {"bias": b, "weights": dict(sorted(w.items()))} for n, (b, w) in models.items()}
-        text = json.dumps({"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, indent=0, sort_keys=True)
+        text = json.dumps(
+            {"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, indent=0, sort_keys=True
+        )
         WEIGHTS.write_text(text + "\n", encoding="utf-8")
         print(f"{WEIGHTS.name}: {len(text)} characters")
     return 0

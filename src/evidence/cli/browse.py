@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import webbrowser
 
 import click
@@ -32,23 +31,27 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
     session.current().close()
     config = session.config
     serve.write_metadata(config.folder)
-    token = None if read_only else secrets.token_urlsafe(24)
+    token = None if read_only else serve.new_token()
+    wanted = serve.free_port(port)
+    datasette = serve.build(
+        session.need_archive(),
+        title=config.matter.title,
+        language=config.matter.language,
+        timezone=config.matter.timezone,
+        writer=None if read_only else Judge(config, now=now),  # type: ignore[arg-type]
+        token=token,
+        banners=banners(config, now=now()),
+        port=wanted,
+        actor=session.actor,
+        now=now,
+    )
+    url = serve.address(wanted, token)
 
-    def ready(url: str) -> None:
+    def ready() -> None:
         click.echo(url)
         click.echo(_("Stop with Ctrl-C."), err=True)
         if not no_open:
             webbrowser.open(url)
 
-    serve.run(
-        session.need_archive(),
-        title=config.matter.title,
-        language=config.matter.language,
-        timezone=config.matter.timezone,
-        writer=None if read_only else Judge(config, now=now),
-        token=token,
-        banners=banners(config, now=now()),
-        port=port,
-        ready=ready,
-    )
+    serve.run(datasette, wanted, on_ready=ready)
     return 0

@@ -1,0 +1,127 @@
+"""config.toml: every mistake at once, each with its line and the nearest known key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidence.config import Config, load_config, parse_config
+from evidence.errors import UsageError
+
+GOOD = """
+[matter]
+title = "T"
+[us]
+name = "Us"
+addresses = ["a@us.example"]
+[client]
+name = "Them"
+addresses = ["@Them.Example"]
+"""
+
+
+def test_the_example_shows_every_key_and_is_valid(repository: Path) -> None:
+    text = (repository / "config.example.toml").read_text(encoding="utf-8")
+    config = parse_config(text, repository / "config.example.toml")
+    assert config.account[0].name == "office"
+
+    def keys(model: type, prefix: str = "") -> set[str]:
+        found = set()
+        for name, field in model.model_fields.items():  # type: ignore[attr-defined]
+            inner = [
+                a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(a, "model_fields")
+            ]
+            found |= keys(inner[0], f"{prefix}{name}.") if inner else {f"{prefix}{name}"}
+        return found
+
+    shown = text.replace("# ", "")
+    missing = [
+        k
+        for k in keys(Config)
+        if k != "folder" and f"\n{k.rpartition('.')[2]} = " not in "\n" + shown.replace("\n# ", "\n")
+    ]
+    assert missing == []
+
+
+def test_domains_are_lower_case_and_paths_are_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    config = load_config(path)
+    assert config.client.addresses == ("@them.example",)
+    assert config.archive_path == tmp_path / "archive.db"
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("[matter2]\nx = 1\n", "did you mean «matter»"),
+        ("[timeline]\nanswer_within_day = 3\n", "did you mean «answer_within_days»"),
+        ("[timeline]\ndays = 'workdays'\n", "'working' or 'calendar'"),
+        ("[[account]]\nname='a'\nhost='imap.far.example'\nusername='u'\ntls='none'\n", "loopback only"),
+        ("[[account]]\nname='a'\nhost='h'\nusername='u'\npassword_env='A'\nkeyring=true\n", "give one of"),
+        ("[[account]]\nname='a'\nhost='h'\nusername='u'\n[[account]]\nname='a'\nhost='h'\nusername='u'\n", "same name"),
+        ("[[account]]\nname='a'\nhost=\"h\\r\\nx\"\nusername='u'\n", "line breaks"),
+        ("[[client.delegates]]\nname='x'\naddresses=['a@us.example']\n", "both for us and for the client"),
+        ("[[client.delegates]]\nname='x'\naddresses=['no address']\n", "neither an address"),
+        ("[bundle]\nembed_max_mb = -1\n", "greater than or equal to 0"),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(added: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_config(GOOD + added, Path("config.toml"))
+    assert said in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_the_line_of_an_unknown_key_is_told() -> None:
+    text = GOOD + "[timeline]\ncountry = 'RU'\nanswer_within_day = 3\n"
+    with pytest.raises(UsageError) as caught:
+        parse_config(text, Path("config.toml"))
+    line = text.splitlines().index("answer_within_day = 3") + 1
+    assert f"line {line}:" in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_config("[matter]\ntitle = 1\nzone = 'x'\n[us]\nname='n'\n", Path("config.toml"))
+    assert "matter.title" in str(caught.value)
+    assert "matter.zone" in str(caught.value)
+    assert "client" in str(caught.value)
+
+
+def test_a_file_that_is_not_toml_or_not_there_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="evidence init"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[matter\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load_config(tmp_path / "bad.toml")
+    (tmp_path / "latin.toml").write_bytes("title = 'ж'".encode("cp1251"))
+    with pytest.raises(UsageError, match="UTF-8"):
+        load_config(tmp_path / "latin.toml")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.dictionaries(
+        st.sampled_from(["matter", "us", "client", "account", "scope"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+            lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text("abct", max_size=4), x, max_size=3),
+            max_leaves=8,
+        ),
+    )
+)
+def test_no_shape_of_configuration_ends_in_a_traceback(table: dict[str, object]) -> None:
+    import tomlkit
+
+    try:
+        text = tomlkit.dumps(table)
+        tomllib.loads(text)
+    except Exception:
+        return
+    with pytest.raises(UsageError):
+        parse_config(text, Path("config.toml"))
