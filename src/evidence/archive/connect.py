@@ -18,6 +18,7 @@ from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
 from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
 
 BUSY_SECONDS = 60.0
+READING_FAILED = (sqlite3.Error, UnicodeDecodeError)  # the latter: even SQLite's error message holds damaged octets
 CACHE_KIB = (
     20 * 1024
 )  # above one group commit, so that a transaction does not spill and shut readers out before it commits
@@ -39,7 +40,7 @@ def connect_write(path: Path, *, create: bool = False) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA recursive_triggers=ON")
-    except sqlite3.Error as error:
+    except READING_FAILED as error:
         raise in_words(error, path) from error
     return connection
 
@@ -59,7 +60,7 @@ def connect_read(path: Path) -> sqlite3.Connection:
             connection = _connect(path, "ro")
             check_identity(connection, path)
         connection.execute("PRAGMA query_only=ON")
-    except sqlite3.Error as error:
+    except READING_FAILED as error:
         raise in_words(error, path) from error
     return connection
 
@@ -124,7 +125,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     connection.execute("COMMIT")
 
 
-def in_words(error: sqlite3.Error, path: Path) -> EvidenceError:
+def in_words(error: Exception, path: Path) -> EvidenceError:
     """What a person needs to know of an SQLite error."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if isinstance(error, sqlite3.OperationalError) and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

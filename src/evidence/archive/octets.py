@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from evidence.archive.connect import connect_read
+from evidence.archive.connect import READING_FAILED, connect_read
 from evidence.model import sha256_hex
 
 WORK_OCTETS = 16 * 1024 * 1024
@@ -20,7 +20,7 @@ def hash_messages(path: Path, first: int, last: int) -> dict[int, str]:
         try:
             rows = connection.execute("SELECT id, raw FROM message WHERE id BETWEEN ? AND ?", (first, last))
             return {number: _digest(raw) for number, raw in rows}
-        except sqlite3.DatabaseError:
+        except READING_FAILED:
             return {number: _one(connection, number) for number in range(first, last + 1)}
     finally:
         connection.close()
@@ -29,7 +29,7 @@ def hash_messages(path: Path, first: int, last: int) -> dict[int, str]:
 def _one(connection: sqlite3.Connection, number: int) -> str:
     try:
         row = connection.execute("SELECT raw FROM message WHERE id = ?", (number,)).fetchone()
-    except sqlite3.DatabaseError:
+    except READING_FAILED:
         return UNREADABLE
     return _digest(row[0]) if row else UNREADABLE
 
@@ -48,7 +48,7 @@ def hash_file(path: Path, file: int) -> tuple[str, list[tuple[int, str]]]:
         try:
             for _, _, octets in connection.execute(chunks, (file,)):
                 whole.update(octets)
-        except (sqlite3.DatabaseError, TypeError):
+        except (*READING_FAILED, TypeError):
             return UNREADABLE, [(0, "SQLite cannot read the octets.")]
         if whole.hexdigest() == recorded[0]:
             return whole.hexdigest(), []

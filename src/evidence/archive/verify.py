@@ -21,7 +21,7 @@ from typing import Any
 
 from evidence.archive import seen
 from evidence.archive.binding import bound_value
-from evidence.archive.connect import connect_read, in_words
+from evidence.archive.connect import READING_FAILED, connect_read, in_words
 from evidence.archive.log import Frontier, leaf_hash
 from evidence.archive.octets import WORK_OCTETS, hash_file, hash_messages
 from evidence.archive.schema import BOUND_TABLES, columns, expected_objects, schema_objects
@@ -99,7 +99,7 @@ def verify_archive(
     try:
         connection.execute("BEGIN")  # one state of the archive, whatever a run appends meanwhile
         return _verify(connection, path, quick, talk, jobs or os.cpu_count() or 1, heads, roots)
-    except sqlite3.Error as error:
+    except READING_FAILED as error:
         raise in_words(error, path) from error
     finally:
         connection.close()
@@ -151,7 +151,7 @@ def _damage_noted(found: _Findings, where: str) -> Iterator[None]:
     """What SQLite cannot read is found damaged, and the rest is still checked."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         found.add("structure", where, f"SQLite cannot read all of {where}: {error}")
 
 
@@ -165,7 +165,7 @@ def _integrity(path: Path) -> list[str]:
     connection = connect_read(path)
     try:
         lines = [row[0] for row in connection.execute("PRAGMA integrity_check(100)")]
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         return [str(error)]
     finally:
         connection.close()

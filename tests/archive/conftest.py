@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evidence.archive.store import Archive
+from tests.archive.cases import ticking, whole_archive
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a machine remembers of archives lies in the test's own folder."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("EVIDENCE_STATE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole archive, made once; never written to. Tests take copies."""
+    folder = tmp_path_factory.mktemp("original")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVIDENCE_STATE_DIR", str(folder / "state"))
+        return whole_archive(folder / "archive.db")
+
+
+@pytest.fixture
+def copy(original: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "archive.db"
+    shutil.copy(original, path)
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Callable[[], Archive]:
+    """Opens (the first time: makes) an archive for writing."""
+    path, now = tmp_path / "archive.db", ticking()
+
+    def opened() -> Archive:
+        if path.exists():
+            return Archive.open(path, write=True, now=now)
+        return Archive.create(path, now=now, tool="evidence test")
+
+    return opened
