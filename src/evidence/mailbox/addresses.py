@@ -13,7 +13,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
+from evidence.mailbox.mailbox import SCOPE_HEADERS
+
+_NAMES = "|".join(SCOPE_HEADERS).encode("ascii")
+_FIELD = re.compile(rb"^(" + _NAMES + rb")[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _ENCODED = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
@@ -34,18 +37,15 @@ class Mention:
 
 def header_octets(raw: bytes) -> bytes:
     """The header section: up to the first empty line, whichever line ends are used."""
-    ends = [at for at in (raw.find(b"\r\n\r\n"), raw.find(b"\n\n")) if at >= 0]
-    return raw[: min(ends)] if ends else raw
+    wide = raw.find(b"\r\n\r\n")
+    narrow = raw.find(b"\n\n", 0, wide if wide >= 0 else len(raw))
+    end = narrow if narrow >= 0 else wide
+    return raw[:end] if end >= 0 else raw
 
 
 def fields(header: bytes) -> list[tuple[str, bytes]]:
-    """(name in lower case, value unfolded) of each field, in order. Lines that are no field are passed over."""
-    found = []
-    for line in _FOLD.sub(b"", header).splitlines():
-        match = _FIELD.match(line)
-        if match:
-            found.append((match[1].decode("ascii").lower(), match[2].strip()))
-    return found
+    """(name in lower case, value unfolded) of each field that decides on scope, in order; all others are passed over."""
+    return [(m[1].decode("ascii").lower(), _FOLD.sub(b"", m[2]).strip()) for m in _FIELD.finditer(header)]
 
 
 def identifiers(value: bytes) -> list[str]:

@@ -227,6 +227,8 @@ class ImapMailbox:
         items = (
             b"(MESSAGES UIDNEXT UIDVALIDITY" + (b" HIGHESTMODSEQ" if "CONDSTORE" in self.capabilities else b"") + b")"
         )
+        if self._folder is not None:
+            self.noop()  # Dovecot counts the open folder as this session last saw it
         out: list[FolderStatus | None] = []
         waiting: deque[tuple[FolderName, bytes]] = deque()
         for folder in folders:

@@ -40,6 +40,7 @@ FOLDER_HASH = "The SHA-256 of a folder is that of the list «hash, two spaces, n
 COPY = "Single message files are copies that a program saved; that they equal what the server sent cannot be told"
 EMLX = "Taken out of Apple Mail's .emlx, whose first line counts the message's octets"
 NOT_LIKE_MAIL = "It does not begin like a message; it is kept as it stands"
+DIALECT = "Dialect"
 CHANGED = "It changed while it was being read"
 
 Now = Callable[[], datetime] | datetime
@@ -289,7 +290,6 @@ def _caveats_of(kind: str) -> tuple[str, ...]:
 def _mbox(stream: BinaryIO, shown: str, dialect: Dialect) -> _Source:
     stream.seek(0)
     mbox = mboxes.survey(stream, dialect)
-    escapes = [0, 0]
 
     def members() -> Iterator[_Message | _Owed]:
         for found in mboxes.messages(stream, mbox, dialect):
@@ -305,16 +305,8 @@ def _mbox(stream: BinaryIO, shown: str, dialect: Dialect) -> _Source:
         stream.seek(0)
         return files.sha256_of(stream) == (mbox.sha256, mbox.size)
 
-    caveats = list(mbox.caveats)
-    escapes[0] = sum(1 for n in mbox.escaped if n)
-    if escapes[0]:
-        told = mboxes.ESCAPES_UNSURE if dialect == "auto" else mboxes.ESCAPES_STATED
-        caveats.append(f"{told}: {escapes[0] if dialect == 'auto' else dialect}")
-    caveats.insert(0, f"{DIALECT}: {mbox.dialect}")
-    return _Source(shown, "mbox", mbox.size, mbox.sha256, tuple(caveats), members(), check)
-
-
-DIALECT = "Dialect"
+    caveats = (f"{DIALECT}: {mbox.dialect}", *mbox.caveats, *mboxes.escape_caveats(stream, mbox, dialect))
+    return _Source(shown, "mbox", mbox.size, mbox.sha256, caveats, members(), check)
 
 
 # ---- folders ----------------------------------------------------------------------------------------------------

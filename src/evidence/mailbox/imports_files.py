@@ -84,7 +84,7 @@ def kind_of_octets(head: bytes, name: str) -> Kind:
     """What a file is by its first octets, with its name for the doubtful ones."""
     ending = "." + name.lower().rpartition(".")[2] if "." in name else ""
     if not head:
-        return "mbox" if ending in (".mbox", ".mbx") else "empty"
+        return "mbox" if ending in (".mbox", ".mbx") else "eml" if ending == ".eml" else "empty"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     if head.startswith(b"!BDN"):

@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -42,6 +42,9 @@ UNPARTED = "Lines look like separators but no empty line stands before them; the
 NO_EMPTY_LINES = "The file has no empty lines before its separators; every separator line was taken for one"
 FROM_LINES = "Body lines begin with From and are not separators; they are kept as they stand. Lines"
 TAKEOUT = "Exported by Google Takeout, which adds X-GM-THRID and X-Gmail-Labels to each message; they are kept"
+KEPT_PROVED = "The sender's DKIM body hash proves these octets, the > before From included"
+TAKEN_PROVED = "A > before From was taken away, as the sender's DKIM body hash proves"
+KEPT_UNSURE = "A > before From was kept; whether the sender wrote it cannot be told"
 TRAILING = "Octets before the first separator line belong to no message. Octets"
 
 _DATE = (
@@ -200,9 +203,14 @@ def survey(stream: BinaryIO, dialect: Dialect = "auto") -> Mbox:
     return Mbox(sha256, size, starts, begins, ends, escaped, stated, tuple(caveats))
 
 
-def messages(stream: BinaryIO, mbox: Mbox, dialect: Dialect = "auto") -> Iterator[MboxMessage]:
-    """The second pass: each message's octets, in file order. ``stream`` is the one surveyed; it is read by offset."""
-    for place in range(len(mbox)):
+def messages(
+    stream: BinaryIO, mbox: Mbox, dialect: Dialect = "auto", *, only: Sequence[int] | None = None
+) -> Iterator[MboxMessage]:
+    """The second pass: each message's octets, in file order. ``stream`` is the one surveyed; it is read by offset.
+
+    ``only`` names the numbers of messages to read, counted from 0.
+    """
+    for place in range(len(mbox)) if only is None else only:
         start, begin, end = mbox.starts[place], mbox.begins[place], mbox.ends[place]
         stream.seek(start)
         envelope = stream.read(min(begin - start, 400)).decode("utf-8", "replace").strip()
@@ -215,6 +223,22 @@ def messages(stream: BinaryIO, mbox: Mbox, dialect: Dialect = "auto") -> Iterato
         if mbox.escaped[place]:
             raw, note = unescaped(raw, dialect)
         yield MboxMessage(start, raw, note, envelope)
+
+
+def escape_caveats(stream: BinaryIO, mbox: Mbox, dialect: Dialect = "auto") -> tuple[str, ...]:
+    """What has to be said of the ``>From`` lines; reads only the messages that have any."""
+    touched = [i for i in range(len(mbox)) if mbox.escaped[i]]
+    if not touched or dialect == "mboxcl2":
+        return ()
+    if dialect != "auto":
+        return (f"{ESCAPES_STATED}: {dialect}",)
+    notes = [found.note for found in messages(stream, mbox, dialect, only=touched)]
+    told = []
+    if proved := notes.count(TAKEN_PROVED):
+        told.append(f"{ESCAPES_PROVED}: {proved}")
+    if unsure := notes.count(KEPT_UNSURE):
+        told.append(f"{ESCAPES_UNSURE}: {unsure}")
+    return tuple(told)
 
 
 def unescaped(raw: bytes, dialect: Dialect) -> tuple[bytes, str]:
@@ -233,11 +257,11 @@ def unescaped(raw: bytes, dialect: Dialect) -> tuple[bytes, str]:
         return header + changed, f"{ESCAPES_STATED}: {dialect}" if changed != body else ""
     hashes = _body_hashes(header)
     if any(_proves(claim, body) for claim in hashes):
-        return raw, "mbox: the sender's DKIM body hash proves these octets"
+        return raw, KEPT_PROVED
     for reading in (as_rd, as_o):
         if any(_proves(claim, reading) for claim in hashes):
-            return header + reading, "mbox: > before From taken away, proved by the sender's DKIM body hash"
-    return raw, "mbox: > before From kept, whether it is the sender's cannot be told"
+            return header + reading, TAKEN_PROVED
+    return raw, KEPT_UNSURE
 
 
 def _walk_by_length(found: _Survey, size: int) -> list[int] | None:
@@ -286,7 +310,9 @@ def _body_hashes(header: bytes) -> list[tuple[str, bool, int | None, bytes]]:
     """(hash name, relaxed body?, l=, bh) of each DKIM signature; at most ten, each at most 8 KB."""
     unfolded = re.sub(rb"\r?\n[ \t]+", b" ", header[:HEADER_LIMIT])
     found: list[tuple[str, bool, int | None, bytes]] = []
-    for value in re.findall(rb"^DKIM-Signature[ \t]*:([^\r\n]{0,8192})$", unfolded, re.MULTILINE | re.IGNORECASE)[:10]:
+    for value in re.findall(rb"^DKIM-Signature[ \t]*:([^\r\n]{0,8192})\r?$", unfolded, re.MULTILINE | re.IGNORECASE)[
+        :10
+    ]:
         tags = {k.strip(): v.strip() for k, eq, v in (part.partition(b"=") for part in value.split(b";")) if eq}
         try:
             stated = base64.b64decode(re.sub(rb"\s+", b"", tags.get(b"bh", b"")), validate=True)

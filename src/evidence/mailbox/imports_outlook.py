@@ -10,9 +10,12 @@ import hashlib
 import re
 import shutil
 import subprocess
+from datetime import datetime
 from email import policy
 from email.message import Message
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 from evidence.mailbox.imports_files import Unreadable
 
@@ -41,12 +44,35 @@ def eml_from_msg(octets: bytes) -> bytes:
     try:
         with extract_msg.openMsg(octets) as opened:
             made: Message = opened.asEmailMessage()  # type: ignore[attr-defined]
+            _fill_headers(made, opened)
             _fix_boundaries(made, hashlib.sha256(octets).hexdigest()[:24])
             return bytes(made.as_bytes(policy=policy.SMTP))
     except Unreadable:
         raise
     except Exception as error:  # extract-msg raises what its many readers raise
         raise Unreadable(f"{NOT_CONVERTED}: {type(error).__name__}") from None
+
+
+def _fill_headers(made: Message, opened: Any) -> None:
+    """extract-msg leaves out what stands only in Outlook's properties: letters we sent ourselves have no Received and no
+    Date, Subject or To in a transport header.
+    """
+    for name in [name for name, value in made.items() if not str(value).strip()]:
+        del made[name]
+    sent = opened.date
+    kept = {
+        "From": opened.sender,
+        "To": opened.to,
+        "Cc": opened.cc,
+        "Subject": opened.subject,
+        "Date": format_datetime(sent) if isinstance(sent, datetime) else None,
+    }
+    for name, value in kept.items():
+        line = re.sub(r"[\x00-\x1f\x7f]+", " ", str(value or "")).strip()
+        if line and name not in made:
+            made[name] = line
+    if "MIME-Version" not in made:
+        made["MIME-Version"] = "1.0"
 
 
 def _fix_boundaries(made: Message, seed: str) -> None:
