@@ -96,7 +96,9 @@ def fill(archive: Archive) -> None:
 
     reader = ArchiveReader(archive.connection)
     head = reader.head()
-    mail = f"From: lawyer@lawfirm.example\r\nDate: Mon, 02 Mar 2026 12:30:00 +0300\r\n\r\n{root_lines(archive.uuid, head)}"
+    mail = (
+        f"From: lawyer@lawfirm.example\r\nDate: Mon, 02 Mar 2026 12:30:00 +0300\r\n\r\n{root_lines(archive.uuid, head)}"
+    )
     archive.anchored({
         "kind": "witness", "root": head.root, "size": head.size, "at": "2026-03-02T09:40:00Z",
         "stated_at": "2026-03-02T09:30:00Z", "authority": "lawyer@lawfirm.example", "test": False, "token": mail.encode(),

@@ -102,7 +102,9 @@ def test_duplicated_row_is_named(copy: Path, table: str) -> None:
     connection = bare(copy)
     names = columns(table)
     row = dict(zip(names, connection.execute(f"SELECT * FROM {table} ORDER BY rowid LIMIT 1").fetchone(), strict=True))
-    own = {"archive": "id", "acquisition_end": "acquisition", "outside_chunk": "number", "exhibit": "number"}.get(table, "id")
+    own = {"archive": "id", "acquisition_end": "acquisition", "outside_chunk": "number", "exhibit": "number"}.get(
+        table, "id"
+    )
     row[own] = 999
     unique = {"message": "sha256", "folder": "uidvalidity", "bundle": "number", "exhibit": "sha256"}.get(table)
     if unique:
@@ -232,7 +234,13 @@ def test_message_named_by_a_hash_that_is_not_of_its_octets(tmp_path: Path) -> No
     path = tmp_path / "liar.db"
     with Archive.create(path, now=ticking(), tool="x") as archive:
         acquisition = archive.begin("sync", "a", {})
-        row = {"sha256": "0" * 64, "size": 2, "acquisition": acquisition, "acquired_at": "2026-01-01T00:00:00Z", "raw": b"hi"}
+        row = {
+            "sha256": "0" * 64,
+            "size": 2,
+            "acquisition": acquisition,
+            "acquired_at": "2026-01-01T00:00:00Z",
+            "raw": b"hi",
+        }
         archive.append("message", row, "message-stored")
     assert [p.code for p in verify_archive(path).problems] == ["name-false"]
 
@@ -301,7 +309,9 @@ def rewrite(path: Path, kind: str, changes: dict[str, object]) -> None:
             for column, value in changes.items():
                 connection.execute(f'UPDATE {event["table"]} SET "{column}" = ? WHERE event = ?', (value, seq))
             text = canonical_json(event)
-            connection.execute("UPDATE event SET body = ?, leaf = ? WHERE seq = ?", (text, leaf_hash(text.encode()), seq))
+            connection.execute(
+                "UPDATE event SET body = ?, leaf = ? WHERE seq = ?", (text, leaf_hash(text.encode()), seq)
+            )
     restore_triggers(connection)
     connection.close()
 
@@ -319,7 +329,14 @@ def insert_event(path: Path, place: int) -> None:
             )
     for table in BOUND_TABLES:
         connection.execute(f"UPDATE {table} SET event = event + 1 WHERE event >= ?", (place,))
-    row = {"id": 90, "target": "message", "target_id": "x", "text": "forged", "actor": "Anna", "at": "2026-03-02T09:00:00Z"}
+    row = {
+        "id": 90,
+        "target": "message",
+        "target_id": "x",
+        "text": "forged",
+        "actor": "Anna",
+        "at": "2026-03-02T09:00:00Z",
+    }
     text = canonical_json({"at": row["at"], "kind": "noted", "seq": place, "table": "note", "row": row})
     connection.execute("INSERT INTO event VALUES (?, ?, ?)", (place, text, leaf_hash(text.encode())))
     connection.execute("INSERT INTO note VALUES (?, ?, ?, ?, ?, ?, ?)", (*row.values(), place))

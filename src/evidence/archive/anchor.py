@@ -12,9 +12,12 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -217,7 +220,7 @@ def anchor_state(reader: ArchiveReader, now: datetime) -> AnchorState:
 def trusted_roots(config: AnchorConfig | None, folder: Path = Path()) -> tuple[bytes, ...]:
     """The self-signed certificates (DER) to trust: those of ``ca_file``, or else those of this machine."""
     if config is None or not config.ca_file:
-        return tuple(ssl.create_default_context().get_ca_certs(binary_form=True))
+        return _roots_of_this_machine()
     path = folder / config.ca_file
     try:
         found = from_pem(path.read_bytes())
@@ -226,6 +229,19 @@ def trusted_roots(config: AnchorConfig | None, folder: Path = Path()) -> tuple[b
             f"[anchor] ca_file: {path} cannot be read.", str(error), "Name a PEM file of certificates."
         ) from None
     return tuple(der for der in found if load(der).subject == load(der).issuer) or found
+
+
+@cache
+def _roots_of_this_machine() -> tuple[bytes, ...]:
+    """What the TLS of this machine trusts, without certificates too old-fashioned to read (serial numbers of zero)."""
+    readable = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for der in ssl.create_default_context().get_ca_certs(binary_form=True):
+            with suppress(ValueError, Warning):
+                load(der)
+                readable.append(der)
+    return tuple(readable)
 
 
 def fetch_over_http(url: str, body: bytes | None, content_type: str) -> bytes:
