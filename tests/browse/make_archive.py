@@ -245,9 +245,10 @@ def dispute(path: Path, name: str = "shelf", *, hostile: Sequence[bytes] = ()) -
     for r in gold["requests"]:
         sha256 = maker.sha[r["message"]]
         row = next(x for x in maker.rows if x.sha256 == sha256)
-        if r["quote"] in row.texts.get("body", ""):
+        outcome = {"dodged": "reply-without-answer", "unanswered": "no-reply"}.get(r["outcome"], r["outcome"])
+        if r["quote"] in row.texts.get("body", "") and r["asker"] in ("us", "client"):
             answering = maker.sha[r["answering_message"]] if r["answering_message"] else None
-            maker.request(sha256, r["quote"], r["asker"], r["kind"], r["outcome"], answering, days=r["days"])
+            maker.request(sha256, r["quote"], r["asker"], r["kind"], outcome, answering, days=r["days"])
     for i, raw in enumerate(hostile):
         maker.add(f"hostile-{i}", raw, thread=f"hostile-{i}", speaker="client")
     by = {side: [f.id for f in maker.flags if f.speaker == side] for side in ("client", "us")}

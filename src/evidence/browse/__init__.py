@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from datasette import hookimpl
+from pluggy import HookimplMarker
 
 from evidence.browse import access, routes, site
 from evidence.browse.metadata import CLOSED_TABLES, metadata
 
+hookimpl = HookimplMarker("datasette")
 __all__ = ["asgi_wrapper", "register_routes", "startup"]
 
 

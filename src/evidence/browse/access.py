@@ -83,10 +83,7 @@ def guard(datasette: Any, app: App) -> App:
 def host_allowed(site: Site, host: str) -> bool:
     """Whether a Host header (or the authority of an Origin) names this machine or a name the configuration lets in."""
     name = host.strip().lower()
-    if name.startswith("["):
-        name = name[: name.find("]") + 1]
-    else:
-        name = name.partition(":")[0]
+    name = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
     return name in LOOPBACK or name in site.hosts
 
 

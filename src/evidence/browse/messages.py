@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from evidence.browse.octets import raw
@@ -125,7 +126,7 @@ def runs(text: str, start: int, end: int | None, spans: Sequence[tuple[str, int,
         cuts |= {min(max(a, start), end), min(max(b, start), end)}
     places = sorted(cuts)
     found = []
-    for a, b in zip(places, places[1:], strict=False):
+    for a, b in pairwise(places):
         inside = tuple(name for _, s, e, name in spans if s <= a and b <= e)
         found.append(Run(text[a:b], inside, tuple(name for _, s, _, name in spans if s == a and name in inside)))
     return tuple(found)

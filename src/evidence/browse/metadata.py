@@ -159,7 +159,7 @@ def write_metadata(
     folder: Path, *, database: str = "archive", title: str = "", timezone: str = "", language: str = ""
 ) -> tuple[Path, Path]:
     """``metadata.yml`` (Datasette 0.65) and ``datasette.yaml`` (1.0) in ``folder``, so that ``datasette FOLDER/`` works on both."""
-    import yaml  # Datasette brings PyYAML
+    import yaml  # type: ignore[import-untyped]  # Datasette brings PyYAML
 
     head = "# Written by evidence. Opens the archive with: datasette .\n"
     told = metadata(database, title or database)

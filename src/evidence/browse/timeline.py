@@ -198,7 +198,7 @@ def _tier_fits(flag: Mapping[str, Any], tier: str) -> bool:
 
 def stands(flag: Mapping[str, Any]) -> bool:
     """Whether a flag is part of the story: stated and not rejected, or accepted by a person."""
-    return flag["review"] == "accepted" or (flag["tier"] == "stated" and flag["review"] == "unreviewed")
+    return bool(flag["review"] == "accepted" or (flag["tier"] == "stated" and flag["review"] == "unreviewed"))
 
 
 def _standing(conn: sqlite3.Connection) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from datetime import date as Day
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -162,18 +163,18 @@ class Words:
         found = self.local(at)
         return format_time(found, "HH:mm", locale=self.language) if found else "—"
 
-    def day(self, at: str | date | datetime | None) -> str:
+    def day(self, at: str | Day | datetime | None) -> str:
         """«среда, 2 апреля 2025 г.»"""
-        found = at if isinstance(at, date) and not isinstance(at, datetime) else self.local(at)
+        found = at if isinstance(at, Day) and not isinstance(at, datetime) else self.local(at)
         return str(format_date(found, "full", locale=self.locale)) if found else "—"
 
-    def date(self, at: str | date | datetime | None) -> str:
+    def date(self, at: str | Day | datetime | None) -> str:
         """«2 апреля 2025 г.»"""
-        found = at if isinstance(at, date) and not isinstance(at, datetime) else self.local(at)
+        found = at if isinstance(at, Day) and not isinstance(at, datetime) else self.local(at)
         return str(format_date(found, "long", locale=self.locale)) if found else "—"
 
-    def month(self, at: str | date) -> str:
-        found = date.fromisoformat(at[:10]) if isinstance(at, str) else at
+    def month(self, at: str | Day) -> str:
+        found = Day.fromisoformat(at[:10]) if isinstance(at, str) else at
         return str(format_date(found, "LLLL y", locale=self.locale))
 
     def moment(self, at: str | datetime | None) -> str:

@@ -19,13 +19,13 @@
   let decided = Number(queue.dataset.done);
   let here = -1;
 
-  const go = (index) => {
+  const go = (index, still) => {
     const all = items();
     if (!all.length) return;
     here = Math.max(0, Math.min(index, all.length - 1));
     all.forEach((el, i) => el.classList.toggle("here", i === here));
     all[here].focus({ preventScroll: true });
-    all[here].scrollIntoView({ block: "center" });
+    if (!still) all[here].scrollIntoView({ block: "nearest" });
   };
   const tell = (text, wrong) => { said.textContent = text; said.classList.toggle("wrong", Boolean(wrong)); };
   const progress = () => {
@@ -117,5 +117,5 @@
     };
     if (acts[e.key]) { e.preventDefault(); acts[e.key](); }
   });
-  if (queue.querySelector("form.decide") && !location.hash) go(0);
+  if (queue.querySelector("form.decide") && !location.hash) go(0, true);
 })();
