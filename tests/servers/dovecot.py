@@ -35,6 +35,7 @@ ssl = yes
 ssl_cert = <{root}/cert.pem
 ssl_key = <{root}/key.pem
 mail_location = maildir:{root}/mail/%u:INDEX={root}/index/%u{control}
+mail_fsync = never
 mail_uid = {uid}
 mail_gid = {gid}
 first_valid_uid = 0

@@ -249,6 +249,8 @@ class FakeImap:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the accept that waits
         self._listener.close()
         for sock in self._sockets:
             with contextlib.suppress(OSError):

@@ -127,7 +127,10 @@ class ImapMailbox:
                     "Someone between you and the server may be answering.",
                 )
             if account.tls == "starttls":
-                client.starttls(tls)
+                try:
+                    client.starttls(tls)
+                except IMAPClientError:
+                    wire.starttls_missing()
             self._login(client)
             self.greeting = (wire.welcome or b"").decode("utf-8", "replace").strip()
             self.server_date = _date_in(self.greeting)

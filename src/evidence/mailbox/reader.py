@@ -329,7 +329,8 @@ class _Run:
         if self._doubt_emptiness(place, len(listing)):
             return
         reused = self._reused(place)
-        plan = plan_folder(ledger.uids, listing, {*ledger.of(Kind.OWED), *reused})
+        again = {*reused, *ledger.of(Kind.OWED), *(u for f, u in self._known_owed if f == place.id and u is not None)}
+        plan = plan_folder(ledger.uids, listing, {u for u in again if u in ledger})
         self._vanish(place, plan.vanished)
         if place.held:
             here = set(listing)
@@ -344,9 +345,9 @@ class _Run:
             if peek.uid not in listed:
                 continue
             missing_peeks.discard(peek.uid)
-            if whole and peek.uid in place.held and peek.uid not in reused:
+            if whole and peek.uid in place.held and peek.uid not in again:
                 rejudge.append(peek.uid)  # stored before an interruption; its header says on which side it stands
-            elif whole or self._consider(place, peek, again=peek.uid in reused):
+            elif whole or self._consider(place, peek, again=peek.uid in again):
                 wanted.append(Wanted(peek.uid, peek.size))
         here = set(rejudge)
         for peek in self._peeks(rejudge, listing, headers=True):

@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from imapclient import IMAPClient
 
@@ -195,11 +195,7 @@ class GuardedImap(imaplib.IMAP4):
         if ssl_context is None or self._tls is not None:
             raise MailboxError("STARTTLS was asked for on a connection that has TLS.")
         if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
-            raise MailboxError(
-                "The mail server does not offer STARTTLS, so the password was not sent.",
-                "Someone between you and the server may have removed the offer.",
-                'Use tls = "implicit" with port 993 if the provider has it.',
-            )
+            self.starttls_missing()
         typ, answer = self._simple_command("STARTTLS")
         if typ != "OK":
             raise MailboxError("The mail server refused STARTTLS, so the password was not sent.", str(answer))
@@ -217,6 +213,13 @@ class GuardedImap(imaplib.IMAP4):
         self.untagged_responses.clear()  # what was said in the clear counts for nothing
         self._get_capabilities()
         return typ, answer
+
+    def starttls_missing(self) -> NoReturn:
+        raise MailboxError(
+            "The mail server does not offer STARTTLS, so the password was not sent.",
+            "Someone between you and the server may have removed the offer.",
+            'Use tls = "implicit" with port 993 if the provider has it.',
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 of the peer's certificate in DER; empty without TLS."""
