@@ -139,7 +139,9 @@ def sentence_examples(rows: list[dict], classes: tuple[str, ...]) -> tuple[list[
     return xs, ys
 
 
-def train_answers(rows: list[dict], name: str, classes: tuple[str, ...], penalty: float) -> dict[str, tuple[int, dict[str, int]]]:
+def train_answers(
+    rows: list[dict], name: str, classes: tuple[str, ...], penalty: float
+) -> dict[str, tuple[int, dict[str, int]]]:
     """The model of passages, and the model of sentences that shows where in the passage the answer stands."""
     xs = [pair_features(r["ask"], r["kind"], reply_run(r["reply"]), r["attachments"]) for r in rows]
     whole = train(xs, [int(r["outcome"] in classes) for r in rows], penalty or 4.0, steps=250)
@@ -148,7 +150,13 @@ def train_answers(rows: list[dict], name: str, classes: tuple[str, ...], penalty
 
 def score_pair(models: dict[str, tuple[int, dict[str, int]]], name: str, r: dict) -> float:
     run = reply_run(r["reply"])
-    return max((probability(models[name], pair_features(r["ask"], r["kind"], run[a:b], r["attachments"])) for a, b in passages(run)), default=0.0)
+    return max(
+        (
+            probability(models[name], pair_features(r["ask"], r["kind"], run[a:b], r["attachments"]))
+            for a, b in passages(run)
+        ),
+        default=0.0,
+    )
 
 
 ANSWER_CLASSES = {"answered": ("answered", "refused"), "deferred": ("deferred",)}

@@ -24,9 +24,9 @@ from evidence.timeline.ranker import MODEL, ONE, context_lines
 from evidence.timeline.ranker_features import (
     BITS,
     CATEGORIES,
+    GROUP_WEIGHT,
     OUTPUTS,
-    gram_features,
-    shape_features,
+    groups,
     surroundings,
     word_features,
 )
@@ -35,7 +35,7 @@ from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
 
 FIRST_L2, SECOND_L2 = 2.0, 20.0
-PROPOSE_PRECISION, AGREE_PRECISION, TOLERATE_PRECISION = 0.52, 0.97, 0.50
+PROPOSE_PRECISION, AGREE_PRECISION, TOLERATE_PRECISION = 0.52, 0.96, 0.50
 
 
 @dataclass
@@ -84,30 +84,29 @@ def read_units(packs: Packs) -> tuple[list[Unit], np.ndarray]:
 
 
 def matrix(units: list[Unit]) -> csr_matrix:
-    """Counts of features divided by the root of their number: as ``ranker.first_sums`` reckons."""
+    """Counts of features, each group divided by the root of its number and weighted: as ``ranker.first_sums`` reckons."""
     columns: list[np.ndarray] = []
-    lengths: list[int] = []
+    values: list[np.ndarray] = []
+    starts = [0]
     for unit in units:
-        tokens = unit.sentence.tokens
-        found = [np.asarray(word_features(t.form, t.word.lemma), dtype=np.int64) for t in tokens]
-        found.append(gram_features(tokens).astype(np.int64))
-        found.append(np.asarray(shape_features(unit.sentence), dtype=np.int64))
-        row = np.concatenate(found)
-        columns.append(row)
-        lengths.append(len(row))
-    values = np.concatenate([np.full(n, 1 / np.sqrt(n)) for n in lengths])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    made = csr_matrix((values, np.concatenate(columns), starts), shape=(len(units), 1 << BITS))
+        words, classes, lists = groups(unit.sentence)
+        single = [b for t in unit.sentence.tokens for b in word_features(t.form, t.word.lemma)]
+        words = np.concatenate([words.astype(np.int64), np.asarray(single, dtype=np.int64)])
+        for found, weight in zip((words, classes.astype(np.int64), lists.astype(np.int64)), GROUP_WEIGHT, strict=True):
+            columns.append(found)
+            values.append(np.full(len(found), weight / np.sqrt(len(found))))
+        starts.append(starts[-1] + len(words) + len(classes) + len(lists))
+    made = csr_matrix((np.concatenate(values), np.concatenate(columns), starts), shape=(len(units), 1 << BITS))
     made.sum_duplicates()
     return made
 
 
 def idf(x: csr_matrix) -> np.ndarray:
     seen = np.bincount(x.indices, minlength=x.shape[1])
-    return np.where(seen > 1, np.log(x.shape[0] / np.maximum(1, seen)), 0.0)  # what was seen once is left out
+    return np.where(seen > 2, np.log(x.shape[0] / np.maximum(1, seen)), 0.0)  # what was seen once or twice is left out
 
 
-def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 80) -> tuple[np.ndarray, np.ndarray]:
+def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 25) -> tuple[np.ndarray, np.ndarray]:
     """Weights (features x outputs) and biases. Doubtful targets count for nothing."""
     known = (targets >= 0).astype(np.float64)
     wanted = (targets == 1).astype(np.float64)

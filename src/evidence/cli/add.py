@@ -9,7 +9,7 @@ import click
 
 from evidence.cli.filters import DAY
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "other"]
 
@@ -20,9 +20,14 @@ KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "ot
         "Archive a file from outside mail: a call recording, an acceptance act, a photo, a screenshot of a review, a contract, "
         "a staff statement. Its bytes, hash, date and who added it become evidence; the file itself is not moved."
     ),
-    epilog=_(
-        "Example: evidence add act-17.pdf --date 2026-03-02 --title «Acceptance act 17» --about steamer\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 11 locked by another run."
+    epilog=help_end(
+        "evidence add act-17.pdf --date 2026-03-02 --title «Acceptance act 17» --about steamer",
+        codes=(
+            0,
+            1,
+            2,
+            11,
+        ),
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 
 
@@ -17,9 +17,16 @@ from evidence.errors import UsageError
         "Obtain a trusted time stamp (RFC 3161) over the log's root from the configured authority now. Without an authority: --print gives "
         "the root as a short text to mail to your lawyer, and --witness takes that mail back as an anchor."
     ),
-    epilog=_(
-        "Example: evidence anchor --print\n         evidence anchor --witness sent-to-lawyer.eml\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 10 no archive, 11 locked by another run."
+    epilog=help_end(
+        "evidence anchor --print",
+        "evidence anchor --witness sent-to-lawyer.eml",
+        codes=(
+            0,
+            1,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.option("--print", "print_text", is_flag=True, help=_("Print the root as a short text to send."))

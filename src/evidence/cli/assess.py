@@ -9,7 +9,7 @@ import click
 
 from evidence.cli.filters import read_view, reading
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.group(
@@ -19,8 +19,15 @@ from evidence.cli.text import _
         "The four questions a business asks before it parts with a client, with what stands under each for both sides, and the answer a "
         "person recorded. The program counts; people judge."
     ),
-    epilog=_(
-        "Example: evidence assess\n         evidence assess answer 3 yes --note «invoice 1042»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence assess",
+        "evidence assess answer 3 yes --note «invoice 1042»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
@@ -91,8 +98,14 @@ def _rows(assessment: Any) -> list[dict[str, Any]]:
 @command.command(
     "answer",
     help=_("Record a person's answer to one of the four questions. The last one counts; all are kept."),
-    epilog=_(
-        "Example: evidence assess answer 1 no --note «the demands were within the contract»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence assess answer 1 no --note «the demands were within the contract»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("question", type=click.IntRange(1, 4))
@@ -109,8 +122,14 @@ def answer(session: Session, question: int, answer: str, note: str) -> int:
 @command.command(
     "claim",
     help=_("Name a claim of theirs (or ours), so that files and messages can be linked to it with --about NAME."),
-    epilog=_(
-        "Example: evidence assess claim steamer «A steamer was lost»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence assess claim steamer «A steamer was lost»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("name")

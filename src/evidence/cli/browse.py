@@ -7,7 +7,7 @@ import webbrowser
 import click
 
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -15,8 +15,14 @@ from evidence.cli.text import _
     help=_(
         "Open the archive in the browser, at the timeline, on this machine only. Reviews can be recorded with the link that is printed."
     ),
-    epilog=_(
-        "Example: evidence browse --no-open --port 8001\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 130 stopped with Ctrl-C."
+    epilog=help_end(
+        "evidence browse --no-open --port 8001",
+        codes=(
+            0,
+            2,
+            10,
+            130,
+        ),
     ),
 )
 @click.option("--port", type=int, default=0, help=_("Default: a free one."))

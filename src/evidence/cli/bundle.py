@@ -11,7 +11,7 @@ from evidence import __version__
 from evidence.cli.filters import DAY
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.model import CATEGORIES
 
 
@@ -21,9 +21,18 @@ from evidence.model import CATEGORIES
         "Produce bundle.pdf with every message between the two sides in date order, including those that hurt us, each original embedded; "
         "its hash beside it; and the package that a stranger can verify. Printed numbers never change once issued."
     ),
-    epilog=_(
-        "Example: evidence bundle\n         evidence bundle --supplement\n         evidence bundle --since 2026-03-01 --until 2026-03-31   (an extract; its cover says what it omits)\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 10 no archive, 11 locked by another run, 20 integrity failure."
+    epilog=help_end(
+        "evidence bundle",
+        "evidence bundle --supplement",
+        "evidence bundle --since 2026-03-01 --until 2026-03-31   (an extract; its cover says what it omits)",
+        codes=(
+            0,
+            1,
+            2,
+            10,
+            11,
+            20,
+        ),
     ),
 )
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 POWERSHELL = """Register-ArgumentCompleter -Native -CommandName evidence -ScriptBlock {
     param($word, $ast, $position)
@@ -19,8 +19,12 @@ POWERSHELL = """Register-ArgumentCompleter -Native -CommandName evidence -Script
 @click.command(
     "completion",
     help=_("Print the completion script of a shell; the first line says where it goes."),
-    epilog=_(
-        "Example: evidence completion bash > ~/.local/share/bash-completion/completions/evidence\n\nExit codes: 0 ok, 2 usage."
+    epilog=help_end(
+        "evidence completion bash > ~/.local/share/bash-completion/completions/evidence",
+        codes=(
+            0,
+            2,
+        ),
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))

@@ -8,7 +8,7 @@ import click
 
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import now
-from evidence.cli.text import _, language, ngettext
+from evidence.cli.text import _, help_end, language, ngettext
 
 
 @click.command(
@@ -17,7 +17,14 @@ from evidence.cli.text import _, language, ngettext
         "Show the whole job on an invented dispute, in a new folder: a mail server on this machine, sync, timeline, bundle, verification. "
         "Nothing leaves the machine."
     ),
-    epilog=_("Example: evidence demo my-demo --lang en\n\nExit codes: 0 ok, 1 failed, 2 usage."),
+    epilog=help_end(
+        "evidence demo my-demo --lang en",
+        codes=(
+            0,
+            1,
+            2,
+        ),
+    ),
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
 @click.option(

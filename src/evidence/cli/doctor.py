@@ -8,7 +8,7 @@ import click
 
 from evidence.cli.output import json_lines
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -16,7 +16,13 @@ from evidence.cli.text import _
     help=_(
         "Check Python, Pango, fonts, disk, configuration, login, folders, clock, archive, last sync, anchor and schedule; each ✗ comes with the next step."
     ),
-    epilog=_("Example: evidence doctor\n\nExit codes: 0 all well, 1 something needs a step."),
+    epilog=help_end(
+        "evidence doctor",
+        codes=(
+            0,
+            1,
+        ),
+    ),
 )
 @click.option("--offline", is_flag=True, help=_("Do not connect to the mailboxes."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line."))

@@ -6,7 +6,7 @@ import click
 
 from evidence.cli.filters import read_view
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -15,8 +15,13 @@ from evidence.cli.text import _
         "A letter in the matter's language that lists open requests with dates and quotes: a reminder, a final notice, a notice of "
         "termination, or a request to preserve evidence. It is a draft for a lawyer to check. Nothing is ever sent."
     ),
-    epilog=_(
-        "Example: evidence draft reminder > reminder.txt\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    epilog=help_end(
+        "evidence draft reminder > reminder.txt",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.argument("kind", type=click.Choice(["reminder", "final-notice", "termination", "preservation"]))

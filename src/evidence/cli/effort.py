@@ -10,7 +10,7 @@ import click
 from evidence.cli.filters import DAY, read_view, reading
 from evidence.cli.output import csv_rows, table
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.group(
@@ -19,8 +19,15 @@ from evidence.cli.text import _
     help=_(
         "Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, plus hours logged by hand, times rates."
     ),
-    epilog=_(
-        "Example: evidence effort --csv\n         evidence effort log «Anna Orlova» 90 --about «call with the client»\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence effort --csv",
+        "evidence effort log «Anna Orlova» 90 --about «call with the client»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with a chart."))
@@ -90,8 +97,14 @@ def command(
 @command.command(
     "log",
     help=_("Log time by hand: a call, an incident at the counter, a search of the warehouse."),
-    epilog=_(
-        "Example: evidence effort log «Anna Orlova» 90 --about «searched the warehouse»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence effort log «Anna Orlova» 90 --about «searched the warehouse»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("person")

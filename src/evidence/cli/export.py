@@ -8,7 +8,7 @@ import click
 
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -16,7 +16,15 @@ from evidence.cli.text import _
     help=_(
         "Hand the archived mail on: a tree of .eml files with their hashes, one mbox, a CSV of the messages, or a lawyer's load file (Concordance DAT and Opticon OPT)."
     ),
-    epilog=_("Example: evidence export eml handover/\n\nExit codes: 0 ok, 1 failed, 2 usage, 10 no archive."),
+    epilog=help_end(
+        "evidence export eml handover/",
+        codes=(
+            0,
+            1,
+            2,
+            10,
+        ),
+    ),
 )
 @click.argument("form", type=click.Choice(["eml", "mbox", "csv", "load-file"]))
 @click.argument("target", type=click.Path(path_type=Path))

@@ -9,7 +9,7 @@ import click
 from evidence.cli.filters import chosen, read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 from evidence.model import CATEGORIES
 
@@ -20,8 +20,13 @@ from evidence.model import CATEGORIES
         "Threats, demands, accusations, refusals, broken promises and the like, by either side, each with its exact quote. "
         "Tier «stated» rests on an exact rule; «possible» waits for a person. What is not flagged may still be there."
     ),
-    epilog=_(
-        "Example: evidence flags --category threat --tier stated --json\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    epilog=help_end(
+        "evidence flags --category threat --tier stated --json",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.option(

@@ -9,7 +9,7 @@ import click
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
 from evidence.cli.talk import report_lines
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -18,9 +18,15 @@ from evidence.cli.text import _
         "Archive mail from mbox files, Maildir folders, folders of .eml, .zip of those, Outlook .msg and .pst, and Gmail Takeout. "
         "All of it is archived; the source file's own hash is recorded, and what its format cannot prove is said."
     ),
-    epilog=_(
-        "Example: evidence import Takeout/Mail.mbox saved-letters/\n\n"
-        "Exit codes: 0 ok, 1 failed, 2 usage, 3 incomplete (something could not be read and is listed), 11 locked by another run."
+    epilog=help_end(
+        "evidence import Takeout/Mail.mbox saved-letters/",
+        codes=(
+            0,
+            1,
+            2,
+            3,
+            11,
+        ),
     ),
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))

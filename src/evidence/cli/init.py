@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence.cli.session import Session
-from evidence.cli.text import _, language, ngettext
+from evidence.cli.text import _, help_end, language, ngettext
 from evidence.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
         "Set up a matter: the mailbox (its server is guessed, the login tried), who we are, who the client is (proposed from the mailbox), "
         "language, time zone, deadline, staff and rates. Writes a commented config.toml. A second run edits it and keeps your comments."
     ),
-    epilog=_(
-        "Example: evidence init my-matter\n"
-        "         evidence init --yes --address office@north.example --host imap.north.example --password-env NORTH_PASSWORD "
-        "--us-name North --us-address @north.example --client-name Romashka --client-address director@romashka.example\n\n"
-        "Exit codes: 0 ok, 2 an answer is missing or wrong, 12 login refused, 130 interrupted."
+    epilog=help_end(
+        "evidence init my-matter",
+        "evidence init --yes --address office@north.example --host imap.north.example --password-env NORTH_PASSWORD --us-name North --us-address @north.example --client-name Romashka --client-address director@romashka.example",
+        codes=(
+            0,
+            2,
+            12,
+            130,
+        ),
     ),
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))

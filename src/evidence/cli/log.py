@@ -9,7 +9,7 @@ import click
 
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.group(
@@ -18,8 +18,14 @@ from evidence.cli.text import _
     help=_(
         "The custody log: every stored message, sighting, decision, anchor and bundle is an event in it, bound by one root hash."
     ),
-    epilog=_(
-        "Example: evidence log --last 20\n         evidence log proof 3fa9c1 --out proofs/\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    epilog=help_end(
+        "evidence log --last 20",
+        "evidence log proof 3fa9c1 --out proofs/",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.option("--kind", help=_("Only events of this kind."))
@@ -64,8 +70,14 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
         "Write a proof as files: that one message stands in the log (without showing its neighbours), or, with --from, that nothing which stood "
         "in the log at an earlier size was changed since. docs/archive-format.md shows how to recompute it."
     ),
-    epilog=_(
-        "Example: evidence log proof 3fa9c1 --out proofs/\n         evidence log proof --from 120 --out proofs/\n\nExit codes: 0 ok, 2 usage, 10 no archive."
+    epilog=help_end(
+        "evidence log proof 3fa9c1 --out proofs/",
+        "evidence log proof --from 120 --out proofs/",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.argument("sha256", required=False)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 
 
@@ -16,7 +16,14 @@ from evidence.errors import UsageError
     help=_(
         "Store a mailbox password in the system's keyring, or sign in with OAuth (a code to enter in the browser). Passwords never stand in arguments, logs or the archive."
     ),
-    epilog=_("Example: evidence login office\n\nExit codes: 0 ok, 2 usage or configuration, 12 login refused."),
+    epilog=help_end(
+        "evidence login office",
+        codes=(
+            0,
+            2,
+            12,
+        ),
+    ),
 )
 @click.argument("account", required=False)
 @click.option("--password-stdin", is_flag=True, help=_("Read the password from standard input."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 
 
@@ -15,9 +15,14 @@ from evidence.errors import UsageError
         "Withhold an address, a passage or an attachment of a message in bundles. It is burned in, the original file of that message is "
         "withheld too, and the redaction with its reason is logged and printed. The archive itself keeps every byte."
     ),
-    epilog=_(
-        "Example: evidence redact 3fa9c1 --passage «passport 40 11 …» --reason «personal data of a third person»\n\n"
-        "Exit codes: 0 ok, 2 usage, 10 no archive, 11 locked by another run."
+    epilog=help_end(
+        "evidence redact 3fa9c1 --passage «passport 40 11 …» --reason «personal data of a third person»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("sha256")

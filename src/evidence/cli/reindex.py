@@ -6,7 +6,7 @@ import click
 
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import Session, now
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -15,8 +15,15 @@ from evidence.cli.text import _
         "Drop and rebuild all derived tables (headers, zones, threads, flags, requests, full text) from the archived bytes. "
         "Two rebuilds give identical rows; evidence and decisions are not touched."
     ),
-    epilog=_(
-        "Example: evidence reindex\n\nExit codes: 0 ok, 1 failed, 2 configuration, 10 no archive, 11 locked by another run."
+    epilog=help_end(
+        "evidence reindex",
+        codes=(
+            0,
+            1,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.option("--list-tables", is_flag=True, help=_("Name the derived tables, one a line, and do nothing."))

@@ -9,7 +9,7 @@ import click
 from evidence.cli.filters import chosen, read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no-reply", "pending"]
 
@@ -20,8 +20,13 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
         "Questions, documents, actions and payments asked for, by either side, with what a search of the archive found of an answer. "
         "«no-reply» means: no reply found in the folders searched; telephone and messengers are not searched."
     ),
-    epilog=_(
-        "Example: evidence requests --outcome no-reply --asker us\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    epilog=help_end(
+        "evidence requests --outcome no-reply --asker us",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.option(

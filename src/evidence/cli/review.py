@@ -10,7 +10,7 @@ import click
 from evidence.cli.filters import read_view
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 from evidence.model import CATEGORIES
 
@@ -23,9 +23,15 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
         "Accept or reject flags and requests. With an id, decide on that one; without, they come one after another at the terminal, the "
         "surest first. Each decision is kept with who and when; the last one counts. `evidence browse` does the same in the browser."
     ),
-    epilog=_(
-        "Example: evidence review 4be1c2d3a4b5c6d7 --accept --note «checked with Anna»\n         evidence review --list\n\n"
-        "Exit codes: 0 ok, 2 usage or configuration, 10 no archive, 11 locked by another run."
+    epilog=help_end(
+        "evidence review 4be1c2d3a4b5c6d7 --accept --note «checked with Anna»",
+        "evidence review --list",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("target_id", required=False)

@@ -7,14 +7,19 @@ from pathlib import Path
 import click
 
 from evidence.cli.session import Session
-from evidence.cli.text import _, language
+from evidence.cli.text import _, help_end, language
 
 
 @click.group(
     "rules",
     help=_("The rule packs behind the flags: check your own, see what a text would raise and what blocked a rule."),
-    epilog=_(
-        "Example: evidence rules explain «Завтра иду в полицию»\n\nExit codes: 0 ok, 1 a pack has faults, 2 usage."
+    epilog=help_end(
+        "evidence rules explain «Завтра иду в полицию»",
+        codes=(
+            0,
+            1,
+            2,
+        ),
     ),
 )
 def command() -> None:
@@ -26,7 +31,14 @@ def command() -> None:
     help=_(
         "Check rule packs: their form, and every rule against its own examples. Default: those shipped and those in the matter's packs/ folder."
     ),
-    epilog=_("Example: evidence rules check packs/\n\nExit codes: 0 ok, 1 a pack has faults, 2 usage."),
+    epilog=help_end(
+        "evidence rules check packs/",
+        codes=(
+            0,
+            1,
+            2,
+        ),
+    ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.pass_obj
@@ -56,8 +68,12 @@ def _own(session: Session) -> list[Path]:
 @command.command(
     "explain",
     help=_("Say which rules match a text, with their slots, and what blocked the others."),
-    epilog=_(
-        "Example: evidence rules explain «If you do not refund me, I will go to court»\n\nExit codes: 0 ok, 2 usage."
+    epilog=help_end(
+        "evidence rules explain «If you do not refund me, I will go to court»",
+        codes=(
+            0,
+            2,
+        ),
     ),
 )
 @click.argument("text")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.group(
@@ -17,8 +17,13 @@ from evidence.cli.text import _
     help=_(
         "Run the sync by itself: a systemd user timer, cron, launchd or the Windows Task Scheduler. The entry is shown before it is installed."
     ),
-    epilog=_(
-        "Example: evidence schedule install --every hourly\n\nExit codes: 0 ok, 1 failed, 2 usage or configuration."
+    epilog=help_end(
+        "evidence schedule install --every hourly",
+        codes=(
+            0,
+            1,
+            2,
+        ),
     ),
 )
 def command() -> None:
@@ -53,7 +58,14 @@ _every = click.option(
 @command.command(
     "install",
     help=_("Show the entry, ask, and install it."),
-    epilog=_("Example: evidence schedule install --print\n\nExit codes: 0 ok, 1 failed, 2 usage or configuration."),
+    epilog=help_end(
+        "evidence schedule install --print",
+        codes=(
+            0,
+            1,
+            2,
+        ),
+    ),
 )
 @_kind
 @_every
@@ -85,8 +97,13 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
 @command.command(
     "status",
     help=_("Say whether the entry stands, and when the last run was."),
-    epilog=_(
-        "Example: evidence schedule status\n\nExit codes: 0 installed, 1 not installed, 2 usage or configuration."
+    epilog=help_end(
+        "evidence schedule status",
+        codes=(
+            0,
+            1,
+            2,
+        ),
     ),
 )
 @_kind
@@ -107,7 +124,14 @@ def status(session: Session, kind: str | None) -> int:
 @command.command(
     "remove",
     help=_("Take the entry away."),
-    epilog=_("Example: evidence schedule remove\n\nExit codes: 0 ok, 1 failed, 2 usage or configuration."),
+    epilog=help_end(
+        "evidence schedule remove",
+        codes=(
+            0,
+            1,
+            2,
+        ),
+    ),
 )
 @_kind
 @click.pass_obj

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
@@ -28,8 +28,14 @@ def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
     help=_(
         "Take a context message (internal mail, a third party's, one tied in by a thread) into bundles. The reason is logged and printed."
     ),
-    epilog=_(
-        "Example: evidence include 3fa9c1 --reason «carrier confirms the delivery»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence include 3fa9c1 --reason «carrier confirms the delivery»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("sha256")
@@ -42,8 +48,14 @@ def include(session: Session, sha256: str, reason: str) -> int:
 @click.command(
     "exclude",
     help=_("Leave a message out of bundles. The bundle says how many were left out, and why."),
-    epilog=_(
-        "Example: evidence exclude 3fa9c1 --reason «another client's personal data»\n\nExit codes: 0 ok, 2 usage, 10 no archive, 11 locked."
+    epilog=help_end(
+        "evidence exclude 3fa9c1 --reason «another client's personal data»",
+        codes=(
+            0,
+            2,
+            10,
+            11,
+        ),
     ),
 )
 @click.argument("sha256")

@@ -8,7 +8,7 @@ import click
 
 from evidence.cli.output import _cell, one_json
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 
 
@@ -18,8 +18,14 @@ from evidence.errors import UsageError
         "Print the text of a message's part, decoded, line ends LF, nothing else changed: offsets of flags and requests count in it. "
         "Parts: body, subject, display-name:HEADER, attachment:N; `raw` gives the exact archived bytes."
     ),
-    epilog=_(
-        "Example: evidence show 3fa9c1 --part raw > letter.eml\n\nExit codes: 0 ok, 2 usage, 10 no archive, 20 integrity failure."
+    epilog=help_end(
+        "evidence show 3fa9c1 --part raw > letter.eml",
+        codes=(
+            0,
+            2,
+            10,
+            20,
+        ),
     ),
 )
 @click.argument("sha256")

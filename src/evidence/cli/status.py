@@ -9,7 +9,7 @@ import click
 
 from evidence.cli.output import json_lines, one_json
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -17,8 +17,15 @@ from evidence.cli.text import _
     help=_(
         "Where the matter stands: last sync, messages, folders, what is owed, what vanished, anchors, bundles, what waits for a decision."
     ),
-    epilog=_(
-        "Example: evidence status\n         evidence status --all ~/matters --json\n\nExit codes: 0 ok, 2 usage or configuration, 3 something is owed, 10 no archive."
+    epilog=help_end(
+        "evidence status",
+        "evidence status --all ~/matters --json",
+        codes=(
+            0,
+            2,
+            3,
+            10,
+        ),
     ),
 )
 @click.option(

@@ -7,7 +7,7 @@ import click
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
 from evidence.cli.talk import report_lines
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 
 
 @click.command(
@@ -15,9 +15,17 @@ from evidence.cli.text import _
     help=_(
         "Archive what is new in every mailbox. The mailboxes are only read: no message is marked, moved or deleted."
     ),
-    epilog=_(
-        "Example: evidence sync --dry-run\n\nExit codes: 0 ok, 1 failed, 2 configuration, 3 incomplete (something is owed and listed), "
-        "11 locked by another run, 12 login refused, 130 interrupted."
+    epilog=help_end(
+        "evidence sync --dry-run",
+        codes=(
+            0,
+            1,
+            2,
+            3,
+            11,
+            12,
+            130,
+        ),
     ),
 )
 @click.option(

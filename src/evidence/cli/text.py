@@ -8,3 +8,23 @@ language = default_language()
 _catalogue = translation("cli", language)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
+
+
+def help_end(*examples: str, codes: tuple[int, ...]) -> str:
+    """The end of a command's help: an example or more, and the exit codes it can give, in words."""
+    meanings = {
+        0: _("ok"),
+        1: _("failed"),
+        2: _("usage or configuration"),
+        3: _("incomplete: something is owed and listed"),
+        10: _("no archive"),
+        11: _("locked by another run"),
+        12: _("login refused"),
+        20: _("integrity failure"),
+        130: _("interrupted"),
+    }
+    shown = "\n".join(
+        f"{_('Example:') if n == 0 else ' ' * len(_('Example:'))} {text}" for n, text in enumerate(examples)
+    )
+    said = ", ".join(f"{code} {meanings[code]}" for code in codes)
+    return f"{shown}\n\n{_('Exit codes:')} {said}."

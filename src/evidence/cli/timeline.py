@@ -10,7 +10,7 @@ import click
 from evidence.cli.filters import read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
-from evidence.cli.text import _, language
+from evidence.cli.text import _, help_end, language
 from evidence.model import CATEGORIES
 
 
@@ -20,8 +20,13 @@ from evidence.model import CATEGORIES
         "One entry a message or outside event: who to whom, when by which clock, a quoted line, what was flagged, which requests were "
         "opened and closed, silences and disappearances."
     ),
-    epilog=_(
-        "Example: evidence timeline --since 2026-03-01 --html > timeline.html\n\nExit codes: 0 ok, 2 usage or configuration, 10 no archive."
+    epilog=help_end(
+        "evidence timeline --since 2026-03-01 --html > timeline.html",
+        codes=(
+            0,
+            2,
+            10,
+        ),
     ),
 )
 @click.option(

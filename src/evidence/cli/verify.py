@@ -9,7 +9,7 @@ import click
 
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session
-from evidence.cli.text import _
+from evidence.cli.text import _, help_end
 from evidence.errors import UsageError
 
 INTEGRITY = 20
@@ -21,9 +21,15 @@ INTEGRITY = 20
         "Check an archive (every byte against the log), a bundle.pdf (its embedded originals and sidecar) or a package (zip or folder). "
         "One plain verdict, then what was checked and what cannot be known. Never repairs."
     ),
-    epilog=_(
-        "Example: evidence verify\n         evidence verify bundles/0001-full/package.zip\n\n"
-        "Exit codes: 0 sound, 2 usage or configuration, 10 no archive, 20 something is not as it was."
+    epilog=help_end(
+        "evidence verify",
+        "evidence verify bundles/0001-full/package.zip",
+        codes=(
+            0,
+            2,
+            10,
+            20,
+        ),
     ),
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))
