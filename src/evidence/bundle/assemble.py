@@ -159,6 +159,23 @@ def _append(pdf: pikepdf.Pdf, parts: Sequence[Rendered]) -> None:
     root.K = Array([document])
     root.ParentTree.Nums = Array(numbers)
     root.ParentTreeNextKey = next_key
+    _scopes(pdf)
+
+
+def _scopes(pdf: pikepdf.Pdf) -> None:
+    """Say of every header cell what it heads (ISO 14289-1, 7.5): a column in a table head, a row elsewhere."""
+    for item in pdf.objects:
+        if not isinstance(item, Dictionary) or item.get(Name.S) != Name.TH:
+            continue
+        above = item.P
+        while above.get(Name.S) not in (Name.THead, Name.Table, None):
+            above = above.P
+        scope = Name.Column if above.get(Name.S) == Name.THead else Name.Row
+        attributes = item.get(Name.A)
+        if isinstance(attributes, Dictionary):
+            attributes.Scope = scope
+        else:
+            item.A = Dictionary(O=Name.Table, Scope=scope)
 
 
 def _highest(numbers: Sequence[Any]) -> int:
@@ -260,7 +277,7 @@ def _widths(font: pikepdf.Object) -> dict[int, float]:
             found.update({first + i: float(w) for i, w in enumerate(following)})
         else:
             width = float(entries.pop(0))
-            found.update({glyph: width for glyph in range(first, int(following) + 1)})
+            found.update(dict.fromkeys(range(first, int(following) + 1), width))
     return found
 
 
@@ -352,9 +369,7 @@ def _document_parts(pdf: pikepdf.Pdf, messages: Sequence[MessagePages]) -> None:
     for first, last, found in spans:
         leaf = pdf.make_indirect(Dictionary(Type=Name.DPart, Parent=top, Start=pages[first], End=pages[last]))
         if found:
-            leaf.DPM = Dictionary(
-                Mail_MessageID=String(found.message_id), Mail_SHA256=String(found.sha256)
-            )
+            leaf.DPM = Dictionary(Mail_MessageID=String(found.message_id), Mail_SHA256=String(found.sha256))
         for page in pages[first : last + 1]:
             page.DPart = leaf
         leaves.append(leaf)

@@ -152,4 +152,6 @@ class BundleResult:
     supplements: int | None
     options: Mapping[str, Any]
     manifest: BundleManifest
-    notes: tuple[str, ...] = field(default=())  # for the terminal: what was left out, text fallbacks, characters replaced
+    notes: tuple[str, ...] = field(
+        default=()
+    )  # for the terminal: what was left out, text fallbacks, characters replaced

@@ -60,6 +60,7 @@ def _pages(job: dict[str, Any]) -> dict[str, Any]:
 
     # One subsetter everywhere: HarfBuzz's is used only where a machine has it, and its bytes differ from fontTools'.
     fonts.harfbuzz_subset = None
+    fonts.TTFont = _shaped_font
     pictures = {name: Path(path) for name, path in job.get("pictures", {}).items()}
 
     class Refuse(weasyprint.urls.URLFetcher):  # type: ignore[misc]
@@ -73,9 +74,9 @@ def _pages(job: dict[str, Any]) -> dict[str, Any]:
                 url, pictures[name].read_bytes(), headers={"Content-Type": "image/jpeg"}
             )
 
-    document = weasyprint.HTML(
-        string=Path(job["html"]).read_text("utf-8"), base_url=None, url_fetcher=Refuse()
-    ).render(font_config=_fonts(), pdf_variant="pdf/a-3a")
+    document = weasyprint.HTML(string=Path(job["html"]).read_text("utf-8"), base_url=None, url_fetcher=Refuse()).render(
+        font_config=_fonts(), pdf_variant="pdf/a-3a"
+    )
     places: dict[str, list[float]] = {}
     for number, page in enumerate(document.pages):
         for name, (x, y, *_) in sorted(page.anchors.items()):
@@ -84,6 +85,17 @@ def _pages(job: dict[str, Any]) -> dict[str, Any]:
         _fill(document.pages, places, job["numbers"], len(document.pages))
     document.write_pdf(job["out"], pdf_variant="pdf/a-3a", pdf_identifier=b"evidence", dpi=300)
     return {"pages": len(document.pages), "places": places}
+
+
+def _shaped_font(*arguments: Any, **options: Any) -> Any:
+    """A font to subset, without the tables that only shape text: that is done, and reading them takes most of the time."""
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(*arguments, **options)
+    for table in ("GSUB", "GPOS", "GDEF", "MATH", "BASE", "JSTF"):
+        if table in font:
+            del font[table]
+    return font
 
 
 _font_configuration: list[Any] = []

@@ -1,0 +1,219 @@
+"""What stands behind the exhibits, as values: completeness, DKIM, headers, hashes, custody log and anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from evidence.bundle import labels
+from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.front import Brief, moment, real_anchors, stated
+from evidence.bundle.text import one_line
+
+
+def back_values(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> dict[str, Any]:
+    """Values of ``back.html`` and ``hashes.html``. ``names`` maps sha256 to the embedded file's name."""
+    return {
+        **_completeness(b),
+        "dkim": [row for e in exhibits for row in _dkim(b, e)],
+        "dns": [
+            {
+                "name": k.name,
+                "answer": one_line(k.answer.decode("ascii", "backslashreplace"), 700) or k.error,
+                "asked": f"{k.resolver}{', DNSSEC' if k.authenticated else ''}, {b.words.moment(k.asked_at)}",
+            }
+            for k in _keys_used(b, exhibits)
+        ],
+        "hashes": _hashes(b, exhibits, names),
+        "log_size": b.words.count("%s event", "%s events", b.head.size),
+        "root": b.head.root,
+        "earlier": _earlier(b),
+        "anchors": [_anchor(b, a) for a in b.case.anchors()],
+        "made_with": ", ".join(
+            [
+                f"evidence {b.options.tool_version}".strip(),
+                *(f"{p} {version(p)}" for p in ("weasyprint", "pikepdf", "pypdfium2", "jinja2")),
+            ]
+        ),
+    }
+
+
+def _completeness(b: Brief) -> dict[str, Any]:
+    _, words, case = b._, b.words, b.case
+    counts = case.folder_counts()
+    text = [
+        _(
+            "For every folder that was read, the table says how many messages the server held when it was last looked at, and what became of each of them. A folder not listed here was not read."
+        ),
+        _(
+            "In scope: a letter between our side and the other side. Context: archived because a thread or a wish of the owner ties it in, shown only when a person includes it. Out of scope: no address of the other side in it; not archived."
+        ),
+    ]
+    imports = [r for r in case.acquisitions() if r.get("kind") == "import"]
+    if imports:
+        text.append(
+            _("Letters also came from %s of files; what such files cannot prove is said on the letters' pages.")
+            % words.count("%s import", "%s imports", len(imports))
+        )
+    folders = [
+        {
+            "place": f"{c.account}, {words.quote(one_line(c.folder))}",
+            "state": _("UIDVALIDITY %(v)s, up to UID %(uid)s, on %(at)s")
+            % {"v": c.uidvalidity, "uid": c.last_uid, "at": words.moment(c.at)},
+            "on_server": words.number(c.on_server),
+            "in_scope": words.number(c.in_scope),
+            "context": words.number(c.context),
+            "out": words.number(c.out_of_scope),
+            "owed": words.number(c.owed),
+            "vanished": words.number(c.vanished),
+        }
+        for c in counts
+    ]
+    numbers = b.selection.numbers
+    gone = []
+    for d in case.disappearances():
+        if d.get("kind") == "moved":
+            continue
+        letter = b.letters.get(str(d.get("sha256")))
+        at = moment(d.get("noticed_at"))
+        gone.append(
+            {
+                "place": f"{d.get('account') or ''}, {words.quote(str(d.get('folder') or ''))}",
+                "at": words.moment(at) if at else "—",
+                "number": numbers.get(letter.sha256) if letter else None,
+                "printed": bool(letter and b.printed(letter.sha256)),
+            }
+        )
+    owed = [
+        f"{o.get('account') or ''}, {words.quote(str(o.get('folder') or ''))}, UID {o.get('uid')}: {o.get('reason')}"
+        for o in case.owed_now()
+    ]
+    observations = []
+    for o in case.observations():
+        at = moment(o.get("at"))
+        detail = ", ".join(f"{k}: {v}" for k, v in sorted(stated(o.get("detail")).items()))
+        observations.append(
+            f"{words.moment(at) if at else ''} — {o.get('kind')}"
+            f"{' (' + str(o['folder']) + ')' if o.get('folder') else ''}{': ' + one_line(detail, 240) if detail else ''}"
+        )
+    withdrawn = [
+        {
+            "what": what,
+            "letter": f"{words.moment(x.at)}, {one_line(x.subject, 120)}",
+            "sha256": x.sha256,
+            "reason": f"{r.get('reason', '')} — {r.get('actor', '')}, {_day(b, r.get('at'))}",
+        }
+        for what, found in ((_("left out"), b.selection.excluded), (_("taken in"), b.selection.included))
+        for x, r in found
+    ]
+    redactions = [
+        _("%(what)s, by %(who)s, %(when)s: %(why)s")
+        % {
+            "what": {"address": _("an address"), "passage": _("a passage"), "attachment": _("an attachment")}[
+                r["kind"]
+            ],
+            "who": r.get("actor", ""),
+            "when": _day(b, r.get("at")),
+            "why": r.get("reason", ""),
+        }
+        for r in case.redactions()
+    ]
+    return {
+        "complete_text": text,
+        "folders": folders,
+        "owed": owed,
+        "gone": gone,
+        "observations": observations,
+        "withdrawn": withdrawn,
+        "redactions": redactions,
+    }
+
+
+def _day(b: Brief, value: Any) -> str:
+    at = moment(value)
+    return b.words.short_day(at) if at else "—"
+
+
+def _dkim(b: Brief, e: Exhibit) -> list[dict[str, Any]]:
+    _ = b._
+    claim = next((v for k, v in e.parsed.headers if k.lower() == "authentication-results"), "")
+    rows = []
+    for d in e.dkim:
+        facts = [d.algorithm, d.canonicalization, _("%s bits") % d.key_bits if d.key_bits else ""]
+        signed = _("signed headers: %s") % ", ".join(d.signed_headers)
+        if d.length_tag is not None:
+            signed += "; " + _("only the first %s octets of the body are signed (l=)") % b.words.number(d.length_tag)
+        rows.append(
+            {
+                "number": e.number,
+                "domain": f"{d.domain}, {d.selector}",
+                "algorithm": ", ".join(f for f in facts if f),
+                "result": labels.dkim(b.words, d.result),
+                "reason": d.reason,
+                "signed": signed,
+                "warnings": d.warnings,
+                "claim": _("the receiving provider's claim: %s") % one_line(claim, 240) if claim else "",
+            }
+        )
+    return rows
+
+
+def _keys_used(b: Brief, exhibits: Sequence[Exhibit]) -> list[Any]:
+    names = {f"{d.selector}._domainkey.{d.domain}".lower() for e in exhibits for d in e.dkim}
+    return [k for k in b.case.dns_keys() if k.name.lower().rstrip(".") in names]
+
+
+def headers_values(b: Brief, e: Exhibit) -> dict[str, Any]:
+    """Header lines of one exhibit, decoded, in their order."""
+    withheld = b._("Withheld with the original, because a part of it was redacted.") if e.withheld else ""
+    lines = [] if withheld else [f"{name}: {one_line(value)}" for name, value in e.parsed.headers]
+    return {"number": e.number, "lines": lines, "withheld": withheld}
+
+
+def _hashes(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    rows = [{"number": e.number, "sha256": e.letter.sha256, "name": e.embedded_as or b._("withheld")} for e in exhibits]
+    rows += [
+        {
+            "number": b.selection.numbers[f"file:{f.id}"],
+            "sha256": f.sha256,
+            "name": names.get(f"file:{f.id}") or b._("in the package"),
+        }
+        for f in b.selection.files
+    ]
+    return sorted(rows, key=lambda r: int(r["number"]))
+
+
+def _earlier(b: Brief) -> dict[str, Any] | None:
+    if b.supplements is None:
+        return None
+    proof = b.case.consistency_proof(b.supplements.log_size, b.head.size)
+    return {
+        "text": b._("No. %(number)s, %(day)s, custody log of %(size)s")
+        % {
+            "number": f"{b.supplements.number:04d}",
+            "day": b.words.day(b.supplements.issued_at),
+            "size": b.words.count("%s event", "%s events", b.supplements.log_size),
+        },
+        "root": b.supplements.root,
+        "proof": [p.hex() for p in proof],
+    }
+
+
+def _anchor(b: Brief, a: Mapping[str, Any]) -> dict[str, Any]:
+    at = moment(a.get("stated_at") or a.get("at"))
+    note = ""
+    if a.get("test"):
+        note = b._("TEST: issued by oneself, proves nothing about time")
+    elif a.get("kind") == "witness":
+        note = b._("a witness's mail, not a time-stamp authority")
+    return {
+        "at": b.words.moment(at) if at else "—",
+        "who": ", ".join(x for x in (str(a.get("authority") or ""), str(a.get("serial") or "")) if x),
+        "note": note,
+        "root": a.get("root", ""),
+        "size": b.words.number(int(a["size"])),
+    }
+
+
+__all__ = ["back_values", "headers_values", "real_anchors"]
