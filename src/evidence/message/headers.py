@@ -102,7 +102,8 @@ def decode_field(raw: bytes, charset_hint: str | None = None) -> tuple[str, tupl
     them (against RFC 2047 section 5, yet common) is whole again. Raw 8-bit octets are guessed, and the guess recorded.
     """
     if raw.isascii() and b"=?" not in raw:
-        return _one_line(raw.decode("ascii"), [])
+        text = raw.decode("ascii")
+        return (text.strip(" "), ()) if text.isprintable() else _one_line(text, [])
     defects: list[str] = []
     pieces: list[str] = []
     at = 0

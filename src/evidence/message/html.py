@@ -277,7 +277,7 @@ class _Reader:
                 self.hidden += len(text.strip())
             return
         if "&" in text:
-            text = entities.unescape(text)
+            text = _unescaped(text)
         if self.pre and not keep:
             self._preformatted(text)
             return
@@ -326,6 +326,14 @@ class _Reader:
         self.length += len(text)
 
 
+_HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
+
+
+def _unescaped(text: str) -> str:
+    """Character references undone; a number of endless digits is none (int() refuses it)."""
+    return entities.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
+
+
 def _open_quote(source: str, start: int, end: int) -> str:
     """The quote sign that opens an attribute value (after «=») and is not closed before ``end``; empty if none."""
     at = start
@@ -348,7 +356,7 @@ def _attributes(inside: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(inside[:20_000]):
         value = match.group(2) or match.group(3) or match.group(4) or ""
-        found.setdefault(match.group(1).lower(), entities.unescape(value) if "&" in value else value)
+        found.setdefault(match.group(1).lower(), _unescaped(value) if "&" in value else value)
     return found
 
 

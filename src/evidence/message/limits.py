@@ -3,9 +3,10 @@
 MAX_DEPTH = 40  # levels of multipart; real mail has fewer than ten
 MAX_PARTS = 1_000  # leaves read; the rest is one attachment
 MAX_HEADER_BLOCK = 1_000_000  # octets of header fields read
-MAX_HEADERS = 2_000  # fields read
+MAX_HEADERS = 20_000  # fields read
 MAX_HEADER_VALUE = 64_000  # octets of one field decoded
 MAX_ADDRESS_VALUE = 32_000  # octets of an address field handed to the address scanner
+MAX_ADDRESS_TOTAL = 128_000  # octets of all address fields together
 MAX_RECEIVED = 100
 MAX_REFERENCES = 2_000
 MAX_BODY = 8_000_000  # code points of body text

@@ -18,7 +18,7 @@ from evidence.message.envelope import ADDRESS_FIELDS, addresses_of, date_of, rec
 from evidence.message.headers import Field, decode_field, split_fields
 from evidence.message.html import Hint, HtmlText, html_to_text
 from evidence.message.kinds import failed_recipients, kind_of, language_of
-from evidence.message.limits import MAX_BODY, MAX_HTML, MAX_REFERENCES
+from evidence.message.limits import MAX_ADDRESS_TOTAL, MAX_ADDRESS_VALUE, MAX_BODY, MAX_HTML, MAX_REFERENCES
 from evidence.message.mime import Part, read_tree
 from evidence.message.names import BIDI, address_warnings, safe_name
 from evidence.model import Address, Attachment, ParsedMessage, sha256_hex
@@ -27,6 +27,7 @@ _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,990})>")
 _LINE_END = re.compile(r"\r\n?")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _SILENT = re.compile(r"<(style|script|head|title)\b.*?</\1\s*>|<!--.*?-->", re.I | re.S)
+_HUGE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}")
 _SILENT_OPEN = re.compile(r"<(?:style|script|head|title|!--)", re.I)
 _TAGS = re.compile(r"<[^<>]*>")
 _NEEDS_HTML = re.compile(r"\bhtml\b|браузер|browser", re.I)
@@ -88,8 +89,13 @@ def _parse(raw: bytes, sha256: str, attachment_text: bool) -> ParsedMessage:
         defects.append("no-from")
 
     boxes: list[Address] = []
+    budget = MAX_ADDRESS_TOTAL
     for name in ADDRESS_FIELDS:
         for one in by_name.get(name, ()):
+            budget -= min(len(one.raw), MAX_ADDRESS_VALUE)
+            if budget < 0:
+                defects.append(f"address-list-cut:{name}")
+                break
             found, codes = addresses_of(one)
             boxes.extend(found)
             defects.extend(codes)
@@ -311,7 +317,7 @@ def _differ(plain: str, html: str) -> bool:
     if len(words) < 8:
         return False
     stripped = _TAGS.sub(" ", _SILENT.sub(" ", html))
-    shown = set(_WORD.findall(entities.unescape(stripped).casefold()))
+    shown = set(_WORD.findall(entities.unescape(_HUGE.sub("", stripped)).casefold()))
     if len(words - shown) * 2 > len(words):
         return True
     return len(shown) > 30 and len(shown - words) * 2 > len(shown)

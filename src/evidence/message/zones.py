@@ -16,6 +16,7 @@ from evidence.message.zones_tail import part_own_run
 from evidence.model import ParsedMessage, Zone, ZoneKind
 
 Hint = tuple[int, int, str]
+MAX_LINES = 200_000  # the rest of a text is one line
 
 
 @dataclass(slots=True)
@@ -27,12 +28,13 @@ class Lines:
     texts: list[str]
     kinds: list[ZoneKind]
     whys: list[str]
+    worded: list[int]  # for each line, and one past the last: the next line with words from there on
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def blank(self, index: int) -> bool:
-        return not self.texts[index].strip()
+        return self.worded[index] != index
 
     def label(self, first: int, last: int, kind: ZoneKind, why: str) -> None:
         for index in range(first, last):
@@ -41,16 +43,14 @@ class Lines:
 
     def next_words(self, index: int) -> int:
         """The next line that is not blank, or the number of lines."""
-        while index < len(self.starts) and self.blank(index):
-            index += 1
-        return index
+        return self.worded[index]
 
 
 def split_lines(text: str) -> Lines:
     starts, ends, texts = [], [], []
     at = 0
     while True:
-        stop = text.find("\n", at)
+        stop = text.find("\n", at) if len(starts) < MAX_LINES else -1
         end = len(text) if stop < 0 else stop
         starts.append(at)
         ends.append(end)
@@ -58,7 +58,11 @@ def split_lines(text: str) -> Lines:
         if stop < 0:
             break
         at = stop + 1
-    return Lines(starts, ends, texts, ["own"] * len(starts), [""] * len(starts))
+    worded = [len(starts)] * (len(starts) + 1)
+    for index in range(len(starts) - 1, -1, -1):
+        empty = not texts[index] or (texts[index].isspace() and not text[starts[index] : ends[index]].strip())
+        worded[index] = worded[index + 1] if empty else index
+    return Lines(starts, ends, texts, ["own"] * len(starts), [""] * len(starts), worded)
 
 
 def find_zones(
@@ -192,7 +196,7 @@ def _mark(lines: Lines, spans: Sequence[tuple[int, int]], kind: ZoneKind, why: s
 def _scan(lines: Lines, *, reply: bool, forward: bool) -> None:
     count = len(lines)
     initials = _initials(lines) if reply else frozenset()
-    marked = [bool(pattern.MARK.match(text)) for text in lines.texts]
+    marked = [">" in text and bool(pattern.MARK.match(text)) for text in lines.texts]
     if not reply and not forward and sum(marked) <= 3 and not any(map(_plainly_attribution, lines.texts)):
         # «> 50 %» in a first letter is the writer's own sign.
         marked = [m and not re.match(r"\s*>\s?[\d=]", t) for m, t in zip(marked, lines.texts, strict=True)]
@@ -309,6 +313,8 @@ def _attributed(lines: Lines, index: int) -> int:
         if at >= count or lines.blank(at) or lines.kinds[at] != "own":
             break
         joined = f"{joined} {lines.texts[at].strip()}"
+        if not pattern.may_attribute(lines.texts[at]):
+            continue
         strength = pattern.attribution_strength(joined)
         if not strength:
             continue
@@ -350,7 +356,7 @@ def _compare(lines: Lines, parent_text: str) -> None:
     """Against the parent's words: unmarked quotes are found, and answers written into an unmarked quote."""
     parent = ParentWords(parent_text)
     # 1. own so far, yet word for word in what the parent's writer wrote: two lines together, or one long one
-    index = 0
+    index = lines.worded[0]
     while index < len(lines):
         end = index
         size = words = 0
@@ -364,7 +370,7 @@ def _compare(lines: Lines, parent_text: str) -> None:
             end -= 1
         if size >= 80 or (words >= 2 and size >= 50):
             lines.label(lines.next_words(index), end, "quoted", "in the parent message")
-        index = max(end, index) + 1
+        index = lines.worded[min(max(end, index) + 1, len(lines))]
     # 2. within a quote that runs to the end by its header only: lines the parent does not have, between lines it has
     whys = lines.whys
     top = next((i for i, why in enumerate(whys) if why in {"reply header", "attribution", "original message"}), None)

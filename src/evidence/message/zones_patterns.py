@@ -22,8 +22,8 @@ _WEEKDAY = (
     r"|понедельник|вторник|среда|среду|четверг|пятница|пятницу|суббота|субботу|воскресенье|пн|вт|ср|чт|пт|сб|вс"
 )
 ATTRIBUTION_START = re.compile(
-    rf"(?:on\b|at\b|в\s|am\s|le\s|el\s|il\s|{_WEEKDAY}|\d|вы\s(?:на)?писали|you\swrote|вы\sпишете|from\b|от\s|[\"«“<]|\*?[A-ZА-ЯЁ])",
-    re.I,
+    rf"(?:(?i:on\b|at\b|в\s|am\s|le\s|el\s|il\s|{_WEEKDAY}|вы\s(?:на)?писали|you\swrote|вы\sпишете|from\b|от\s)"
+    r"|[\d\"«“<\[]|[*_]?[A-ZА-ЯЁ])"
 )
 _VERB = re.compile(
     r"(?:\bwrote|\bwrites|\bpisze|\bschrieb|\ba écrit|\bescribió|\bпишет|\bпишете|\bписал(?:\(а\)|а|и)?|"
@@ -35,6 +35,13 @@ _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d{4}
 _TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
 _ADDRESS = re.compile(r"<?[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}>?")
 _FROM_WORD = re.compile(r"\bот\b.{1,200}:$", re.I)
+
+
+def may_attribute(line: str) -> bool:
+    """Whether an attribution can end with this line: a cheap question asked of every line."""
+    end = line.rstrip(" \t*_\xa0")
+    last = end[-1:]
+    return last == ":" or (last in "esтеаил)" and bool(last) and bool(_VERB.search(end[-24:])))
 
 
 def attribution_strength(text: str) -> int:
