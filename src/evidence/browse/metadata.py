@@ -155,18 +155,18 @@ def metadata(database: str, title: str) -> dict[str, Any]:
     }
 
 
-def write_metadata(
-    folder: Path, *, database: str = "archive", title: str = "", timezone: str = "", language: str = ""
-) -> tuple[Path, Path]:
-    """``metadata.yml`` (Datasette 0.65) and ``datasette.yaml`` (1.0) in ``folder``, so that ``datasette FOLDER/`` works on both."""
+def write_metadata(folder: Path, *, database: str | None = None, title: str = "") -> tuple[Path, Path]:
+    """``metadata.yml`` (Datasette 0.65) and ``datasette.yaml`` (1.0) in ``folder``, so that ``datasette FOLDER/`` works on both.
+
+    ``database`` is the archive's file name without its ending; None: the first .db file there, else ``archive``.
+    """
     import yaml  # type: ignore[import-untyped]  # Datasette brings PyYAML
 
+    if database is None:
+        database = next((p.stem for p in sorted(folder.glob("*.db"))), "archive")
     head = "# Written by evidence. Opens the archive with: datasette .\n"
     told = metadata(database, title or database)
-    old = folder / "metadata.yml"
-    old.write_text(head + yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    new = folder / "datasette.yaml"
-    new.write_text(
-        head + yaml.safe_dump({"settings": SETTINGS, **told}, allow_unicode=True, sort_keys=False), encoding="utf-8"
-    )
+    old, new = folder / "metadata.yml", folder / "datasette.yaml"
+    for path, told_here in ((old, told), (new, {"settings": SETTINGS, **told})):
+        path.write_text(head + yaml.safe_dump(told_here, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return old, new

@@ -106,7 +106,7 @@ async def context(datasette: Any, site: Site, request: Any) -> dict[str, Any]:
         "evidence_layout": "evidence/layout.html",
         "w": said,
         "_": said._,
-        "n_": said.ngettext,
+        "ngettext": said.ngettext,
         "T": words,
         "base": BASE,
         "nav_pages": PAGES,

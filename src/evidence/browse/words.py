@@ -123,7 +123,8 @@ MESSAGE_KINDS = {
     "bounce": _("delivery failure"),
     "list": _("mailing list"),
 }
-TABLES = {"all": _("All"), "any": _("any")}
+TABLES = {"all": _("All")}
+UNITS = (_("KB"), _("MB"), _("GB"))
 del _
 
 
@@ -196,9 +197,9 @@ class Words:
     def size(self, octets: int) -> str:
         if octets < 1024:
             return self.ngettext("%(n)s byte", "%(n)s bytes", octets)
-        for unit in ("KB", "MB", "GB"):
+        for unit in UNITS:
             octets_in_unit = octets / 1024
-            if octets_in_unit < 1024 or unit == "GB":
+            if octets_in_unit < 1024 or unit == UNITS[-1]:
                 return f"{self.number(octets_in_unit, 1)} {self._(unit)}"
             octets = int(octets_in_unit)
         raise AssertionError

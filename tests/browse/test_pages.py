@@ -1,0 +1,544 @@
+"""The pages over HTTP, without a browser: what they show, what they refuse, and what goes with every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from evidence.archive.store import Archive
+from evidence.browse import access, octets, serve
+from evidence.browse.proof import included
+from tests.browse import make_archive
+from tests.browse.conftest import Served, serving
+from tests.browse.make_archive import NOW, Made, Maker, letter
+
+PAGES = ("/", "/-/evidence/search?q=полка", "/-/evidence/review", "/-/evidence/requests", "/-/evidence/assessment", "/-/evidence/effort",
+         "/-/evidence/completeness", "/-/evidence/log", "/-/evidence/bundles", "/-/evidence/files", "/-/evidence/help",
+         "/archive", "/archive/flags", "/archive/messages", "/archive/message", "/archive/flags.csv", "/archive/flags.json")  # fmt: skip
+FORBIDDEN_PAGES = ("/archive.db", "/archive?sql=select+1", "/archive.json?sql=select+1", "/archive/outside_chunk", "/archive/flags?_where=1=1")
+
+
+def get(datasette: Any, path: str, **more: Any) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        await datasette.invoke_startup()
+        return await datasette.client.get(path, **more)  # type: ignore[no-any-return]
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def plain(shelf: Made) -> Any:
+    return serve.build(shelf.path)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_and_carries_the_guards_headers(plain: Any, path: str) -> None:
+    answer = get(plain, path)
+    assert answer.status_code == 200, answer.text[:500]
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", FORBIDDEN_PAGES)
+def test_no_free_sql_no_download_of_the_database(plain: Any, path: str) -> None:
+    answer = get(plain, path)
+    assert answer.status_code == 403
+    assert b"SQLite format 3" not in answer.content
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8001", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]", ""])
+def test_a_foreign_host_is_refused_on_every_kind_of_page(plain: Any, host: str) -> None:
+    for path in ("/", "/archive/flags.json", "/-/static/app.css", "/-/evidence/static/pages.css", "/-/settings.json"):
+        answer = get(plain, path, headers={"host": host})
+        assert answer.status_code == 403
+        assert "evidence" not in answer.headers.get("set-cookie", "")
+        assert "nosniff" in answer.headers["x-content-type-options"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:43951", "localhost:8001", "[::1]:8001", "LOCALHOST"])
+def test_this_machine_by_any_of_its_names_is_let_in(plain: Any, host: str) -> None:
+    assert get(plain, "/", headers={"host": host}).status_code == 200
+
+
+def test_an_sql_bomb_is_ended_and_takes_no_memory(shelf: Made) -> None:
+    """Even where the configuration lets people write SQL."""
+    datasette = serve.build(shelf.path)
+    datasette._metadata_local["databases"]["archive"]["allow_sql"] = True
+    began = time.monotonic()
+    endless = quote("with recursive c(x) as (select 1 union all select x+1 from c) select count(*) from c")
+    assert get(datasette, f"/archive.json?sql={endless}").status_code == 400
+    assert time.monotonic() - began < 10
+    huge = get(datasette, "/archive.json?sql=" + quote("select length(hex(zeroblob(300000000)))"))
+    assert huge.status_code == 400
+    assert "too big" in huge.text
+    attach = get(datasette, "/archive.json?sql=" + quote("select load_extension('x')"))
+    assert attach.status_code == 400
+
+
+def test_the_original_is_the_stored_octets_and_its_hash_goes_with_it(plain: Any, shelf: Made) -> None:
+    for name in ("0001", "0006", "0030"):
+        answer = get(plain, f"/-/evidence/message/{shelf.sha[name]}.eml")
+        assert answer.content == shelf.raw[name]
+        assert hashlib.sha256(answer.content).hexdigest() == shelf.sha[name]
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["content-type"] == "message/rfc822"
+        assert answer.headers["repr-digest"].startswith("sha-256=:")
+
+
+def test_a_proof_holds_by_itself_and_fails_once_the_octets_change(own_copy: Made) -> None:
+    sha256 = own_copy.sha["0006"]
+    told = get(serve.build(own_copy.path), f"/-/evidence/message/{sha256}/proof.json").json()
+    assert told["holds"]
+    path = [bytes.fromhex(step) for step in told["path"]]
+    leaf = hashlib.sha256(b"\x00" + told["body"].encode()).digest()
+    assert included(leaf, told["seq"], told["size"], path, bytes.fromhex(told["root"]))
+    assert json.loads(told["body"])["row"]["sha256"] == sha256
+    earlier = get(serve.build(own_copy.path), f"/-/evidence/message/{sha256}/proof.json?size={told['seq'] + 1}").json()
+    assert earlier["size"] == told["seq"] + 1
+    assert earlier["holds"]
+    conn = sqlite3.connect(own_copy.path)
+    conn.execute("DROP TRIGGER message_no_update")
+    conn.execute("UPDATE message SET raw = CAST(raw || x'20' AS BLOB) WHERE sha256 = ?", (sha256,))
+    conn.commit()
+    conn.close()
+    datasette = serve.build(own_copy.path, language="en")
+    assert not get(datasette, f"/-/evidence/message/{sha256}/proof.json").json()["holds"]
+    assert "Something does not fit" in get(datasette, f"/-/evidence/message/{sha256}").text
+
+
+def test_russian_is_found_in_its_other_forms_and_marked(plain: Any) -> None:
+    answer = get(plain, "/-/evidence/search?q=" + quote("коробкою"))
+    assert answer.status_code == 200
+    assert "<mark>коробки</mark>" in answer.text
+    assert "Найдено" in answer.text
+
+
+def test_the_query_language_narrows_as_it_says(plain: Any, shelf: Made) -> None:
+    def hits(query: str) -> set[str]:
+        found = get(plain, "/-/evidence/search?q=" + quote(query))
+        assert found.status_code == 200, found.text
+        return set(re.findall(r'class="subject"><a href="/-/evidence/message/([0-9a-f]{64})', found.text))
+
+    def total(query: str) -> int:
+        found = re.search(r"Найдено ([\d\xa0]+)", get(plain, "/-/evidence/search?q=" + quote(query)).text)
+        return int(found[1].replace("\xa0", "")) if found else 0
+
+    everything = total("on:2025")
+    assert everything == len(shelf.sha)
+    assert total("from:client") + total("from:us") + total("from:third") == everything
+    assert total("from:Крючков") == total("от:КРЮЧКОВ") > 0
+    assert total("before:2025-04-01") + total("after:2025-04-01") == everything
+    assert total("коробка") + total("НЕ коробка") == everything
+    assert total("коробка ИЛИ отпариватель") <= total("коробка") + total("отпариватель")
+    assert total("has:attachment") == total("есть:вложение") > 0
+    assert total("folder:Sent") > 0
+    assert hits(f"hash:{shelf.sha['0006'][:12]}") == {shelf.sha["0006"]}
+    assert total("category:refusal") > 0
+    assert total("category:refusal from:us") < total("category:refusal")
+    assert total("is:context") == everything - total("НЕ is:context") > 0
+
+
+def test_a_mistake_in_the_query_is_said_in_words(plain: Any) -> None:
+    answer = get(plain, "/-/evidence/search?q=" + quote("темма:акт"))
+    assert answer.status_code == 400
+    assert "Поиска по «темма:» нет" in answer.text
+    assert "тема:" in answer.text
+    english = get(plain, "/-/evidence/search?q=(", cookies={"evidence_language": "en"})
+    assert "A bracket is opened and not closed." in english.text or "nothing" in english.text.lower()
+
+
+def test_filters_live_in_the_address(plain: Any) -> None:
+    everything = get(plain, "/").text
+    threats = get(plain, "/?category=threat&side=client").text
+    assert everything.count('class="entry ') > threats.count('class="entry client') > 0
+    assert 'class="entry us' not in threats
+    assert "silence" in everything or "дней без писем" not in everything
+    assert "silence" not in threats  # a silence of a narrowed list would be no silence
+    one_day = get(plain, "/?since=2025-03-12&until=2025-03-12").text
+    assert re.findall(r'<h2 id="d([\d-]+)"', one_day) == ["2025-03-12"]
+    assert get(plain, "/?q=(").status_code == 400
+    for odd in ("/?page=99999", "/?page=-1", "/?page=abc", "/?since=yesterday", "/?category=';drop", "/?side=xx", "/?person=%00"):
+        assert get(plain, odd).status_code == 200
+
+
+def test_silences_are_shown_between_messages_not_inside_a_narrowed_list(tmp_path: Path) -> None:
+    from datetime import timedelta
+
+    maker = Maker(tmp_path / "archive.db", people={"a@client.example": ("client", "Клиент")})
+    for i, days in enumerate((0, 1, 13)):
+        at = NOW - timedelta(days=40 - days)
+        maker.add(str(i), letter(sender="a@client.example", subject=f"Письмо {i}", at=at))
+    made = maker.finish(title="t", language="ru")
+    text = get(serve.build(made.path), "/").text
+    assert text.count('class="silence"') == 1
+    assert "12 дней без писем" in text
+
+
+def test_a_plain_datasette_opens_the_timeline_read_only_and_says_so(shelf: Made) -> None:
+    from datasette.app import Datasette
+
+    datasette = Datasette([str(shelf.path)])
+    answer = get(datasette, "/")
+    assert "Хронология" in answer.text
+    assert "Полка № 14" in answer.text
+    assert "только для чтения" in answer.text
+    assert "form_key" not in answer.text + get(datasette, "/-/evidence/review").text
+    assert get(datasette, "/archive.db").status_code == 403
+    assert get(datasette, "/archive?sql=select+1").status_code == 403
+    assert get(datasette, "/archive/flags.json").json()["facet_results"] is not None
+    assert "Stable id" in get(datasette, "/archive/flags").text  # columns are described without a metadata file
+
+
+def test_a_sealed_copy_opens(own_copy: Made) -> None:
+    own_copy.path.chmod(0o444)
+    from datasette.app import Datasette
+
+    datasette = Datasette([], immutables=[str(own_copy.path)])
+    assert "опечатанная копия" in get(datasette, "/").text
+    assert get(datasette, "/archive.db").status_code == 403
+
+
+def test_the_plugin_stands_aside_for_other_databases(tmp_path: Path) -> None:
+    from datasette.app import Datasette
+
+    conn = sqlite3.connect(tmp_path / "cats.db")
+    conn.execute("CREATE TABLE cats (name TEXT)")
+    conn.commit()
+    conn.close()
+    datasette = Datasette([str(tmp_path / "cats.db")])
+    answer = get(datasette, "/")
+    assert answer.status_code == 200
+    assert "cats" in answer.text
+    assert "content-security-policy" not in answer.headers
+    assert get(datasette, "/cats?sql=select+1").status_code == 200
+    assert get(datasette, "/cats/cats").status_code == 200
+
+
+def test_the_folder_opens_with_the_written_metadata(own_copy: Made) -> None:
+    from datasette.app import Datasette
+
+    old, new = serve.write_metadata(own_copy.path.parent)
+    assert old.name == "metadata.yml"
+    assert new.name == "datasette.yaml"
+    datasette = Datasette(config_dir=own_copy.path.parent)
+    assert "Хронология" in get(datasette, "/").text
+    assert "Where the clocks disagree" in get(datasette, "/archive/messages").text
+
+
+def test_every_view_and_column_of_an_archive_is_known_to_the_metadata(shelf: Made) -> None:
+    from evidence.browse.metadata import TABLES, VIEWS
+
+    conn = sqlite3.connect(shelf.path)
+    views = {r[0] for r in conn.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
+    tables = {r[0] for r in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert views == set(VIEWS)
+    assert set(TABLES) <= tables
+    for view, told in VIEWS.items():
+        columns = {r[1] for r in conn.execute(f"PRAGMA table_info({view})")}
+        assert set(told.get("columns", {})) <= columns, view
+        assert set(told.get("facets", ())) <= columns, view
+    conn.close()
+
+
+def test_counsels_mail_is_in_no_page(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("secret", letter(text="Тайна адвоката.", subject="Стратегия"), withheld=True)
+    maker.flag(sha256, "admission", None, "Тайна адвоката.")
+    maker.add("open", letter(text="Открытое письмо.", subject="Обычное"))
+    datasette = serve.build(maker.finish(title="t", language="ru").path)
+    for page in PAGES[:11]:
+        text = get(datasette, page).text
+        assert "Тайна" not in text, page
+        assert "Стратегия" not in text, page
+    assert "1 письмо переписки с адвокатом закрыто" in get(datasette, "/").text
+    assert "Стратегия" not in get(datasette, "/-/evidence/search?q=" + quote("тайна OR стратегия")).text
+    for path in ("", ".eml", "/html", "/proof.json", "/attachment/1", "/picture/1"):
+        answer = get(datasette, f"/-/evidence/message/{sha256}{path}")
+        assert answer.status_code == 403
+        assert "Тайна".encode() not in answer.content
+
+
+def test_an_archive_whose_derived_tables_are_gone_says_what_to_run(own_copy: Made) -> None:
+    conn = sqlite3.connect(own_copy.path)
+    conn.execute("DROP TABLE parsed_message")
+    conn.commit()
+    conn.close()
+    answer = get(serve.build(own_copy.path, language="en"), "/")
+    assert answer.status_code == 503
+    assert "evidence reindex" in answer.text
+
+
+def test_what_is_stale_is_said_with_the_command_that_mends_it(shelf: Made) -> None:
+    told = [{"code": "schedule", "level": "alarm", "text": "The schedule failed.", "command": "evidence schedule status"}]
+    datasette = serve.build(shelf.path, language="en", banners=told)
+    text = get(datasette, "/").text
+    assert "The schedule failed." in text
+    assert "evidence schedule status" in text
+    assert "evidence sync" in text  # read in May 2025, long ago
+    assert "evidence anchor" in text
+    fresh = serve.build(shelf.path, language="en", now=lambda: NOW)
+    assert "What came later is not here" not in get(fresh, "/").text
+
+
+# ---- attachments ---------------------------------------------------------------------------
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+def test_attachments_are_given_by_their_hash_and_only_pictures_are_shown(tmp_path: Path) -> None:
+    bomb = PNG[:16] + (60000).to_bytes(4, "big") * 2 + PNG[24:]
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("files", letter(files=[
+        ("фото.png", "image/png", PNG), ("a.svg", "image/svg+xml", b"<svg onload='alert(1)'/>"),
+        ("evil.png", "image/png", b"<html><script>alert(1)</script>"), ("bomb.png", "image/png", bomb), ("../../x.exe", "application/x-msdownload", b"MZ"),
+    ]))  # fmt: skip
+    datasette = serve.build(maker.finish(title="t", language="en").path)
+    first = get(datasette, f"/-/evidence/message/{sha256}/attachment/1")
+    assert first.content == PNG
+    assert first.headers["content-type"] == "application/octet-stream"
+    assert first.headers["content-disposition"].startswith("attachment")
+    shown = get(datasette, f"/-/evidence/message/{sha256}/picture/1")
+    assert shown.content == PNG
+    assert shown.headers["content-type"] == "image/png"
+    assert shown.headers["content-security-policy"].startswith("sandbox")
+    for number in (2, 3, 4, 5, 6):
+        assert get(datasette, f"/-/evidence/message/{sha256}/picture/{number}").status_code == 404
+    last = get(datasette, f"/-/evidence/message/{sha256}/attachment/5")
+    assert last.content == b"MZ"
+    assert "/" not in last.headers["content-disposition"].replace("UTF-8''", "")
+
+
+@pytest.mark.parametrize(
+    ("octets_", "kind"),
+    [
+        (PNG, "image/png"),
+        (b"GIF89a\x01\x00\x01\x00", "image/gif"),
+        (b"GIF89a\xff\xff\xff\xff", None),
+        (b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03", "image/jpeg"),
+        (b"\xff\xd8\xff", None),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8X" + b"\x00" * 8 + b"\x0f\x00\x00\x0f\x00\x00", "image/webp"),
+        (b"<svg/>", None),
+        (b"", None),
+    ],
+)
+def test_a_picture_is_known_by_its_octets_and_its_stated_size(octets_: bytes, kind: str | None) -> None:
+    assert octets.picture_type(octets_) == kind
+
+
+# ---- writing -------------------------------------------------------------------------------
+
+
+class Person:
+    """A browser of one person, by hand: cookies and the form value of its pages."""
+
+    def __init__(self, served: Served, *, enter: bool = True) -> None:
+        self.served = served
+        self.client = httpx.Client(base_url=served.url(), follow_redirects=False, timeout=30)
+        if enter:
+            answer = self.client.get(served.door)
+            assert answer.status_code == 302, answer.text
+
+    def key(self) -> str:
+        found = re.search(r'name="form_key" value="([0-9a-f]+)"', self.client.get("/").text)
+        return found[1] if found else ""
+
+    def decide(self, what: str, id_: str, act: str, seen: int = 0, **fields: str) -> httpx.Response:
+        told = {"form_key": self.key(), "act": act, "seen": str(seen), **fields}
+        return self.client.post(f"/-/evidence/review/{what}/{id_}", data=told, headers={"accept": "application/json"})
+
+
+def first_flag(served: Served) -> str:
+    return str(served.rows("SELECT id FROM flag ORDER BY id LIMIT 1")[0][0])
+
+
+def test_a_decision_is_a_row_and_a_custody_event_with_who_and_when(served: Served) -> None:
+    anna, flag = Person(served), first_flag(served)
+    answer = anna.decide("flag", flag, "reject", note="шутка")
+    assert answer.status_code == 200, answer.text
+    row = served.rows("SELECT * FROM review")[0]
+    assert (row["target_id"], row["decision"], row["actor"], row["note"]) == (flag, "rejected", "Марина", "шутка")
+    event = json.loads(served.rows("SELECT body FROM event WHERE seq = ?", row["event"])[0][0])
+    assert event["row"]["actor"] == "Марина"
+    assert event["at"] == row["at"]
+    undone = anna.decide("flag", flag, "undo", seen=answer.json()["seen"])
+    assert undone.json()["review"] == "unreviewed"
+    assert [r["decision"] for r in served.rows("SELECT decision FROM review ORDER BY id")] == ["rejected", "unreviewed"]
+
+
+def test_undo_brings_back_what_held_before_not_nothing(served: Served) -> None:
+    anna, flag = Person(served), first_flag(served)
+    one = anna.decide("flag", flag, "category", category="insult").json()
+    two = anna.decide("flag", flag, "reject", seen=one["seen"]).json()
+    anna.decide("flag", flag, "undo", seen=two["seen"])
+    last = served.rows("SELECT * FROM review ORDER BY id DESC LIMIT 1")[0]
+    assert (last["decision"], last["category"]) == ("accepted", "insult")
+
+
+def test_two_people_at_once_lose_no_decision(served: Served) -> None:
+    anna, boris, flag = Person(served), Person(served), first_flag(served)
+    boris.client.post("/-/evidence/enter", data={"form_key": boris.key(), "actor": "Борис", "back": "/"})
+    assert anna.decide("flag", flag, "accept").status_code == 200
+    late = boris.decide("flag", flag, "reject")
+    assert late.status_code == 409
+    told = late.json()
+    assert told["conflict"]
+    assert "Марина" in told["message"]
+    assert [r["actor"] for r in served.rows("SELECT actor FROM review")] == ["Марина"]
+    again = boris.decide("flag", flag, "reject", seen=told["seen"])
+    assert again.status_code == 200
+    assert [r["actor"] for r in served.rows("SELECT actor FROM review ORDER BY id")] == ["Марина", "Борис"]
+
+
+def test_this_did_answer_it_is_recorded_with_the_message(served: Served) -> None:
+    anna = Person(served)
+    request = served.rows("SELECT id, message FROM request WHERE outcome = 'no-reply' LIMIT 1")[0]
+    answering = served.rows("SELECT sha256 FROM parsed_message WHERE speaker = 'client' ORDER BY at DESC LIMIT 1")[0][0]
+    answer = anna.decide("request", request["id"], "answered", answering=answering)
+    assert answer.status_code == 200, answer.text
+    row = served.rows("SELECT * FROM requests WHERE id = ?", request["id"])[0]
+    assert (row["outcome"], row["answering_sha256"], row["review"]) == ("answered", answering, "accepted")
+    page = anna.client.get(f"/-/evidence/review/request/{request['id']}").text
+    assert "Марина" in page
+
+
+def test_notes_answers_and_selections_are_written(served: Served, shelf: Made) -> None:
+    anna, flag = Person(served), first_flag(served)
+    assert anna.decide("flag", flag, "note", note="Спросить Елену").status_code == 200
+    assert served.rows("SELECT text FROM note")[0][0] == "Спросить Елену"
+    assert not anna.decide("flag", flag, "note", note=" ").json()["ok"]
+    anna.client.post("/-/evidence/assessment", data={"form_key": anna.key(), "question": "2", "answer": "yes", "note": "см. 12 марта"})
+    assert tuple(served.rows("SELECT question, answer, actor FROM answer")[0]) == (2, "yes", "Марина")
+    sha256 = shelf.sha["0002"]
+    data = {"form_key": anna.key(), "action": "exclude", "reason": ""}
+    anna.client.post(f"/-/evidence/message/{sha256}/select", data=data)
+    assert served.rows("SELECT * FROM selection") == []  # without a reason nothing is left out
+    anna.client.post(f"/-/evidence/message/{sha256}/select", data={**data, "reason": "не относится"})
+    assert tuple(served.rows("SELECT sha256, action, reason FROM selection")[0]) == (sha256, "exclude", "не относится")
+    assert "исключено из подборок" in anna.client.get("/").text
+
+
+@pytest.mark.parametrize("how", ["no session", "wrong token", "no form value", "other's form value", "foreign origin", "cross-site", "cookie forged"])
+def test_nothing_is_written_without_the_token_and_the_form(served: Served, how: str) -> None:
+    flag = first_flag(served)
+    person = Person(served, enter=how not in ("no session", "wrong token"))
+    if how == "wrong token":
+        assert person.client.get("/-/evidence/enter?token=guess").status_code == 403
+    headers, fields = {"accept": "application/json"}, {"act": "accept", "seen": "0", "form_key": person.key()}
+    if how == "no form value":
+        del fields["form_key"]
+    if how == "other's form value":
+        fields["form_key"] = Person(served).key()
+    if how == "foreign origin":
+        headers["origin"] = "http://evil.example"
+    if how == "cross-site":
+        headers["sec-fetch-site"] = "cross-site"
+    if how == "cookie forged":
+        name = next(iter(person.client.cookies))
+        person.client.cookies.set(name, "eyJhIjoieCJ9.forged")
+    answer = person.client.post(f"/-/evidence/review/flag/{flag}", data=fields, headers=headers)
+    assert answer.status_code == 403
+    assert served.rows("SELECT * FROM review") == []
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(served: Served) -> None:
+    answer = httpx.get(served.door)
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", ""])
+def test_no_way_back_leads_to_another_site(path: str) -> None:
+    from evidence.browse.routes import local_path
+
+    assert local_path(path, "/safe") == "/safe"
+
+
+def test_a_write_while_a_run_holds_the_archive_waits_and_is_kept(served: Served) -> None:
+    anna, flag = Person(served), first_flag(served)
+    run = Archive.open(served.path, write=True, now=lambda: NOW)
+    try:
+        assert anna.decide("flag", flag, "accept").status_code == 200
+    finally:
+        run.close()
+    assert len(served.rows("SELECT * FROM review")) == 1
+
+
+def test_without_scripts_a_form_leads_back_to_the_queue_with_an_undo(served: Served) -> None:
+    anna, flag = Person(served), first_flag(served)
+    data = {"form_key": anna.key(), "act": "accept", "seen": "0", "back": "/-/evidence/review?tier=stated"}
+    answer = anna.client.post(f"/-/evidence/review/flag/{flag}", data=data)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/-/evidence/review?tier=stated&")
+    page = anna.client.get(answer.headers["location"]).text
+    assert "Принято." in page
+    assert 'value="undo"' in page
+
+
+# ---- hostile mail, as octets -----------------------------------------------------------------
+
+
+def test_hostile_strings_are_escaped_everywhere(tmp_path: Path) -> None:
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("evil", letter(text=f"полка {evil}\nhttps://evil.example/trap", subject=evil, sender=f'"{evil}" <x@evil.example>', files=[(f"{evil}.png", "image/png", PNG)]))  # fmt: skip
+    maker.flag(sha256, "threat", "police", evil)
+    datasette = serve.build(maker.finish(title=evil, language="ru").path)
+    for path in ("/", "/-/evidence/search?q=" + quote("полка"), "/-/evidence/search?q=" + quote(evil), f"/-/evidence/message/{sha256}",
+                 "/-/evidence/review", "/archive/flags", "/archive/text_part", "/archive/parsed_message", "/?q=" + quote(evil)):  # fmt: skip
+        text = get(datasette, path).text
+        assert "<script>alert" not in text, path
+        assert "<img src=x" not in text, path
+        assert 'href="https://evil.example' not in text, path
+        assert "javascript:" not in text, path
+
+
+def test_the_mail_frame_has_its_own_strict_policy(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("html", letter(html='<p>Привет</p><a href="https://evil.example/x">банк</a><script>alert(1)</script>'))
+    answer = get(serve.build(maker.finish(title="t", language="ru").path), f"/-/evidence/message/{sha256}/html")
+    assert answer.headers["content-security-policy"] == access.MAIL_POLICY
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert "<script" not in answer.text
+    assert "href" not in answer.text
+    assert "evil.example/x" in answer.text  # the real target, as text
+
+
+# ---- size ----------------------------------------------------------------------------------
+
+
+def test_pages_stay_quick_with_many_messages(tmp_path: Path) -> None:
+    """Two thousand here; benchmarks/browse_pages.py measures twenty thousand."""
+    made = make_archive.generated(tmp_path / "archive.db", 2000)
+    datasette = serve.build(made.path)
+    get(datasette, "/")
+    for path in ("/?page=7", "/?category=threat", "/-/evidence/search?q=" + quote("угрожать"), "/-/evidence/review", "/-/evidence/requests"):
+        began = time.monotonic()
+        assert get(datasette, path).status_code == 200
+        assert time.monotonic() - began < 3, path  # a loose bound: the machine may be busy
+
+
+def test_a_served_archive_answers_on_loopback_only(served: Served) -> None:
+    assert httpx.get(served.url("/")).status_code == 200
+    with serving(served.path, write=False) as reader:
+        assert "только для чтения" in httpx.get(reader.url("/")).text
