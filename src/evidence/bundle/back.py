@@ -150,9 +150,9 @@ def _dkim(b: Brief, e: Exhibit) -> list[dict[str, Any]]:
                 "domain": f"{d.domain}, {d.selector}",
                 "algorithm": ", ".join(f for f in facts if f),
                 "result": labels.dkim(b.words, d.result),
-                "reason": d.reason,
+                "reason": translated("message", b.words.language, d.reason),
                 "signed": signed,
-                "warnings": d.warnings,
+                "warnings": tuple(translated("message", b.words.language, w) for w in d.warnings),
                 "claim": _("the receiving provider's claim: %s") % one_line(claim, 240) if claim else "",
             }
         )

@@ -95,7 +95,8 @@ class _Child:
         self._buffer = b""
 
     def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
+        if not self._process.stdin or not self._process.stdout:  # pragma: no cover - both were asked for as pipes
+            raise RenderFailure("ended")
         try:
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
@@ -198,7 +199,7 @@ class Renderer:
     def render(self, chunk: Chunk) -> Rendered:
         """Pages of one chunk, from the cache if they were made before. Raises RenderFailure."""
         key = chunk.key() if self._cache and chunk.numbers is None else ""
-        if self._cache and key and (found := self._cached(key)):
+        if self._cache and key and (found := self._cached(self._cache, key)):
             with self._lock:
                 self.hits += 1
             return found
@@ -212,7 +213,7 @@ class Renderer:
         source.unlink()
         rendered = Rendered(out, answer["pages"], {k: (int(v[0]), v[1], v[2]) for k, v in answer["places"].items()})
         if self._cache and key:
-            self._keep(key, rendered)
+            self._keep(self._cache, key, rendered)
         return rendered
 
     def render_all(self, chunks: Sequence[Chunk], done: Callable[[int], None]) -> list[Rendered | RenderFailure]:
@@ -233,9 +234,8 @@ class Renderer:
         with ThreadPoolExecutor(self._jobs) as threads:
             return list(threads.map(one, chunks))
 
-    def _cached(self, key: str) -> Rendered | None:
-        assert self._cache
-        note, pdf = self._cache / f"{key}.json", self._cache / f"{key}.pdf"
+    def _cached(self, cache: Path, key: str) -> Rendered | None:
+        note, pdf = cache / f"{key}.json", cache / f"{key}.pdf"
         try:
             kept = json.loads(note.read_text("utf-8"))
             if hashlib.sha256(pdf.read_bytes()).hexdigest() != kept["sha256"]:
@@ -244,19 +244,14 @@ class Renderer:
             return None
         return Rendered(pdf, kept["pages"], {k: (int(v[0]), v[1], v[2]) for k, v in kept["places"].items()})
 
-    def _keep(self, key: str, rendered: Rendered) -> None:
-        assert self._cache
-        pdf = self._cache / f"{key}.pdf"
-        partial = self._cache / f"{key}.{os.getpid()}.{threading.get_ident()}.part"
+    def _keep(self, cache: Path, key: str, rendered: Rendered) -> None:
+        partial = cache / f"{key}.{os.getpid()}.{threading.get_ident()}.part"
         shutil.copyfile(rendered.path, partial)
-        partial.replace(pdf)
-        note = {
-            "pages": rendered.pages,
-            "places": rendered.places,
-            "sha256": hashlib.sha256(pdf.read_bytes()).hexdigest(),
-        }
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        partial.replace(cache / f"{key}.pdf")
+        note = {"pages": rendered.pages, "places": rendered.places, "sha256": digest}
         partial.write_text(json.dumps(note), "utf-8")
-        partial.replace(self._cache / f"{key}.json")
+        partial.replace(cache / f"{key}.json")
 
     # ---- pictures --------------------------------------------------------------------------
 

@@ -426,7 +426,7 @@ class _Maker:
             },
         )
         texts = {e.anchor: f"{b._('Exhibit %s') % e.number}" for e in exhibits}
-        texts |= {a: t for a, t in self._sections()}
+        texts |= dict(self._sections())
         messages = [
             MessagePages(
                 pages_of[e.number][0] - 1,
@@ -553,7 +553,7 @@ class _Maker:
                             embedded=bool(name),
                         ),
                     ),
-                )  # fmt: skip
+                )
             )
         return tuple(found)
 
@@ -586,7 +586,7 @@ def _manifest_message(e: Exhibit, pages: tuple[int, int], bates: tuple[str, str]
                 withheld="redacted" if a.withheld or e.withheld else "",
             )
             for a in e.attachments
-        ),  # fmt: skip
+        ),
         withheld=e.withheld,
     )
 
