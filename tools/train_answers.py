@@ -27,6 +27,7 @@ from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
 SHUT_AUTHORS = {"ru-4", "en-4", "ru-7", "en-7"}
 KINDS = ("question", "document", "action", "payment")
+SMALLEST = 0.06  # lesser weights are left out: half the size, the same figures
 WEIGHTS = ROOT / "src/evidence/timeline/answers_weights.json"
 
 
@@ -75,7 +76,7 @@ def train(
         rate = 0.05 * (1 - step / (steps + 1))
         move = rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         w, b = w - move[:-1], b - move[-1]
-    weights = {n: round(v * 1000) for n, v in zip(x.names, w.tolist(), strict=True) if abs(v) >= 0.03}
+    weights = {n: round(v * 1000) for n, v in zip(x.names, w.tolist(), strict=True) if abs(v) >= SMALLEST}
     return round(b * 1000), weights
 
 
@@ -226,7 +227,7 @@ def main() -> int:
         table = json.loads(WEIGHTS.read_text(encoding="utf-8"))["models"] if WEIGHTS.exists() else {}
         table |= {n: {"bias": b, "weights": dict(sorted(w.items()))} for n, (b, w) in models.items()}
         text = json.dumps(
-            {"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, indent=0, sort_keys=True
+            {"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, separators=(",", ":"), sort_keys=True
         )
         WEIGHTS.write_text(text + "\n", encoding="utf-8")
         print(f"{WEIGHTS.name}: {len(text)} characters")

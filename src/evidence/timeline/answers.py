@@ -11,13 +11,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
 from evidence.model import Letter
 from evidence.stems import words
-from evidence.timeline.answers_features import ask_type, content, pair_features, reply_run, sentence_features
+from evidence.timeline.answers_features import ask_type, content, cues, pair_features, passages, reply_run, sentence_features
 from evidence.timeline.answers_model import models
+from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
 from evidence.timeline.requests_find import Ask
 
 Verdict = Literal["answered", "deferred", "none"]
@@ -27,6 +29,7 @@ LATER_AT = 0.6  # a later letter of the thread, which must also speak of the sam
 ELSEWHERE_AT = 0.6  # a letter of another thread, which must speak of it plainly
 SURE_AT = 0.75
 DEFER_AT = 0.5
+ACKNOWLEDGED_WITHIN = timedelta(days=10)  # "the money has come" without a word on what for
 
 _CALL = re.compile(
     r"\b(?:(?:по|при|в)\s+(?:телефон\w*|звонк\w*|разговор\w*)|созвон\w*|звонил[аи]?|позвонил[аи]?|устно"
@@ -87,28 +90,43 @@ class Vocabulary:
         return shared / total if total else 0.0
 
 
+    def share(self, ask: str, text: str) -> float:
+        """``overlap`` of the words of two texts."""
+        return self.overlap(stems_of(ask), stems_of(text))
+
+
 @lru_cache(maxsize=20_000)
 def stems_of(text: str) -> frozenset[str]:
     """The stems of ``text`` that carry meaning."""
     return frozenset(content(text))
 
 
-def judge(ask: str, kind: str, reply: str, attachments: Sequence[str]) -> tuple[float, float, int | None, int | None, str]:
+def judge(
+    ask: str, kind: str, reply: str, attachments: Sequence[str], overlap: Overlap
+) -> tuple[float, float, int | None, int | None, str]:
     """(probability of answered, of deferred, index of the best sentence for each, reasons) for a reply's own text."""
     run = reply_run(reply)
     if not run:
         # Nothing but an attachment: only its name can speak.
-        named = pair_features(ask, kind, "", attachments, 0.0)
-        return (0.8 if kind == "document" and attachments else 0.0), 0.0, None, None, ", ".join(models()["answered"].reasons(named))
-    scored = {}
+        sent = kind == "document" and bool(attachments)
+        return 0.8 if sent else 0.0, 0.0, None, None, "nothing but an attachment"
+    best: dict[str, tuple[float, int, int, list[str]]] = {}
     for name in ("answered", "deferred"):
+        model = models()[name]
+        for first, end in passages(run):
+            named = pair_features(ask, kind, run[first:end], attachments)
+            found = (model.score(named), -first, end, named)
+            if name not in best or found[:2] > best[name][:2]:
+                best[name] = found
+    index = {}
+    for name, (_score, first, end, _named) in best.items():
         model = models()[f"{name}-sentence"]
-        values = [model.score(sentence_features(ask, kind, run, i, attachments)) for i in range(len(run))]
-        index = max(range(len(run)), key=lambda i: (values[i], -i))
-        whole = pair_features(ask, kind, reply, attachments, values[index])
-        scored[name] = (models()[name].score(whole), index, values[index], whole)
-    answered, deferred = scored["answered"], scored["deferred"]
-    return answered[0], deferred[0], answered[1], deferred[1], ", ".join(models()["answered"].reasons(answered[3]))
+        index[name] = max(range(-first, end), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i))
+    points = typed_points(ask, kind, run, attachments, overlap)
+    shown = points.index if points.total > 0 else index["answered"]
+    probability = combined(best["answered"][0], points)
+    weights = ", ".join(models()["answered"].reasons(best["answered"][3], 2))
+    return probability, best["deferred"][0], shown, index["deferred"], "; ".join((*points.names, weights))
 
 
 def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] | None:
@@ -143,31 +161,41 @@ def weigh(
     names = [a.filename for a in reply.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")]
     under = inline_reply(ask, asked_in, reply)
     if under:
-        return _inline(ask, reply, body, under, names)
+        return _inline(ask, reply, body, under, names, vocabulary)
     own = reply.own_text()
     asked = stems_of(ask.quote) or stems_of(asked_in.own_text())
     overlap = vocabulary.overlap(asked, stems_of(own) | stems_of(" ".join(names)))
-    if not direct and not same_subject and overlap < (0.2 if in_thread else 0.34):
+    if not direct and overlap < (0.2 if in_thread or same_subject else 0.34):
         return Evidence(reply.sha256, "none", 0.0, False, f"speaks of other things (overlap {overlap:.2f})")
-    answered, deferred, index, deferred_index, reasons = judge(ask.quote, ask.kind, own, names)
+    answered, deferred, index, deferred_index, reasons = judge(ask.quote, ask.kind, own, names, vocabulary.share)
     limit = DIRECT_AT if direct else LATER_AT if in_thread else ELSEWHERE_AT
     if answered >= limit and answered >= deferred:
         span = _span(reply, own, index)
         why = f"{'direct reply' if direct else 'later in the thread' if in_thread else 'another thread'}; overlap {overlap:.2f}; {reasons}"
         return Evidence(reply.sha256, "answered", answered, answered >= SURE_AT, why, *span)
-    if deferred >= DEFER_AT and (direct or in_thread):
+    if deferred >= DEFER_AT and direct and _puts_off(own, deferred_index):
         return Evidence(reply.sha256, "deferred", deferred, deferred >= SURE_AT, "says that an answer will follow", *_span(reply, own, deferred_index))
     return Evidence(reply.sha256, "none", answered, False, f"no visible answer; {reasons}")
 
 
-def _inline(ask: Ask, reply: Letter, body: str, under: tuple[int, int], names: Sequence[str]) -> Evidence:
+def _puts_off(own: str, index: int | None) -> bool:
+    """Whether the sentence says in so many words that something will follow, and sets no condition for it."""
+    if index is None:
+        return False
+    text = reply_run(own)[index].text
+    return "defer" in cues(text) and not conditional(text)
+
+
+def _inline(
+    ask: Ask, reply: Letter, body: str, under: tuple[int, int], names: Sequence[str], vocabulary: Vocabulary
+) -> Evidence:
     start, end = under
     while start < end and body[start].isspace():
         start += 1
     while end > start and body[end - 1].isspace():
         end -= 1
     text = body[start:end]
-    answered, deferred, *_ = judge(ask.quote, ask.kind, text, names)
+    answered, deferred, *_ = judge(ask.quote, ask.kind, text, names, vocabulary.share)
     if deferred >= DEFER_AT and deferred > answered:
         return Evidence(reply.sha256, "deferred", deferred, True, "written under the quoted request: an answer will follow", text, start, end)
     if text.rstrip().endswith("?") and len(words(text)) < 25 and answered < DIRECT_AT:
@@ -215,11 +243,12 @@ def reported_call(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence 
     return None
 
 
-def acknowledged(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
-    """The asker's own later letter confirming that the payment or document came: the asker's word against their interest."""
+def acknowledged(ask: Ask, asked_in: Letter, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
+    """The asker's own later ``letter`` confirming that the payment or document came: the asker's word against their interest."""
     if ask.kind not in ("payment", "document"):
         return None
     body = letter.texts.get("body", "")
+    soon = letter.at - asked_in.at <= ACKNOWLEDGED_WITHIN
     for zone in letter.zones_of("body"):
         if zone.kind != "own":
             continue
@@ -227,7 +256,7 @@ def acknowledged(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence |
             if not _RECEIVED.search(sentence.text) or _NEGATED.search(sentence.text):
                 continue
             overlap = vocabulary.overlap(stems_of(ask.quote), stems_of(sentence.text))
-            pays = ask_type(ask.quote, ask.kind) == "pay" and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
+            pays = soon and ask_type(ask.quote, ask.kind) == "pay" and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
             if overlap >= 0.2 or pays:
                 start = zone.start + sentence.start
                 return Evidence(letter.sha256, "answered", 0.8, True, "the asker's own letter says that it came",

@@ -63,25 +63,36 @@ _STOP = frozenset(
 )
 
 
+_FAVOUR = re.compile(r"\b(?:(?:could|can|would|will)\s+(?:you|u)\s+(?!(?:tell|say|clarify|explain|confirm|be|have|like|want|need|take|accept|do)\b)|(?:сможете|можете|могли\s+бы)\s+(?:вы\s+)?(?!(?:ли|сказать|уточнить|объяснить|подтвердить|подсказать)\b)\w+)", _I)
+_TELL = re.compile(r"\b(?:подскажите|скажите|сообщите|напишите|уточните|напомните|ответьте|tell|know|clarify|advise|state|explain|say)\b", _I)
+
+
 def ask_type(ask: str, kind: str) -> str:
     """when, how-much, why, who, where, which, how, confirm, what, yes-no, pay, send or do."""
     if kind == "payment" or (kind == "action" and _PAY.search(ask) and "?" not in ask):
         return "pay"
     if kind == "document":
         return "send"
+    if _FAVOUR.search(ask):
+        return "do"
     best = min(((m.start(), i, name) for i, (name, p) in enumerate(ASK_TYPES) if (m := p.search(ask))), default=None)
     if kind == "action" and (best is None or "?" not in ask):
         return "do"
     if best is None:
         return "yes-no"
-    # "Can you tell me where …" asks where; «Можно ли узнать, …»; but "Is this what you want?" asks yes or no.
-    early = best[0] <= max(14, len(ask) // 3) or re.search(r"\b(?:подскажите|скажите|сообщите|напишите|уточните|напомните|tell|know|clarify|advise|state|explain|say)\b", ask, _I)
+    # "Can you tell me where …" asks where; «Вопросик: до скольки …?» asks when; but "Is this what you want?" asks yes or no.
+    place = best[0]
+    early = place <= max(20, len(ask) // 2) or ":" in ask[:place] or _TELL.search(ask[:place])
+    if re.search(r"\bли\b", ask[:place], _I):
+        return "yes-no"
     return best[2] if early else "yes-no"
 
 
 def content(text: str) -> list[str]:
     """Stems of the words that carry meaning."""
-    return [s for w in words(text) if len(w) > 2 and (s := stem(w)) not in _STOP]
+    tokens = words(text)
+    tokens += [part for w in tokens if "-" in w for part in w.split("-")]  # "sign-off" is answered by "signed off"
+    return [s for w in tokens if len(w) > 2 and (s := stem(w)) not in _STOP]
 
 
 def cues(text: str) -> Iterator[str]:
@@ -100,7 +111,8 @@ def parts_asked(ask: str) -> int:
     """How many things one asking holds, as far as its words show it: question marks, "and" before a question word, enumerations."""
     marks = ask.count("?")
     more = len(re.findall(r"\b(?:и|а\s+также|and|plus)\s+(?:\w+\s+)?(?:кто|что|где|когда|куда|почему|сколько|как\w*|какой|какая|до|во|на|за|когда|who|what|where|when|why|how|which|whether|if|can|could|is|are|will|do|does)\b", ask, _I))
-    return max(marks, 1) + more
+    imperatives = sum(verb_form(w) == "imp" for w in words(ask)) - 1
+    return max(marks, 1) + max(more, imperatives if marks == 0 else 0, 0)
 
 
 def sentence_features(ask: str, kind: str, run: Sequence[Sentence], index: int, attachments: Sequence[str]) -> list[str]:
@@ -169,30 +181,62 @@ def reply_run(reply: str) -> tuple[Sentence, ...]:
     return sentences(reply, 0, len(reply))
 
 
-def pair_features(ask: str, kind: str, reply: str, attachments: Sequence[str], best: float | None = None) -> list[str]:
-    """Features of a whole reply; ``best`` is the highest score of one of its sentences."""
+PASSAGE = 3  # sentences: the length of reply on which the weights were trained; longer letters are read passage by passage
+
+
+def passages(run: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
+    """(first, last + 1) of the runs of sentences that are weighed as one answer."""
+    if len(run) <= PASSAGE + 1:
+        yield 0, len(run)
+        return
+    for first in range(len(run) - PASSAGE + 1):
+        yield first, first + PASSAGE
+
+
+def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> list[str]:
+    """Features of a passage of a reply (``run``: its sentences) as an answer to ``ask``."""
     of = ask_type(ask, kind)
-    run = reply_run(reply)
-    found = set(cues(reply))
-    asked, said = set(content(ask)), set(content(reply))
+    asked = set(content(ask))
+    said: set[str] = set()
+    found: set[str] = set()
+    out = [f"type:{of}"]
+    lemmas: list[str] = []
+    for index, sentence in enumerate(run):
+        here, stems = set(cues(sentence.text)), set(content(sentence.text))
+        found |= here
+        said |= stems
+        tokens = [lemma(w) for w in words(sentence.text)[:60]]
+        lemmas += tokens
+        if asked & stems:
+            out += [f"near:{c}" for c in here] + [f"{of}+near:{c}" for c in here]
+        if index == 0 and tokens:
+            out += [f"first:{tokens[0]}", f"{of}+first:{tokens[0]}"] + [f"{of}+opens:{c}" for c in here]
+        if len(tokens) <= 4:
+            out += [f"{of}+short:{c}" for c in here]
     share = len(asked & said) / max(1, len(asked))
-    length = len(words(reply))
-    size = 0 if length < 6 else 1 if length < 12 else 2 if length < 25 else 3 if length < 45 else 4
-    out = [f"type:{of}", f"size:{size}", f"{of}+size:{size}", f"share:{round(share * 3)}", f"{of}+share:{round(share * 3)}"]
+    out += [f"share:{round(share * 3)}", f"{of}+share:{round(share * 3)}"]
     out += [f"c:{c}" for c in found] + [f"{of}+{c}" for c in found]
-    lemmas = [lemma(w) for w in words(reply)[:120]]
     out += [f"w:{w}" for w in lemmas if not w.isdigit()] + [f"b:{a}_{b}" for a, b in zip(lemmas, lemmas[1:], strict=False)]
+    if alternatives(ask) & said:
+        out.append("names an alternative")
     questions = sum("?" in s.text for s in run)
     out.append(f"questions:{min(questions, 2)}")
     if run and questions >= len(run) / 2:
         out.append("questions:mostly")
-    if run and "?" in run[-1].text:
-        out.append("questions:last")
     parts = min(parts_asked(ask), 3)
     out.append(f"parts:{parts}")
     if parts > 1:
         out += [f"parts+{c}" for c in found]
     out += attachment_features(ask, of, attachments)
-    if best is not None:
-        out.append(f"best:{min(9, int(best * 10))}")
     return out
+
+
+_OR = re.compile(r"(?:или|либо|or)", _I)
+
+
+def alternatives(ask: str) -> frozenset[str]:
+    """The stems right beside "or": what the asker offers to choose from."""
+    found: set[str] = set()
+    for match in re.finditer(rf"(\S+)\s+{_OR.pattern}\s+(\S+)(?:\s+(\S+))?", ask, _I):
+        found |= {s for group in match.groups() if group for s in content(group)}
+    return frozenset(found)

@@ -16,6 +16,7 @@ from babel.dates import format_date
 from evidence.config import Config
 from evidence.i18n import translation
 from evidence.model import Letter, Request
+from evidence.ports import Review
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.words import N_
 
@@ -76,16 +77,23 @@ def draft(
     letters: Mapping[str, Letter],
     now: datetime,
     language: str,
-    format: Literal["text", "html"] = "text",  # noqa: A002 - the word of the command line
+    format: Literal["text", "html"] = "text",
+    reviews: Mapping[tuple[str, str], Review] | None = None,
 ) -> str:
-    """The letter as plain text or a whole HTML document. Requests listed: ours, open, not tentative; the last of each repeated one."""
+    """The letter as plain text or a whole HTML document.
+
+    Listed are our open requests, each repeated one once. Tentative ones (tier possible) are listed only where a person accepted
+    them in ``reviews``, rejected ones never; a line in brackets says how many were left out.
+    """
     _ = translation("timeline", language).gettext
     wording = _WORDING[kind]
-    chosen = open_requests(requests)
+    decided = {key[1]: r.decision for key, r in (reviews or {}).items() if key[0] == "request"}
+    whole = [(r, n) for r, n in open_requests(requests) if decided.get(r.id) != "rejected"]
+    chosen = [(r, n) for r, n in whole if r.tier == "stated" or decided.get(r.id) == "accepted"]
     reckoner = Reckoner(
         config.timeline.answer_within_days, config.timeline.days, config.timeline.country, config.matter.timezone
     )  # fmt: skip
-    day = lambda x: str(format_date(x.astimezone(config.zone), "long", locale=language))  # noqa: E731
+    day = lambda x: str(format_date(x.astimezone(config.zone), "d MMMM y", locale=language))  # noqa: E731
     since = min((x.at for x in letters.values() if x.scope == "in-scope"), default=now)
     values = {"title": config.matter.title, "until": day(reckoner.due(now)), "since": day(since)}
     marked = _("DRAFT — for a lawyer to check before it is sent. Made from the archive on %s.") % day(now)
@@ -100,6 +108,8 @@ def draft(
     closing = [_(text) % values for text in wording.closing]
     opening = _(wording.opening) % values
     before = _(wording.before_list) if items else _("[No open request of ours is in the ledger.]")
+    if len(whole) > len(chosen):
+        closing.insert(0, _("[Not listed: %d requests that wait for a person to confirm them.]") % (len(whole) - len(chosen)))
     sign = _("Yours faithfully,\n[name, position]\n%s") % config.us.name
     if format == "html":
         return _as_html(lines, opening, before, items, closing, sign, language)
@@ -127,7 +137,7 @@ def open_requests(requests: Sequence[Request]) -> list[tuple[Request, int]]:
 def _item(r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[str, Letter], config: Config, language: str) -> str:
     _ = translation("timeline", language).gettext
     times = next(n for x, n in chosen if x.id == r.id)
-    asked = str(format_date(r.asked_at.astimezone(config.zone), "long", locale=language))
+    asked = str(format_date(r.asked_at.astimezone(config.zone), "d MMMM y", locale=language))
     letter = letters.get(r.sha256)
     subject = _(" (letter «%s»)") % letter.subject if letter and letter.subject else ""
     said = _("%(date)s%(subject)s: “%(quote)s”") % {"date": asked, "subject": subject, "quote": " ".join(r.quote.split())}

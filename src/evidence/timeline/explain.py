@@ -41,6 +41,10 @@ def _blocker(name: str, _: Say) -> str:
         "boilerplate": _("is it boilerplate?"),
         "addressee": _("is the reader addressed?"),
         "past": _("is it a step already taken?"),
+        "name": _("is it the name of a person or a place?"),
+        "idiom": _("is it a figure of speech?"),
+        "kind": _("is it kind praise?"),
+        "third": _("is it somebody else's affair?"),
         "context": _("do other words of the sentence speak against it?"),
     }[name]
 

@@ -25,6 +25,7 @@ from evidence.timeline.words import (
     ANSWER_WORDS,
     CATEGORY_WORDS,
     KIND_WORDS,
+    N_,
     OUTCOME_WORDS,
     QUESTION_WORDS,
     REVIEW_WORDS,
@@ -433,7 +434,7 @@ def _effort(page: _Page, effort: Effort) -> str:
 def formula_in_words(formula: str, language: str) -> str:
     """The formula of ``Effort.formula`` with its words in ``language``; the numbers stay."""
     _ = translation("timeline", language).gettext
-    for part in ("min per message", "own words read", "own words written", "per min"):
+    for part in (N_("min per message"), N_("own words read"), N_("own words written"), N_("per min")):
         formula = formula.replace(part, _(part))
     return formula
 

@@ -19,7 +19,7 @@ from babel.dates import format_date
 from evidence.i18n import translation
 from evidence.model import CATEGORIES, Flag, Request
 from evidence.reckoning import TimelineEntry
-from evidence.timeline.words import CATEGORY_WORDS
+from evidence.timeline.words import CATEGORY_WORDS, N_
 
 Gettext = Callable[[str], str]
 LEFT, RIGHT, TOP, BIN, PITCH = 92, 20, 34, 18, 14
@@ -277,10 +277,10 @@ def _legend(marks: Sequence[str], counts: Mapping[str, int], top: float, per_row
 
 _MARK_WORDS: Mapping[str, str] = {
     **CATEGORY_WORDS,
-    "request": "request",
-    "no-reply": "request, no reply found",
-    "outside": "event outside mail",
-    "disappearance": "message gone from the server",
+    "request": N_("request"),
+    "no-reply": N_("request, no reply found"),
+    "outside": N_("event outside mail"),
+    "disappearance": N_("message gone from the server"),
 }
 assert set(_MARK_WORDS) == set(SHAPES) and set(CATEGORIES) <= set(SHAPES)  # noqa: S101 - a shape for every mark
 

@@ -11,23 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from math import exp, sqrt
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.timeline.ranker_features import (
-    CATEGORIES,
-    OUTPUTS,
-    gram_features,
-    grams_of,
-    lemma_hash,
-    shape_features,
-    surroundings,
-    word_features,
-)
+from evidence.timeline.ranker_features import CATEGORIES, GROUP_WEIGHT, OUTPUTS, groups, surroundings, word_features
 from evidence.timeline.rules import Match
 from evidence.timeline.sentences import Sentence
 
@@ -53,6 +44,7 @@ class LanguageModel:
     second: NDArray[np.int32]  # context features x categories, in 1/4096
     second_bias: NDArray[np.int32]
     thresholds: Thresholds
+    trust: Mapping[str, float]
     words: dict[tuple[str, str], tuple[NDArray[np.int32], int]] = field(default_factory=dict)
 
     def word(self, form: str, lemma: str) -> tuple[NDArray[np.int32], int]:
@@ -73,12 +65,16 @@ class Ranker:
     label: str
     categories: tuple[str, ...] = CATEGORIES
 
+    @cached_property
+    def trust(self) -> Mapping[str, float]:
+        return {rule: value for model in self.models.values() for rule, value in model.trust.items()}
+
     def score(self, row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) -> list[dict[str, int]]:
         """Log-odds in 1/256 per category for each sentence of one part, read together."""
         if not row:
             return []
         first = np.stack([self._first(s) for s in row])
-        lines = context_lines(first, surroundings(row, matches))
+        lines = context_lines(first, surroundings(row, matches, self.trust))
         found: list[dict[str, int]] = []
         for number, sentence in enumerate(row):
             model = self.models[sentence.language]
@@ -88,8 +84,9 @@ class Ranker:
 
     def _first(self, sentence: Sentence) -> NDArray[np.int64]:
         model = self.models[sentence.language]
-        total, count = first_sums(model, sentence)
-        value = total * model.scale / sqrt(count) + model.bias
+        value = model.bias.copy()
+        for (total, count), weight in zip(first_sums(model, sentence), GROUP_WEIGHT, strict=True):
+            value += total * model.scale * (weight / sqrt(count))
         return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
 
     def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
@@ -113,13 +110,12 @@ class Ranker:
         """The words of the sentence that weighed most for the category, strongest first, as written."""
         model = self.models[sentence.language]
         at = OUTPUTS.index(category)
-        grams = model.first[gram_features(sentence.tokens), at].astype(np.int64)
         count = len(sentence.tokens)
+        grams = model.first[groups(sentence)[0][: count + 1], at].astype(np.int64)  # the pairs come first
         weights: list[tuple[int, int]] = []
         for number, token in enumerate(sentence.tokens):
             own = int(model.word(token.form, token.word.lemma)[0][at])
-            near = int(grams[number]) + int(grams[number + 1]) if number + 1 <= count else 0
-            weights.append((own + near // 2, number))
+            weights.append((own + (int(grams[number]) + int(grams[number + 1])) // 2, number))
         best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
         return tuple(
             sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start]
@@ -127,23 +123,20 @@ class Ranker:
         )
 
 
-def first_sums(model: LanguageModel, sentence: Sentence) -> tuple[NDArray[np.int64], int]:
-    tokens = sentence.tokens
-    total = np.zeros(len(OUTPUTS), dtype=np.int64)
-    count = 0
-    hashes = np.empty(len(tokens) + 2, dtype=np.uint64)
-    hashes[0], hashes[-1] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
-    for number, token in enumerate(tokens):
-        lemma = token.word.lemma
-        weights, features = model.word(token.form, lemma)
+def first_sums(model: LanguageModel, sentence: Sentence) -> tuple[tuple[NDArray[np.int64], int], ...]:
+    """For each group of features the summed weights per output and the number of features."""
+    words, classes, lists = groups(sentence)
+    total = model.first[words].sum(axis=0, dtype=np.int64)
+    count = len(words)
+    for token in sentence.tokens:
+        weights, features = model.word(token.form, token.word.lemma)
         total += weights
         count += features
-        hashes[number + 1] = lemma_hash(lemma)
-    grams = grams_of(hashes)
-    shape = shape_features(sentence)
-    total += model.first[grams].sum(axis=0, dtype=np.int64)
-    total += model.first[shape].sum(axis=0, dtype=np.int64)
-    return total, count + len(grams) + len(shape)
+    return (
+        (total, count),
+        (model.first[classes].sum(axis=0, dtype=np.int64), len(classes)),
+        (model.first[lists].sum(axis=0, dtype=np.int64), len(lists)),
+    )
 
 
 def context_lines(first: NDArray[np.int64], around: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -180,5 +173,6 @@ def load_ranker() -> Ranker | None:
                 stored["second"],
                 stored["second_bias"],
                 Thresholds(lines["propose"], lines["agree"], lines["tolerate"]),
+                lines["trust"],
             )
     return Ranker(models, f"ranker@1#{digest.hexdigest()[:12]}")

@@ -6,21 +6,24 @@ Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evidence.timeline.morph import Token
-from evidence.timeline.rules import Match
+from evidence.timeline.rules import Match, common_lists
+from evidence.timeline.rules_slots import Slot, parse_slots
 from evidence.timeline.sentences import Sentence
 
-BITS = 17
+BITS = 18
 _MASK = np.uint64((1 << BITS) - 1)
 # Odd 64-bit constants (the golden ratio and two primes of xxHash) that keep the orders of n-gram apart.
 _A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+_D = np.uint64(0x27D4EB2F165667C5)
+GROUP_WEIGHT = (1.0, 0.5, 0.5)  # words; word classes; lists
 _SHIFT = np.uint64(29)
 CATEGORIES = (
     "threat",
@@ -57,15 +60,6 @@ def lemma_hash(lemma: str) -> int:
     return _crc("g:" + lemma)
 
 
-def gram_features(tokens: Sequence[Token]) -> NDArray[np.uint64]:
-    """Buckets of neighbouring lemmas: pairs, pairs with one word between, triples; with the sentence's borders."""
-    row = np.empty(len(tokens) + 2, dtype=np.uint64)
-    row[0], row[-1] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
-    for number, token in enumerate(tokens):
-        row[number + 1] = lemma_hash(token.word.lemma)
-    return grams_of(row)
-
-
 def grams_of(row: NDArray[np.uint64]) -> NDArray[np.uint64]:
     a, b = row[:-1], row[1:]
     pairs = a * _A + b * _B
@@ -75,6 +69,67 @@ def grams_of(row: NDArray[np.uint64]) -> NDArray[np.uint64]:
         triples = row[:-2] * _A + row[1:-1] * _C + row[2:] * _B
         parts += [skips ^ (skips >> _SHIFT), triples ^ (triples >> _SHIFT)]
     return np.concatenate(parts) & _MASK
+
+
+def groups(sentence: Sentence) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Buckets beyond single words, in three groups: lemma n-grams and punctuation, n-grams of word classes, lists met together."""
+    tokens = sentence.tokens
+    row = np.empty(len(tokens) + 2, dtype=np.uint64)
+    shapes = np.empty(len(tokens) + 2, dtype=np.uint64)
+    row[0], row[-1] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
+    shapes[0], shapes[-1] = row[0], row[-1]
+    for number, token in enumerate(tokens):
+        row[number + 1] = lemma_hash(token.word.lemma)
+        shapes[number + 1] = lemma_hash("~" + (token.word.shape or token.word.lemma))
+    words = np.concatenate([grams_of(row), np.asarray(shape_features(sentence), dtype=np.uint64)])
+    classes = grams_of(shapes)
+    if len(shapes) > 3:
+        fours = shapes[:-3] * _A + shapes[1:-2] * _B + shapes[2:-1] * _C + shapes[3:] * _D
+        classes = np.concatenate([classes, (fours ^ (fours >> _SHIFT)) & _MASK])
+    return words, classes, list_features(sentence)
+
+
+@cache
+def _lists(language: str) -> tuple[tuple[str, Slot], ...]:
+    return tuple((name, parse_slots([f"@{name}"], common_lists()[language])[0]) for name in sorted(common_lists()[language]))
+
+
+_MEMBERS: dict[tuple[str, str], tuple[str, ...]] = {}
+_SPOKEN = frozenset("will 'll should would you your i we n't not if".split())
+
+
+def _members(language: str, token: Token) -> tuple[str, ...]:
+    key = (language, token.form)
+    found = _MEMBERS.get(key)
+    if found is None:
+        found = tuple(name for name, slot in _lists(language) if slot.accepts(token))
+        if len(_MEMBERS) < 200_000:
+            _MEMBERS[key] = found
+    return found
+
+
+def list_features(sentence: Sentence) -> NDArray[np.uint64]:
+    """Which word lists of the packs the sentence touches, alone, in pairs, and with the verb forms beside them."""
+    lists: set[str] = set()
+    forms: set[str] = set()
+    for token in sentence.tokens:
+        lists.update(_members(sentence.language, token))
+        shape = token.word.shape
+        if shape.startswith(("VERB", "INFN")) or shape in _SPOKEN:
+            forms.add(shape)
+        if token.form == "если":
+            forms.add("if")
+    if sentence.question:
+        forms.add("?")
+    met, spoken = sorted(lists), sorted(forms)
+    hashes = [lemma_hash("@" + a) for a in met]
+    verbs = [lemma_hash("^" + b) for b in spoken]
+    found = list(hashes)
+    found += [(a * 3 + b) for n, a in enumerate(hashes) for b in hashes[n + 1 :]]
+    found += [(a * 5 + b) for a in hashes for b in verbs]
+    found += [(a * 7 + b) for n, a in enumerate(verbs) for b in verbs[n + 1 :]]
+    mixed = np.asarray(found or [0], dtype=np.uint64) * _D
+    return (mixed ^ (mixed >> _SHIFT)) & _MASK
 
 
 def shape_features(sentence: Sentence) -> list[int]:
@@ -104,19 +159,28 @@ _YOU = frozenset("вы вас вам вами ваш ты тебя тебе тв
 _I = frozenset("я мы мой наш i we my our me us".split())
 
 
-def surroundings(row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) -> NDArray[np.float64]:
-    """One line per sentence: rule hits per category and plain facts of the sentence, of the one before and of its place."""
+NEW_RULE_TRUST = 1.0  # log-odds of a rule the training never saw, such as one of a user's own pack
+
+
+def surroundings(
+    row: Sequence[Sentence], matches: Sequence[Sequence[Match]], trust: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """One line per sentence: rule hits per category, plain facts of the sentence, of the one before and of its place, and last the
+    ``trust`` (log-odds of being right on the open text) of the best rule per category, 0 where none matched."""
     count = len(CATEGORIES)
-    lines = np.zeros((len(row), 3 * count + len(FACTS)), dtype=np.float64)
+    lines = np.zeros((len(row), 4 * count + len(FACTS)), dtype=np.float64)
     plain = [_facts(s) for s in row]
     for number, sentence in enumerate(row):
         for match in matches[number]:
             at = CATEGORIES.index(match.rule.category)
             kind = 2 if match.blocked else (0 if match.rule.tier == "stated" else 1)
             lines[number, 3 * at + kind] = min(3.0, lines[number, 3 * at + kind] + 1.0)
+        lines[number, 3 * count + len(FACTS) :] = trust_of(
+            [(CATEGORIES.index(m.rule.category), m.rule.id) for m in matches[number] if not m.blocked], trust
+        )
         own = plain[number]
         before = plain[number - 1] if number else (0.0,) * 8
-        lines[number, 3 * count :] = (
+        lines[number, 3 * count : 3 * count + len(FACTS)] = (
             *own,
             before[2],
             before[0],
@@ -127,6 +191,14 @@ def surroundings(row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) ->
             log2(len(sentence.tokens) + 1) / 4,
         )
     return lines
+
+
+def trust_of(hits: Sequence[tuple[int, str]], trust: Mapping[str, float]) -> list[float]:
+    """Per category the trust of the best rule among ``hits`` (category number, rule id), shifted so that 0 means no rule."""
+    best = [0.0] * len(CATEGORIES)
+    for at, rule in hits:
+        best[at] = max(best[at], 4.0 + max(-3.0, min(4.0, trust.get(rule, NEW_RULE_TRUST))))
+    return best
 
 
 FACTS = (

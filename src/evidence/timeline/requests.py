@@ -189,7 +189,7 @@ class _Search:
         for own in self._human[letter.speaker]:
             if own.at <= letter.at or (repeated_at is not None and own.at > repeated_at):
                 continue
-            said = reported_call(ask, own, self._vocabulary) or acknowledged(ask, own, self._vocabulary)
+            said = reported_call(ask, own, self._vocabulary) or acknowledged(ask, letter, own, self._vocabulary)
             if said:
                 found.append((own.at, own.number, said))
         return [e for _, _, e in sorted(found, key=lambda x: (x[0], x[1]))]

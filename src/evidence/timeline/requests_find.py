@@ -190,7 +190,7 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
             continue
         if _opens_list(run, index) and _asks_for_list(sentence.text):
             continue  # its items are the requests
-        if probability < ASK_AT:
+        if probability < ASK_AT or _no_request(sentence.text):
             continue
         explicit = bool("?" in sentence.text or _EXPLICIT.search(sentence.text))
         found.append(
@@ -198,6 +198,13 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
                 ", ".join(model.reasons(named)))
         )
     return tuple(found)
+
+
+def _no_request(text: str) -> bool:
+    """Rhetorical questions and courtesies, by name, where nothing is asked for in so many words."""
+    if COURTESY.search(text) and "?" not in text:
+        return True
+    return bool(RHETORICAL.search(text)) and not _EXPLICIT.search(text)
 
 
 def _opens_list(run: Sequence[Sentence], index: int) -> bool:

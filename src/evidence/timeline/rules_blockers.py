@@ -121,7 +121,60 @@ def _past(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked |
         readings = token.word.readings
         if readings and "past" in readings[0] and ("VERB" in readings[0]):
             return Blocked("past", token.form)
+        if token.form in _COMPELLED:
+            near = sentence.tokens[max(0, place - 2) : place + 2]
+            if before := next((t for t in near if t.form in _WAS), None):
+                return Blocked("past", before.form)
     return None
+
+
+_WAS = frozenset("был была были было".split())
+_COMPELLED = frozenset("вынужден вынуждена вынуждены готов готова готовы намерен намерена намерены".split())
+_IDIOM = re.compile(
+    r"двух зайцев|death of me|two birds|dressed to kill|kill(?:ing)? (?:the|some) (?:time|lights?|green|red|blue)|killing me|убить время|"
+    r"убивает время|рассмеш\w+|break a leg|ни пуха|сорвать голову|голову сломал|руки дойдут",
+    re.IGNORECASE,
+)
+_KIND = re.compile(
+    r"(?:хорош|отличн|положительн|т[её]пл|прекрасн|восторженн)\w+ (?:отзыв|слов)|(?:пять|5) зв[её]зд|"
+    r"\b(?:good|great|glowing|lovely|kind|positive|nice|excellent|five[- ]star|5[- ]star) (?:review|feedback|words)|five stars|5 stars",
+    re.IGNORECASE,
+)
+_PLACE = frozenset("road street lane house avenue close drive hotel yard farm square place".split())
+_KIN = re.compile(
+    r"\b(?:my|his|her) (?:sister|brother|mother|mum|dad|father|neighbou?r|friend|cousin|ex|uncle|aunt)\b|"
+    r"\b(?:her|his|their) (?:landlord|employer|boss|builder|neighbou?r|husband|wife|insurer|supplier)\b",
+    re.IGNORECASE,
+)
+
+
+def _name(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked | None:
+    """Sue is a person, and Court Road a place."""
+    tokens = sentence.tokens
+    for place in row:
+        token = tokens[place]
+        written = sentence.text[token.start - sentence.start : token.end - sentence.start]
+        if written == "Sue" or (written.istitle() and place + 1 < len(tokens) and tokens[place + 1].form in _PLACE):
+            return Blocked("name", written)
+    return None
+
+
+def _idiom(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked | None:
+    match = _IDIOM.search(sentence.text)
+    return Blocked("idiom", match.group()) if match else None
+
+
+def _kind(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked | None:
+    match = _KIND.search(sentence.text)
+    return Blocked("kind", match.group()) if match else None
+
+
+def _third(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked | None:
+    """Somebody else's affair: a relative or their landlord acts, and the reader is not spoken to."""
+    match = _KIN.search(sentence.text)
+    if match is None or any(t.form in _SECOND for t in sentence.tokens):
+        return None
+    return Blocked("third", match.group())
 
 
 BLOCKERS: Mapping[str, Callable[[Sentence, Sequence[int], Context], Blocked | None]] = {
@@ -133,14 +186,18 @@ BLOCKERS: Mapping[str, Callable[[Sentence, Sequence[int], Context], Blocked | No
     "boilerplate": _boilerplate,
     "addressee": _addressee,
     "past": _past,
+    "name": _name,
+    "idiom": _idiom,
+    "kind": _kind,
+    "third": _third,
 }
 
 _ALWAYS = ("unreal", "quotation", "boilerplate")
 DEFAULT_BLOCKERS: Mapping[str, tuple[str, ...]] = {
-    "threat": ("negation", "question", "past", "reported", *_ALWAYS),
+    "threat": ("negation", "question", "past", "reported", "third", "name", "idiom", "kind", *_ALWAYS),
     "demand": ("negation", "reported", *_ALWAYS),
     "accusation": ("negation", "question", "reported", "addressee", *_ALWAYS),
-    "insult": ("negation", "addressee", *_ALWAYS),
+    "insult": ("negation", "addressee", "idiom", *_ALWAYS),
     "refusal": ("question", "reported", *_ALWAYS),
     "broken_promise": ("question", *_ALWAYS),
     "nonpayment": ("question", "reported", *_ALWAYS),
