@@ -10,6 +10,7 @@ from evidence.bundle import labels
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.front import Brief, moment, real_anchors, stated
 from evidence.bundle.text import one_line
+from evidence.i18n import translated
 
 
 def back_values(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> dict[str, Any]:
