@@ -384,8 +384,10 @@ def server_text(error: Exception, secret: str, *octets: bytes) -> str:
     if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, imapclient its repr
         with suppress(ValueError, SyntaxError):
             text = ast.literal_eval(text).decode("utf-8", "replace")
-    coded = (base64.b64encode(o).decode() for o in octets)
-    for form in (secret, secret.replace("\\", "\\\\").replace('"', '\\"'), *coded):
+    quoted = secret.replace("\\", "\\\\")
+    forms = {secret, quoted, quoted.replace('"', '\\"'), repr(secret)[1:-1], repr(secret.encode())[2:-1]}
+    forms |= {base64.b64encode(o).decode() for o in (secret.encode(), *octets)}
+    for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, "•••")
     text = "".join(c if c.isprintable() else " " for c in text)
     return text.strip()[:300]
