@@ -81,6 +81,12 @@ def _let_sqlite_roll_back(path: Path) -> None:
     connection = _connect(path, "rw")
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        raise EvidenceError(
+            f"{path} was left in an unfinished write, and this place is read-only.",
+            f"The journal beside it must be undone before the archive can be read ({error}).",
+            "Copy the file and its -journal together to a folder where you may write, and read them there.",
+        ) from error
     finally:
         connection.close()
 
