@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,10 @@ def command(session: Session, path: Path | None, quick: bool, as_json: bool, job
 
         report = verify_archive(target, quick=quick, progress=progress, jobs=jobs or None)
     else:
-        from evidence.pipeline.check import verify_bundle, verify_package
+        from evidence.bundle.check import verify_bundle, verify_package
 
         if target.is_file() and target.suffix.lower() == ".pdf":
-            report = verify_bundle(target, progress=progress)
+            report = verify_bundle(target, progress=progress, recorded=_recorded(session, target))
         else:
             report = verify_package(target, progress=progress)
     progress.clear()
@@ -59,6 +60,23 @@ def command(session: Session, path: Path | None, quick: bool, as_json: bool, job
     else:
         _tell(target, report)
     return 0 if report.sound else INTEGRITY
+
+
+def _recorded(session: Session, pdf: Path) -> str | None:
+    """What the custody log recorded for this bundle, if it lies in a matter's bundles/ folder and the archive is at hand."""
+    config = pdf.resolve().parents[2] / "config.toml" if len(pdf.resolve().parents) > 2 else None
+    if config is None or not config.exists():
+        return None
+    from evidence.archive.reader import ArchiveReader
+    from evidence.config import load_config
+    from evidence.errors import EvidenceError
+
+    try:
+        with ArchiveReader(load_config(config).archive_path) as case:
+            found = [b.pdf_sha256 for b in case.bundles() if Path(b.folder).name == pdf.resolve().parent.name]
+    except EvidenceError:
+        return None
+    return found[-1] if found else None
 
 
 def _is_archive(path: Path) -> bool:
@@ -84,6 +102,12 @@ def _row(target: Path, report: Any) -> dict[str, Any]:
     }
 
 
+def _counts(checked: Mapping[str, int]) -> str:
+    return ", ".join(
+        name if count == 1 and " " in name else f"{count} {name}" for name, count in checked.items() if count
+    )
+
+
 def _tell(target: Path, report: Any) -> None:
     if report.sound:
         click.secho(_("SOUND: {path} is as it was when it was written.").format(path=target), fg="green", bold=True)
@@ -91,9 +115,7 @@ def _tell(target: Path, report: Any) -> None:
         click.secho(_("NOT SOUND: {path} is not as it was.").format(path=target), fg="red", bold=True)
         for problem in report.problems:
             click.echo(f"  ✗ {problem.where}: {problem.text}")
-    click.echo(
-        _("Checked: {what}.").format(what=", ".join(f"{count} {name}" for name, count in report.checked.items()))
-    )
+    click.echo(_("Checked: {what}.").format(what=_counts(report.checked)))
     if report.root:
         click.echo(_("Log: {size} events, root {root}").format(size=report.size, root=report.root))
     for anchor in report.anchors:

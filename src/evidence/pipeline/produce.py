@@ -15,6 +15,7 @@ from evidence.pipeline.views import assessment_of, entries_of, view
 from evidence.ports import IssuedBundle, IssuedExhibit, Progress
 
 if TYPE_CHECKING:
+    from evidence.archive.reader import ArchiveReader
     from evidence.bundle.options import BundleOptions, BundleResult
 
 
@@ -60,13 +61,33 @@ def produce_bundle(
         if package:
             from evidence.bundle.package import write_package
 
-            package_sha256 = write_package(case, config, result, progress=progress)
+            written = write_package(
+                case,
+                config,
+                result,
+                archive_uuid=case.uuid,
+                anchor_files=_anchors(case, result.log_size),
+                progress=progress,
+            )
+            package_sha256 = written.sha256
     if record and not rebuild:
         from evidence.pipeline.acquire import open_archive
 
         with open_archive(config, now, create=False) as archive:
             archive.issue_bundle(_issued(result, config, package_sha256), _new(result, archive.connection))
     return result
+
+
+def _anchors(case: ArchiveReader, size: int) -> dict[str, bytes]:
+    """Files of every anchor over a log no longer than the bundle's: tokens with chains, witnesses' mails."""
+    from evidence.archive.anchor import openssl_files
+
+    found = {}
+    for row in case.anchors():
+        if row["size"] <= size:
+            files = openssl_files(row, case.uuid) if row["kind"] == "rfc3161" else {"witness.eml": row["token"]}
+            found |= {f"anchor-{row['id']}/{name}": octets for name, octets in files.items() if octets}
+    return found
 
 
 def _issued(result: BundleResult, config: Config, package_sha256: str) -> IssuedBundle:

@@ -259,7 +259,9 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits = False
         if fits:
-            checked.append("nothing that stood in the log at %d events was changed before %d" % (proof["first"], proof["second"]))
+            checked.append(
+                "nothing that stood in the log at %d events was changed before %d" % (proof["first"], proof["second"])
+            )
         else:
             problems.append("%s: the earlier log is not the beginning of this one" % name)
 
@@ -290,8 +292,13 @@ def check(package):
             % (name, name, folder, folder)
         )
     if not anchors:
-        unknown.append("No trusted time stamp is in the package: nothing outside the maker's machine vouches for the time.")
-    unknown.append("Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s" % known.get("data/bundle.pdf", {}).get("sha256", "-"))
+        unknown.append(
+            "No trusted time stamp is in the package: nothing outside the maker's machine vouches for the time."
+        )
+    unknown.append(
+        "Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s"
+        % known.get("data/bundle.pdf", {}).get("sha256", "-")
+    )
     unknown.append("Who wrote a letter, and what was said by telephone or in messengers.")
     return problems, checked, unknown
 

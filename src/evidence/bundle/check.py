@@ -1,0 +1,103 @@
+"""Check a handed-over bundle.pdf or package: what fits, what does not, what cannot be known from it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from pathlib import Path
+
+from evidence.errors import UsageError
+from evidence.model import Problem, VerificationReport
+from evidence.ports import Progress
+
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str | None = None) -> VerificationReport:
+    """The sidecar, the soundness of the file, and every embedded original against the hashes that the pages print.
+
+    ``recorded`` is the SHA-256 the custody log holds for this bundle, where the archive is at hand.
+    """
+    import pikepdf
+
+    octets = path.read_bytes()
+    digest = hashlib.sha256(octets).hexdigest()
+    problems: list[Problem] = []
+    sidecar = path.with_name(path.name + ".sha256")
+    if sidecar.exists():
+        stated = sidecar.read_text(encoding="ascii", errors="replace").split()[:1]
+        if stated != [digest]:
+            problems.append(
+                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states another")
+            )
+    if recorded is not None and recorded != digest:
+        problems.append(Problem("log", path.name, f"its SHA-256 is {digest}, and the custody log records {recorded}"))
+    try:
+        with pikepdf.open(path) as pdf:
+            embedded = {name: bytes(spec.get_file().read_bytes()) for name, spec in pdf.attachments.items()}
+            pages = len(pdf.pages)
+            damage = pdf.check_pdf_syntax() if hasattr(pdf, "check_pdf_syntax") else pdf.check()
+            problems += [Problem("pdf", path.name, str(line)) for line in damage]
+    except pikepdf.PdfError as error:
+        return _report(path, 0, 0, [*problems, Problem("pdf", path.name, f"is no sound PDF: {error}")], digest)
+    printed = _printed_hashes(path, progress)
+    for name in sorted(embedded):
+        if hashlib.sha256(embedded[name]).hexdigest() not in printed:
+            problems.append(Problem("original", name, "the embedded file has a SHA-256 that no page prints"))
+    return _report(path, pages, len(embedded), problems, digest, sidecar=sidecar.exists() or recorded is not None)
+
+
+def _printed_hashes(path: Path, progress: Progress | None) -> set[str]:
+    """Every SHA-256 that stands in the text of the pages, also when broken over lines."""
+    import pypdfium2
+
+    found: set[str] = set()
+    document = pypdfium2.PdfDocument(path)
+    try:
+        for number in range(len(document)):
+            page = document[number]
+            text = page.get_textpage().get_text_bounded()
+            found |= set(HASH.findall(re.sub(r"[\s\u00ad\ufffe\u200b-]+", "", text)))
+            found |= set(HASH.findall(text))
+            page.close()
+            if progress is not None:
+                progress.step("pages", number + 1, len(document))
+    finally:
+        document.close()
+    return found
+
+
+def _report(
+    path: Path, pages: int, originals: int, problems: list[Problem], digest: str, *, sidecar: bool = False
+) -> VerificationReport:
+    unknowable = ["who wrote a letter; what was said by telephone or in messengers"]
+    if not sidecar:
+        unknowable.insert(0, f"whether this file is the one handed over: compare its SHA-256 {digest} with the receipt")
+    return VerificationReport(
+        {"pages": pages, "embedded originals against the printed hashes": originals, "PDF": 1},
+        tuple(problems),
+        "",
+        0,
+        (),
+        tuple(unknowable),
+    )
+
+
+def verify_package(path: Path, *, progress: Progress | None = None) -> VerificationReport:
+    """The same check as the package's own verify.py, by the same code."""
+    from evidence.bundle.verifier import verify
+
+    del progress
+    try:
+        package = verify.Folder(str(path)) if path.is_dir() else verify.Zip(str(path))
+        result = verify.check(package)
+    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        return VerificationReport({}, (Problem("unreadable", path.name, str(error)),), "", 0)
+    if result is None:
+        raise UsageError(
+            f"{path} is neither an archive, nor a bundle, nor a package.", "A package has bagit.txt in it."
+        )
+    problems, checked, unknown = result
+    found = tuple(Problem("package", *line.partition(": ")[::2]) for line in problems)
+    return VerificationReport(dict.fromkeys(checked, 1), found, "", 0, (), tuple(unknown))
