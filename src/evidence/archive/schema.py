@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
+if TYPE_CHECKING:
+    import sqlite_utils
+    from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = int.from_bytes(b"EVID", "big")
 SCHEMA_VERSION = 1
@@ -29,8 +31,6 @@ DERIVED_TABLES = (
     "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "flag", "request", "rendered",
     "derived_state", "search",
 )  # fmt: skip
-
-migrations = Migrations("evidence")
 
 
 def statements(script: str) -> Iterator[str]:
@@ -57,16 +57,29 @@ def append_only_triggers(table: str) -> Iterator[str]:
         )
 
 
-@migrations()
-def m001_first(db: sqlite_utils.Database) -> None:
-    """Schema 1."""
+@cache
+def migrations() -> Migrations:
+    """The ordered migrations. sqlite-utils is imported here, late: it is slow to start and rarely needed."""
+    from sqlite_utils.migrations import Migrations
+
+    ordered = Migrations("evidence")
+
+    @ordered()
+    def m001_first(db: sqlite_utils.Database) -> None:
+        """Schema 1."""
+        make_schema_1(db.conn)
+        db.conn.execute("PRAGMA user_version=1")
+
+    return ordered
+
+
+def make_schema_1(connection: sqlite3.Connection) -> None:
     for script in ("tables_v1.sql", "derived_v1.sql", "views_v1.sql"):
         for statement in statements(script):
-            db.conn.execute(statement)
+            connection.execute(statement)
     for table in ("event", *BOUND_TABLES):
         for statement in append_only_triggers(table):
-            db.conn.execute(statement)
-    db.conn.execute("PRAGMA user_version=1")
+            connection.execute(statement)
 
 
 def recreate_derived(connection: sqlite3.Connection) -> None:
@@ -80,24 +93,29 @@ def recreate_derived(connection: sqlite3.Connection) -> None:
 @cache
 def columns(table: str) -> tuple[str, ...]:
     """The columns of a table of the newest schema, in storage order."""
-    return tuple(_expected()[1][table])
+    return _all_columns()[table]
+
+
+@cache
+def _all_columns() -> dict[str, tuple[str, ...]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        make_schema_1(connection)
+        tables = ("event", *BOUND_TABLES, *DERIVED_TABLES)
+        return {t: tuple(r[1] for r in connection.execute(f"PRAGMA table_info({t})")) for t in tables}
+    finally:
+        connection.close()
 
 
 @cache
 def expected_objects() -> dict[tuple[str, str], str]:
     """(type, name) -> SQL of every object an archive of the newest schema has, without SQLite's own."""
-    return _expected()[0]
+    import sqlite_utils
 
-
-@cache
-def _expected() -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, ...]]]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        migrations.apply(sqlite_utils.Database(connection))
-        tables = ("event", *BOUND_TABLES, *DERIVED_TABLES)
-        return schema_objects(connection), {
-            t: tuple(r[1] for r in connection.execute(f"PRAGMA table_info({t})")) for t in tables
-        }
+        migrations().apply(sqlite_utils.Database(connection))
+        return schema_objects(connection)
     finally:
         connection.close()
 

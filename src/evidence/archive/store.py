@@ -14,13 +14,12 @@ from types import TracebackType
 from typing import Self
 
 import filelock
-import sqlite_utils
 
 from evidence.archive import seen
 from evidence.archive.binding import utc_text
 from evidence.archive.connect import connect_read, connect_write, in_words
 from evidence.archive.judging import Judging
-from evidence.archive.schema import migrations
+from evidence.archive.schema import SCHEMA_VERSION, migrations
 from evidence.archive.writer import Writer
 from evidence.errors import EvidenceError, Locked, UsageError
 
@@ -150,12 +149,17 @@ def _clock(now: Clock | datetime) -> Clock:
 
 def _migrate(writer: Writer, tool: str) -> None:
     """Bring the schema up to date, each migration in one transaction with its custody event."""
+    if writer.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+        return
+    import sqlite_utils
+
     database = sqlite_utils.Database(writer.connection)
+    ordered = migrations()
     try:
-        names = [migration.name for migration in migrations.pending(database)]
+        names = [migration.name for migration in ordered.pending(database)]
         for position, name in enumerate(names):
             writer.connection.execute("BEGIN IMMEDIATE")
-            migrations.apply(database, stop_before=names[position + 1 :])
+            ordered.apply(database, stop_before=names[position + 1 :])
             writer.continue_transaction()
             writer.record("migration", {"name": name, "tool": tool})
             writer.commit()
