@@ -264,7 +264,7 @@ def _request(r: dict[str, Any], hashes: dict[str, str], messages: list[Any], lis
     return Request(
         id=judged_id("request", sha256, part, start, start + len(r["quote"]), r["asker"]), sha256=sha256, part=part,
         start=start, end=start + len(r["quote"]), quote=r["quote"], asker=r["asker"], kind=r["kind"],
-        asked_at=at.astimezone(UTC), outcome=r["outcome"], tier="stated", due_at=at.astimezone(UTC) + timedelta(days=3),
+        asked_at=at.astimezone(UTC), outcome={"dodged": "reply-without-answer"}.get(r["outcome"], r["outcome"]), tier="stated", due_at=at.astimezone(UTC) + timedelta(days=3),
         answering_sha256=hashes.get(r["answering_message"] or ""), waited_days=r["days"],
     )  # fmt: skip
 

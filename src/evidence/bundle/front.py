@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from markupsafe import Markup
@@ -309,22 +310,24 @@ def _custody(b: Brief) -> dict[str, Any]:
     for run in b.case.acquisitions():
         record, result = stated(run.get("record")), stated(run.get("result"))
         began, ended = moment(run.get("began_at")), moment(run.get("ended_at"))
-        machine = ", ".join(
-            str(record[k])
-            for k in ("host", "operator", "tool", "python", "libraries")
-            if isinstance(record.get(k), str)
-        )
+        libraries = record.get("libraries")
+        facts = [str(record[k]) for k in ("host", "system", "operator", "tool") if record.get(k)]
+        if isinstance(libraries, Mapping):
+            facts += [f"{k} {v}" for k, v in libraries.items() if v]
+        machine = ", ".join(facts)
         offset = result.get("clock_offset_seconds", result.get("clock_offset"))
-        if offset is not None:
+        if offset:
             machine += "; " + _("clock differs from the server's by %s s") % offset
-        server = result.get("server") or result.get("host") or ""
+        server = one_line(str(result.get("greeting") or ""), 90)
+        if fingerprint := result.get("tls_fingerprint"):
+            server += f"; TLS {str(fingerprint)[:23]}…"
         runs.append(
             {
                 "id": run["id"],
                 "began": words.moment(began) if began else "—",
                 "ended": words.moment(ended) if ended else _("not finished"),
                 "source": f"{labels.run_kind(words, str(run['kind']))}: {run.get('account') or '—'}"
-                + (f", {server}" if isinstance(server, str) and server else ""),
+                + (f"; {server}" if server else ""),
                 "outcome": labels.run_outcome(words, run.get("outcome")),
                 "machine": machine or "—",
             }
@@ -602,7 +605,13 @@ def _ours(b: Brief) -> str:
 def picture_markup(b: Brief) -> str:
     """The timeline stage's SVG, without an XML prologue."""
     start = b.picture.find("<svg")
-    return b.picture[start:] if start >= 0 else ""
+    if start < 0:
+        return ""
+    picture = b.picture[start:]
+    if "<title" not in picture:  # the figure's words for those who cannot see it (ISO 14289-1, 7.3)
+        opened = picture.index(">") + 1
+        picture = f"{picture[:opened]}<title>{escape(b._('The correspondence over time'))}</title>{picture[opened:]}"
+    return picture
 
 
 def _chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
@@ -619,15 +628,14 @@ def _chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
         for f in sorted(flags[letter.sha256], key=lambda f: (f.part, f.start)):
             review = b.reviews.get(("flag", f.id))
             text = labels.category(words, review.category if review and review.category else f.category, f.subtype)
-            marks.append(
-                text if b.decision("flag", f.id) == "accepted" else f"{text} ({labels.review(words, 'unreviewed')})"
-            )
+            reviewed = b.decision("flag", f.id) == "accepted"
+            marks.append(text if reviewed else f"{text} ({_('not reviewed')})")
         marks = list(dict.fromkeys(marks))
         number = b.selection.numbers[letter.sha256]
         gist = entry.gist if entry else ""
         subject = one_line(letter.subject, 160) or _("(no subject)")
         recipients = recipients_of(letter)
-        row = {
+        row: dict[str, Any] = {
             "day": words.short_day(letter.at),
             "time": words.local(letter.at).strftime("%H:%M"),
             "who": letter.person or letter.sender,

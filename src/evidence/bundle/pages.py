@@ -17,6 +17,7 @@ from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.outside import Drawn
 from evidence.bundle.redact import MARK, Redactions
 from evidence.bundle.text import ShownAddress, Words, one_line, visible
+from evidence.i18n import translated
 from evidence.model import DkimResult, Sighting
 from evidence.ports import OutsideFile
 
@@ -118,7 +119,9 @@ class Pages:
             "bound": _("custody log event No. %s") % words.number(e.event),
             "dkim": "; ".join(self.dkim(d) for d in e.dkim) or _("the message carries none"),
             "replaced": self._replaced(e),
-            "defects": "; ".join(_(d) for d in parsed.defects) or parsed.failed or "",
+            "defects": "; ".join(translated("message", words.language, d) for d in parsed.defects)
+            or parsed.failed
+            or "",
             "attachments": [self._attachment(a) for a in e.attachments],
             "drawn": [self._drawn(a.attachment.index, a.attachment.filename, a.drawn) for a in e.attachments],
             "paragraphs": body if show_text else None,
@@ -242,7 +245,7 @@ class Pages:
     def sighting(self, s: Sighting) -> str:
         _, words = self.words.gettext, self.words
         if s.uid is None:
-            text = _("imported from %s") % one_line(s.source) if s.source else s.account
+            text = _("imported from %s") % one_line(s.source) if s.source else one_line(s.account)
         else:
             text = _("%(account)s, folder %(folder)s, UIDVALIDITY %(validity)s, UID %(uid)s") % {
                 "account": s.account, "folder": words.quote(one_line(s.folder)), "validity": s.uidvalidity, "uid": s.uid,

@@ -454,7 +454,8 @@ class _Maker:
             title=b.config.matter.title,
             language=b.words.language,
             exhibits=self._manifest_exhibits(exhibits, files, pages_of, spans),
-            chronology=tuple(replace(r, page=pages_of[r.exhibit][0]) if r.exhibit in pages_of else r for r in rows),
+            chronology=tuple(replace(r, page=pages_of[r.exhibit][0]) if r.exhibit is not None and r.exhibit in pages_of else r
+                for r in rows),
             log_size=b.head.size,
             root=b.head.root,
             anchors=tuple(b.case.anchors()),
@@ -479,7 +480,7 @@ class _Maker:
             issued_at=self.now,
             language=b.words.language,
             supplements=b.supplements.number if b.supplements else None,
-            options=b.options.record(),
+            options={**b.options.record(), "bates_last": _digits(labels[-1]) if labels else 0},
             manifest=manifest,
             notes=tuple(self.notes),
         )
@@ -500,7 +501,7 @@ class _Maker:
     def _frozen(self, spans: Mapping[int, tuple[str, str]]) -> tuple[IssuedExhibit, ...]:
         b = self.b
         known = {(e.kind, e.sha256) for e in b.case.exhibits()}
-        found = []
+        found: list[IssuedExhibit] = []
         for key, number in b.selection.numbers.items():
             if key.startswith("file:"):
                 file = next(f for f in b.case.outside_files() if f"file:{f.id}" == key)
@@ -616,6 +617,11 @@ def _rendered(outcome: Rendered | RenderFailure) -> Rendered:
     if isinstance(outcome, RenderFailure):
         raise EvidenceError("A page of the bundle could not be drawn.", outcome.reason, "Report it.") from outcome
     return outcome
+
+
+def _digits(label: str) -> int:
+    """The running number of a Bates label: its last six or more digits."""
+    return int(label[len(label.rstrip("0123456789")) :][-9:])
 
 
 def _escaped(text: str) -> str:

@@ -89,7 +89,7 @@ def _pages(job: dict[str, Any]) -> dict[str, Any]:
 
 def _shaped_font(*arguments: Any, **options: Any) -> Any:
     """A font to subset, without the tables that only shape text: that is done, and reading them takes most of the time."""
-    from fontTools.ttLib import TTFont
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
     font = TTFont(*arguments, **options)
     for table in ("GSUB", "GPOS", "GDEF", "MATH", "BASE", "JSTF"):
