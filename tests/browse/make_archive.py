@@ -263,8 +263,8 @@ def dispute(path: Path, name: str = "shelf", *, hostile: Sequence[bytes] = ()) -
         {"person": "Марина Соболева", "month": "2025-03-01", "messages_in": 14, "messages_out": 11, "words_in": 900, "words_out": 700,
          "estimated_minutes": 190.5, "logged_minutes": 60, "rate": 900, "cost": 3757.5}]}  # fmt: skip
     picture = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 60" role="img" aria-label="Overview"><style>.c{fill:#9a4a12}</style>'
-        f'<a href="/-/evidence/message/{maker.sha["0006"]}"><circle class="c" cx="60" cy="30" r="8"/></a>'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 60" role="group" aria-label="Overview"><style>.c{fill:#9a4a12}</style>'
+        f'<a href="#m-{maker.sha["0006"]}"><title>12.03</title><circle class="c" cx="60" cy="30" r="8"/></a>'
         '<line x1="10" y1="30" x2="390" y2="30" stroke="#999"/></svg>'
     )
     return maker.finish(

@@ -355,7 +355,7 @@ class Person:
         self.client = httpx.Client(base_url=served.url(), follow_redirects=False, timeout=30)
         if enter:
             answer = self.client.get(served.door)
-            assert answer.status_code == 302, answer.text
+            assert answer.status_code == 303, answer.text
 
     def key(self) -> str:
         found = re.search(r'name="form_key" value="([0-9a-f]+)"', self.client.get("/").text)

@@ -55,6 +55,7 @@ def kindly(view: View) -> View:
 def _routes() -> list[tuple[str, View]]:
     return [
         (r"^/$", timeline_page),
+        (rf"^{BASE}/at/{SHA}$", jump),
         (rf"^{BASE}/search$", search_page),
         (rf"^{BASE}/message/(?P<start>[0-9a-f]{{8,63}})$", short_link),
         (rf"^{BASE}/message/{SHA}$", message_page),
@@ -182,6 +183,15 @@ async def timeline_page(datasette: Any, request: Any) -> Any:
     return await page(datasette, request, "timeline.html", values, 400 if error else 200)
 
 
+async def jump(datasette: Any, request: Any) -> Response:
+    """To a message's place in the timeline; to its own page where the timeline does not show it."""
+    site, sha = the_site(datasette), request.url_vars["sha"]
+    number = await read(datasette, site, lambda conn: timeline.page_of(conn, sha))
+    if number is None:
+        return Response.redirect(f"{BASE}/message/{sha}")
+    return Response.redirect(link("/", {"page": number if number > 1 else ""}) + f"#m-{sha}")
+
+
 class Request_with_format:
     """A request as Datasette's front page expects it: its route has a ``format`` group, ours has none."""
 
@@ -193,13 +203,18 @@ class Request_with_format:
 
 
 def inline_picture(svg: str | None, nonce: str) -> Markup | None:
-    """The picture the timeline stage drew, as part of the page so that its links work; its style block is let through by nonce."""
+    """The picture the timeline stage drew, as part of the page so that its links jump; a style block is let through by nonce.
+
+    Its links name messages (``#m-SHA256``); ours go by ``/at/``, which knows on which page of the timeline they stand.
+    """
     if not svg:
         return None
     start = svg.find("<svg")
     if start < 0 or re.search(r"<\s*(script|foreignObject|iframe|object|embed)\b|\son\w+\s*=", svg, re.IGNORECASE):
         return None
-    return Markup(re.sub(r"<style(?=[\s>])", f'<style nonce="{escape(nonce)}"', svg[start:]))  # noqa: S704 - drawn by us, checked above
+    drawn = re.sub(r"<style(?=[\s>])", f'<style nonce="{escape(nonce)}"', svg[start:])
+    drawn = re.sub(r'href="#m-([0-9a-f]{64})"', rf'href="{BASE}/at/\1"', drawn)
+    return Markup(drawn)  # noqa: S704 - drawn by us, checked above
 
 
 async def search_page(datasette: Any, request: Any) -> Response:

@@ -190,6 +190,21 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
     )
 
 
+def page_of(conn: sqlite3.Connection, sha256: str) -> int | None:
+    """The page of the unnarrowed timeline that shows this message (or the first of its copies); None if none does."""
+    row = conn.execute(
+        "SELECT p.at, p.message FROM parsed_message p WHERE p.message ="
+        " (SELECT coalesce(copy_of, message) FROM parsed_message WHERE sha256 = ?) AND " + shown(False), (sha256,)
+    ).fetchone()
+    if row is None:
+        return None
+    before = conn.execute(
+        f"SELECT count(*) FROM parsed_message p WHERE {shown(False)} AND (p.at < ? OR (p.at = ? AND p.message < ?))",
+        (row["at"], row["at"], row["message"]),
+    ).fetchone()[0]
+    return int(before) // PAGE_SIZE + 1
+
+
 def _tier_fits(flag: Mapping[str, Any], tier: str) -> bool:
     if tier:
         return bool(flag["tier"] == tier) and flag["review"] != "rejected"
