@@ -214,7 +214,9 @@ def test_a_token_that_ran_out_is_renewed_once_and_the_error_is_answered_with_not
 
 
 def test_a_token_that_stays_refused_is_a_refusal_without_the_token() -> None:
-    client = Client(b"AUTH=XOAUTH2", refuses=lambda n: imaplib.IMAP4.error(f"bad token {CANARY.rsplit(maxsplit=1)[-1]}"))
+    client = Client(
+        b"AUTH=XOAUTH2", refuses=lambda n: imaplib.IMAP4.error(f"bad token {CANARY.rsplit(maxsplit=1)[-1]}")
+    )
     with pytest.raises(LoginRefused) as caught:
         bearer_secret(account(), lambda force: CANARY.rsplit(maxsplit=1)[-1]).authenticate(client)
     assert CANARY.rsplit(maxsplit=1)[-1] not in str(caught.value)

@@ -36,7 +36,7 @@ def cache_path(account: Account, folder: Path) -> Path:
 
 def authority_for(username: str) -> str:
     """The sign-in address: personal accounts have their own, an organisation's is found by its mail domain."""
-    domain = username.rpartition("@")[2].lower()
+    domain = username.partition("@")[2].lower()
     tenant = "consumers" if domain.startswith(_PERSONAL) else domain or "organizations"
     return f"{_INSTANCE}/{tenant}"
 
