@@ -227,7 +227,10 @@ def main() -> int:
         table = json.loads(WEIGHTS.read_text(encoding="utf-8"))["models"] if WEIGHTS.exists() else {}
         table |= {n: {"bias": b, "weights": dict(sorted(w.items()))} for n, (b, w) in models.items()}
         text = json.dumps(
-            {"made_by": "tools/train_answers.py", "models": table}, ensure_ascii=False, separators=(",", ":"), sort_keys=True
+            {"made_by": "tools/train_answers.py", "models": table},
+            ensure_ascii=False,
+            separators=(",", ":"),
+            sort_keys=True,
         )
         WEIGHTS.write_text(text + "\n", encoding="utf-8")
         print(f"{WEIGHTS.name}: {len(text)} characters")

@@ -39,7 +39,9 @@ def config_of(dispute: str) -> Config:
 def settings_of(dispute: str) -> RequestSettings:
     gold = gold_of(dispute)
     parties = Parties(config_of(dispute))
-    return RequestSettings(gold["reply_days"], "calendar", "RU", ZONES[dispute], parties.own_addresses, parties.their_addresses)
+    return RequestSettings(
+        gold["reply_days"], "calendar", "RU", ZONES[dispute], parties.own_addresses, parties.their_addresses
+    )
 
 
 @cache
@@ -66,7 +68,10 @@ def letters_of(dispute: str) -> tuple[Letter, ...]:
     for number, m in enumerate(sorted(gold["messages"], key=lambda m: datetime.fromisoformat(m["date"])), 1):
         message = email.message_from_bytes(raw[m["id"]], policy=email.policy.default)
         addresses = tuple(
-            Address(h, str(name), address) for h in ("from", "to", "cc") for name, address in getaddresses([str(message.get(h, ""))]) if address
+            Address(h, str(name), address)
+            for h in ("from", "to", "cc")
+            for name, address in getaddresses([str(message.get(h, ""))])
+            if address
         )
         side, person = parties.speaker(addresses)
         body, zones = "", []
@@ -75,17 +80,38 @@ def letters_of(dispute: str) -> tuple[Letter, ...]:
             body += run + "\n\n"
             zones.append(Zone("body", len(zones), start, len(body), "own"))
         attachments = tuple(
-            Attachment(i, str(i), str(p.get_filename()), str(p.get_filename()), p.get_content_type(), "attachment", 0, "")
+            Attachment(
+                i, str(i), str(p.get_filename()), str(p.get_filename()), p.get_content_type(), "attachment", 0, ""
+            )
             for i, p in enumerate((p for p in message.walk() if p.get_filename()), 1)
         )
         at = datetime.fromisoformat(m["date"])
         found.append(
             Letter(
-                number=number, sha256=hashes[m["id"]], copies=(), message_id=m["message_id"], date=at, at=at.astimezone(UTC), at_clock="date",
-                at_note="", folders=(m["folder"],), speaker=side, person=person, sender=addresses[0].address, addresses=addresses,
-                subject=str(message["subject"] or ""), kind=m["kind"], scope=parties.scope(addresses)[0], withheld=parties.withheld(addresses),
-                thread=hashes[m["thread"]], parent=hashes.get(m["reply_to"] or ""), language="", texts={"body": body, "subject": ""},
-                zones=tuple(zones), attachments=attachments, addressees=parties.addressees(addresses),
-            )  # fmt: skip
+                number=number,
+                sha256=hashes[m["id"]],
+                copies=(),
+                message_id=m["message_id"],
+                date=at,
+                at=at.astimezone(UTC),
+                at_clock="date",
+                at_note="",
+                folders=(m["folder"],),
+                speaker=side,
+                person=person,
+                sender=addresses[0].address,
+                addresses=addresses,
+                subject=str(message["subject"] or ""),
+                kind=m["kind"],
+                scope=parties.scope(addresses)[0],
+                withheld=parties.withheld(addresses),
+                thread=hashes[m["thread"]],
+                parent=hashes.get(m["reply_to"] or ""),
+                language="",
+                texts={"body": body, "subject": ""},
+                zones=tuple(zones),
+                attachments=attachments,
+                addressees=parties.addressees(addresses),
+            )
         )
     return tuple(found)

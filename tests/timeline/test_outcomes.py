@@ -20,7 +20,9 @@ def only(requests: tuple[Request, ...], asker: str = "us") -> Request:
 
 def test_a_direct_answer_in_time_is_shown_with_its_words() -> None:
     ask = letter("Добрый день! Когда вы заберёте лишние коробки?")
-    reply = letter("Здравствуйте. Коробки заберём в четверг 5 марта, после обеда.", hours=20, sender=CLIENT, reply_to=ask)
+    reply = letter(
+        "Здравствуйте. Коробки заберём в четверг 5 марта, после обеда.", hours=20, sender=CLIENT, reply_to=ask
+    )
     r = only(ledger(ask, reply))
     assert (r.outcome, r.answering_sha256) == ("answered", reply.sha256)
     assert r.answer_quote == "Коробки заберём в четверг 5 марта, после обеда."
@@ -49,7 +51,11 @@ def test_silence_is_stated_with_what_was_searched() -> None:
 def test_an_answer_in_another_thread_counts() -> None:
     ask = letter("Какой номер договора аренды склада указать в счёте?")
     reply = letter(
-        "Добрый день. Номер договора аренды склада для счёта: 17-А.", hours=30, sender=CLIENT, thread="B", subject="Про счёт"
+        "Добрый день. Номер договора аренды склада для счёта: 17-А.",
+        hours=30,
+        sender=CLIENT,
+        thread="B",
+        subject="Про счёт",
     )
     r = only(ledger(ask, reply))
     assert (r.outcome, r.answering_sha256) == ("answered", reply.sha256)
@@ -57,7 +63,9 @@ def test_an_answer_in_another_thread_counts() -> None:
 
 def test_talk_of_other_things_in_another_thread_is_no_answer_but_is_named() -> None:
     ask = letter("Какой номер договора аренды склада указать в счёте?")
-    other = letter("Напоминаю, что в пятницу привезём новую партию ламп.", hours=30, sender=CLIENT, thread="B", subject="Лампы")
+    other = letter(
+        "Напоминаю, что в пятницу привезём новую партию ламп.", hours=30, sender=CLIENT, thread="B", subject="Лампы"
+    )
     r = only(ledger(ask, other))
     assert (r.outcome, r.other_messages) == ("no-reply", (other.sha256,))
 
@@ -70,7 +78,9 @@ def test_a_document_answered_by_an_attachment_alone() -> None:
 
 def test_the_wrong_attachment_is_no_answer() -> None:
     ask = letter(ASK)
-    reply = letter("Добрый день! Рады работать с вами, хорошей недели.", hours=5, sender=CLIENT, reply_to=ask, files=("price.pdf",))
+    reply = letter(
+        "Добрый день! Рады работать с вами, хорошей недели.", hours=5, sender=CLIENT, reply_to=ask, files=("price.pdf",)
+    )
     r = only(ledger(ask, reply))
     assert (r.outcome, r.tier) == ("reply-without-answer", "possible")
 
@@ -93,13 +103,17 @@ def test_an_inline_answer_is_paired_with_the_question_it_stands_under() -> None:
 
 def test_a_request_quoted_back_without_a_word_is_not_answered() -> None:
     ask = letter(ASK)
-    reply = with_zones(letter("x", hours=4, sender=CLIENT, reply_to=ask), ("own", "См. ниже\n"), ("quoted", f"> {ASK}\n"))
+    reply = with_zones(
+        letter("x", hours=4, sender=CLIENT, reply_to=ask), ("own", "См. ниже\n"), ("quoted", f"> {ASK}\n")
+    )
     assert only(ledger(ask, reply)).outcome == "reply-without-answer"
 
 
 def test_words_quoted_back_are_not_a_request_of_the_one_who_quotes() -> None:
     ask = letter(ASK)
-    reply = with_zones(letter("x", hours=4, sender=CLIENT, reply_to=ask), ("own", "Хорошо.\n"), ("quoted", f"> {ASK}\n"))
+    reply = with_zones(
+        letter("x", hours=4, sender=CLIENT, reply_to=ask), ("own", "Хорошо.\n"), ("quoted", f"> {ASK}\n")
+    )
     assert [r.asker for r in ledger(ask, reply)] == ["us"]
 
 
@@ -150,7 +164,9 @@ def _working(*letters: object) -> tuple[Request, ...]:
 
 def test_new_year_holidays_do_not_run_the_clock() -> None:
     ask = letter("Когда вы заберёте коробки?", at=datetime(2025, 12, 30, 9, tzinfo=UTC))
-    reply = letter("Коробки заберём в среду 14 января.", at=datetime(2026, 1, 13, 9, tzinfo=UTC), sender=CLIENT, reply_to=ask)
+    reply = letter(
+        "Коробки заберём в среду 14 января.", at=datetime(2026, 1, 13, 9, tzinfo=UTC), sender=CLIENT, reply_to=ask
+    )
     r = only(_working(ask, reply))
     assert (r.outcome, r.waited_days, r.waited_working_days) == ("answered", 14.0, 2)
     by_calendar = only(ledger(ask, reply))
@@ -160,7 +176,12 @@ def test_new_year_holidays_do_not_run_the_clock() -> None:
 def test_a_request_that_came_back_undelivered_is_not_asserted_as_unanswered() -> None:
     ask = letter(ASK)
     bounce = letter(
-        f"550 5.1.1 <{CLIENT}>: user unknown", hours=0.1, sender="mailer-daemon@mx.example", to=(US,), kind="bounce", reply_to=ask
+        f"550 5.1.1 <{CLIENT}>: user unknown",
+        hours=0.1,
+        sender="mailer-daemon@mx.example",
+        to=(US,),
+        kind="bounce",
+        reply_to=ask,
     )
     r = only(ledger(ask, bounce))
     assert (r.outcome, r.tier, r.detail["returned"]) == ("no-reply", "possible", [CLIENT])
@@ -169,7 +190,14 @@ def test_a_request_that_came_back_undelivered_is_not_asserted_as_unanswered() ->
 
 def test_a_bounce_of_a_copy_leaves_the_silence_stated() -> None:
     ask = letter(ASK, to=(CLIENT, DELEGATE))
-    bounce = letter(f"550 <{DELEGATE}>: user unknown", hours=0.1, sender="mailer-daemon@mx.example", to=(US,), kind="bounce", reply_to=ask)
+    bounce = letter(
+        f"550 <{DELEGATE}>: user unknown",
+        hours=0.1,
+        sender="mailer-daemon@mx.example",
+        to=(US,),
+        kind="bounce",
+        reply_to=ask,
+    )
     r = only(ledger(ask, bounce))
     assert (r.outcome, r.tier) == ("no-reply", "stated")
 
@@ -195,7 +223,9 @@ def test_a_request_repeated_three_times_is_one_request_asked_three_times() -> No
 def test_an_answer_after_a_repeat_counts_for_the_repeat_only() -> None:
     first = letter("Пришлите, пожалуйста, накладную на отпариватель.")
     second = letter("Повторю просьбу: пришлите накладную на отпариватель.", hours=120, reply_to=first)
-    reply = letter("Накладная на отпариватель во вложении.", hours=130, sender=CLIENT, reply_to=second, files=("накладная.pdf",))
+    reply = letter(
+        "Накладная на отпариватель во вложении.", hours=130, sender=CLIENT, reply_to=second, files=("накладная.pdf",)
+    )
     found = [r for r in ledger(first, second, reply) if r.asker == "us"]
     assert [r.outcome for r in found] == ["no-reply", "answered"]
 
@@ -240,7 +270,14 @@ def test_the_mirror_is_judged_by_the_same_function(text: str) -> None:
     ours = letter(text)
     theirs = letter(text, sender=CLIENT)
     a, b = only(ledger(ours), "us"), only(ledger(theirs), "client")
-    assert (a.quote, a.kind, a.outcome, a.tier, a.due_at, a.why) == (b.quote, b.kind, b.outcome, b.tier, b.due_at, b.why)
+    assert (a.quote, a.kind, a.outcome, a.tier, a.due_at, a.why) == (
+        b.quote,
+        b.kind,
+        b.outcome,
+        b.tier,
+        b.due_at,
+        b.why,
+    )
     answer = "Акт и delivery note во вложении, деньги за март вернём 5 марта."
     back = letter(answer, hours=5, sender=CLIENT, reply_to=ours, files=("акт.pdf",))
     forth = letter(answer, hours=5, sender=US, reply_to=theirs, files=("акт.pdf",))

@@ -17,7 +17,15 @@ from typing import Literal
 
 from evidence.model import Letter
 from evidence.stems import words
-from evidence.timeline.answers_features import ask_type, content, cues, pair_features, passages, reply_run, sentence_features
+from evidence.timeline.answers_features import (
+    ask_type,
+    content,
+    cues,
+    pair_features,
+    passages,
+    reply_run,
+    sentence_features,
+)
 from evidence.timeline.answers_model import models
 from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
 from evidence.timeline.requests_find import Ask
@@ -49,7 +57,9 @@ _RECEIVED = re.compile(
     r"|\b(?:got|received)\b.{0,20}\b(?:both|your|the|them|it|payment|deposit|file|files|document|documents|photo|photos|logo)\b",
     re.I,
 )
-_NEGATED = re.compile(r"\b(?:не|нет|пока|ни|not|no|never|hasn't|haven't|didn't|yet|still|once|when|until|when\s+can)\b|\?", re.I)
+_NEGATED = re.compile(
+    r"\b(?:не|нет|пока|ни|not|no|never|hasn't|haven't|didn't|yet|still|once|when|until|when\s+can)\b|\?", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,6 @@ class Vocabulary:
             shared += weight if stem in said else 0.0
         return shared / total if total else 0.0
 
-
     def share(self, ask: str, text: str) -> float:
         """``overlap`` of the words of two texts."""
         return self.overlap(stems_of(ask), stems_of(text))
@@ -121,7 +130,9 @@ def judge(
     index = {}
     for name, (_score, first, end, _named) in best.items():
         model = models()[f"{name}-sentence"]
-        index[name] = max(range(-first, end), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i))
+        index[name] = max(
+            range(-first, end), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i)
+        )
     points = typed_points(ask, kind, run, attachments, overlap)
     shown = points.index if points.total > 0 else index["answered"]
     probability = combined(best["answered"][0], points)
@@ -135,7 +146,12 @@ def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] |
     zones = {z.number: z for z in reply.zones_of("body")}
     wanted = _letters_only(ask.quote)
     for zone in zones.values():
-        if zone.kind != "own" or zone.answers is None or zone.answers not in zones or not body[zone.start : zone.end].strip():
+        if (
+            zone.kind != "own"
+            or zone.answers is None
+            or zone.answers not in zones
+            or not body[zone.start : zone.end].strip()
+        ):
             continue
         quoted = _letters_only(re.sub(r"(?m)^[> ]+", "", body[zones[zone.answers].start : zones[zone.answers].end]))
         if not wanted or not quoted:
@@ -154,18 +170,29 @@ def _letters_only(text: str) -> str:
 
 
 def weigh(
-    ask: Ask, asked_in: Letter, reply: Letter, *, direct: bool, in_thread: bool, same_subject: bool, vocabulary: Vocabulary
+    ask: Ask,
+    asked_in: Letter,
+    reply: Letter,
+    *,
+    direct: bool,
+    in_thread: bool,
+    same_subject: bool,
+    vocabulary: Vocabulary,
 ) -> Evidence:
     """What ``reply`` (a human letter of the other side) shows for ``ask``."""
     body = reply.texts.get("body", "")
-    names = [a.filename for a in reply.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")]
+    names = [
+        a.filename for a in reply.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")
+    ]
     under = inline_reply(ask, asked_in, reply)
     if under:
         return _inline(ask, reply, body, under, names, vocabulary)
     own = reply.own_text()
     asked = stems_of(ask.quote) or stems_of(asked_in.own_text())
     overlap = vocabulary.overlap(asked, stems_of(own) | stems_of(" ".join(names)))
-    if not direct and overlap < (0.2 if in_thread or same_subject else 0.34):
+    shared = asked & (stems_of(own) | stems_of(" ".join(names)))
+    # One word in common ties nothing to another thread: everybody speaks of payments.
+    if not direct and (overlap < (0.2 if in_thread or same_subject else 0.34) or (not in_thread and len(shared) < 2)):
         return Evidence(reply.sha256, "none", 0.0, False, f"speaks of other things (overlap {overlap:.2f})")
     answered, deferred, index, deferred_index, reasons = judge(ask.quote, ask.kind, own, names, vocabulary.share)
     limit = DIRECT_AT if direct else LATER_AT if in_thread else ELSEWHERE_AT
@@ -174,7 +201,14 @@ def weigh(
         why = f"{'direct reply' if direct else 'later in the thread' if in_thread else 'another thread'}; overlap {overlap:.2f}; {reasons}"
         return Evidence(reply.sha256, "answered", answered, answered >= SURE_AT, why, *span)
     if deferred >= DEFER_AT and direct and _puts_off(own, deferred_index):
-        return Evidence(reply.sha256, "deferred", deferred, deferred >= SURE_AT, "says that an answer will follow", *_span(reply, own, deferred_index))
+        return Evidence(
+            reply.sha256,
+            "deferred",
+            deferred,
+            deferred >= SURE_AT,
+            "says that an answer will follow",
+            *_span(reply, own, deferred_index),
+        )
     return Evidence(reply.sha256, "none", answered, False, f"no visible answer; {reasons}")
 
 
@@ -197,10 +231,23 @@ def _inline(
     text = body[start:end]
     answered, deferred, *_ = judge(ask.quote, ask.kind, text, names, vocabulary.share)
     if deferred >= DEFER_AT and deferred > answered:
-        return Evidence(reply.sha256, "deferred", deferred, True, "written under the quoted request: an answer will follow", text, start, end)
+        return Evidence(
+            reply.sha256,
+            "deferred",
+            deferred,
+            True,
+            "written under the quoted request: an answer will follow",
+            text,
+            start,
+            end,
+        )
     if text.rstrip().endswith("?") and len(words(text)) < 25 and answered < DIRECT_AT:
-        return Evidence(reply.sha256, "none", answered, False, "written under the quoted request: asks back", text, start, end)
-    return Evidence(reply.sha256, "answered", max(answered, 0.9), True, "written right under the quoted request", text, start, end)
+        return Evidence(
+            reply.sha256, "none", answered, False, "written under the quoted request: asks back", text, start, end
+        )
+    return Evidence(
+        reply.sha256, "answered", max(answered, 0.9), True, "written right under the quoted request", text, start, end
+    )
 
 
 def _span(reply: Letter, own: str, index: int | None) -> tuple[str | None, int | None, int | None]:
@@ -236,10 +283,23 @@ def reported_call(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence 
         for sentence in reply_run(text):
             near = sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20
             said = _SAID.search(sentence.text) or _CALL.search(sentence.text)
-            if near and said and "?" not in sentence.text and vocabulary.overlap(asked, stems_of(sentence.text)) >= 0.25:
+            if (
+                near
+                and said
+                and "?" not in sentence.text
+                and vocabulary.overlap(asked, stems_of(sentence.text)) >= 0.25
+            ):
                 start = zone.start + sentence.start
-                return Evidence(letter.sha256, "answered", 0.6, False, "a letter reports a telephone call about it",
-                                sentence.text, start, start + len(sentence.text))
+                return Evidence(
+                    letter.sha256,
+                    "answered",
+                    0.6,
+                    False,
+                    "a letter reports a telephone call about it",
+                    sentence.text,
+                    start,
+                    start + len(sentence.text),
+                )
     return None
 
 
@@ -256,11 +316,23 @@ def acknowledged(ask: Ask, asked_in: Letter, letter: Letter, vocabulary: Vocabul
             if not _RECEIVED.search(sentence.text) or _NEGATED.search(sentence.text):
                 continue
             overlap = vocabulary.overlap(stems_of(ask.quote), stems_of(sentence.text))
-            pays = soon and ask_type(ask.quote, ask.kind) == "pay" and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
+            pays = (
+                soon
+                and ask_type(ask.quote, ask.kind) == "pay"
+                and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
+            )
             if overlap >= 0.2 or pays:
                 start = zone.start + sentence.start
-                return Evidence(letter.sha256, "answered", 0.8, True, "the asker's own letter says that it came",
-                                sentence.text, start, start + len(sentence.text))
+                return Evidence(
+                    letter.sha256,
+                    "answered",
+                    0.8,
+                    True,
+                    "the asker's own letter says that it came",
+                    sentence.text,
+                    start,
+                    start + len(sentence.text),
+                )
     return None
 
 

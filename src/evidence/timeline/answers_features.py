@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 
 from evidence.stems import stem, words
 from evidence.timeline.requests_find import language_of, lemma, verb_form
@@ -15,17 +17,44 @@ from evidence.timeline.requests_sentences import Sentence, sentences
 
 _I = re.I
 ASK_TYPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("when", re.compile(r"\b(?:когда|во\s+сколько|до\s+скольки|с\s+какого|к\s+какому|в\s+какой\s+день|на\s+как(?:ой|ое|ую)\s+(?:день|число|дату|врем)|как\s+скоро|(?:какого|какое)\s+числ|до\s+какого|в\s+какое\s+время|when|what\s+time|what\s+date|how\s+soon|which\s+day|what\s+day|by\s+what|till\s+when|until\s+when)\b", _I)),
-    ("how-much", re.compile(r"\b(?:сколько|скольк\w+|почём|какая\s+(?:сумма|цена|стоимость|ставка)|какую\s+сумму|how\s+(?:much|many|long|far|often|big|old|heavy|wide|deep|high)|what(?:'s|\s+is|\s+was|\s+are|\s+were)?\s+(?:the|your|our|this)?\s*(?:\w+\s+)?(?:price|cost|fee|rate|total|amount|balance|damage|figure|deposit|charge|size|weight|margin))\b", _I)),
-    ("why", re.compile(r"\b(?:почему|зачем|отчего|по\s+какой\s+причине|в\s+связи\s+с\s+чем|на\s+каком\s+основании|why|how\s+come|what(?:'s|\s+is|\s+was)\s+the\s+reason|on\s+what\s+(?:basis|grounds))\b", _I)),
+    (
+        "when",
+        re.compile(
+            r"\b(?:когда|во\s+сколько|до\s+скольки|с\s+какого|к\s+какому|в\s+какой\s+день|на\s+как(?:ой|ое|ую)\s+(?:день|число|дату|врем)|как\s+скоро|(?:какого|какое)\s+числ|до\s+какого|в\s+какое\s+время|when|what\s+time|what\s+date|how\s+soon|which\s+day|what\s+day|by\s+what|till\s+when|until\s+when)\b",
+            _I,
+        ),
+    ),
+    (
+        "how-much",
+        re.compile(
+            r"\b(?:сколько|скольк\w+|почём|какая\s+(?:сумма|цена|стоимость|ставка)|какую\s+сумму|how\s+(?:much|many|long|far|often|big|old|heavy|wide|deep|high)|what(?:'s|\s+is|\s+was|\s+are|\s+were)?\s+(?:the|your|our|this)?\s*(?:\w+\s+)?(?:price|cost|fee|rate|total|amount|balance|damage|figure|deposit|charge|size|weight|margin))\b",
+            _I,
+        ),
+    ),
+    (
+        "why",
+        re.compile(
+            r"\b(?:почему|зачем|отчего|по\s+какой\s+причине|в\s+связи\s+с\s+чем|на\s+каком\s+основании|why|how\s+come|what(?:'s|\s+is|\s+was)\s+the\s+reason|on\s+what\s+(?:basis|grounds))\b",
+            _I,
+        ),
+    ),
     ("who", re.compile(r"\b(?:кто|кого|кому|кем|ком|чей|чья|чьё|чьи|who|whom|whose|who's)\b", _I)),
     ("where", re.compile(r"\b(?:где|куда|откуда|where|where's|whereabouts)\b", _I)),
-    ("which", re.compile(r"\b(?:как(?:ой|ая|ое|ие|ую|ого|ому|им|их|ом)|котор\w+|which|what\s+(?:kind|type|colour|color|size|model|make|version|brand|name|number|address))\b", _I)),
+    (
+        "which",
+        re.compile(
+            r"\b(?:как(?:ой|ая|ое|ие|ую|ого|ому|им|их|ом)|котор\w+|which|what\s+(?:kind|type|colour|color|size|model|make|version|brand|name|number|address))\b",
+            _I,
+        ),
+    ),
     ("how", re.compile(r"\b(?:как|каким\s+образом|how|how's)\b", _I)),
     ("confirm", re.compile(r"\b(?:подтверд\w+|confirm|acknowledge)\b", _I)),
     ("what", re.compile(r"\b(?:что|чего|чем|what|what's)\b", _I)),
 )
-_PAY = re.compile(r"\b(?:оплат\w+|доплат\w+|заплат\w+|перевед\w+|перевест\w+|перечисл\w+|верн\w+|возмест\w+|компенс\w+|pay|transfer|refund|settle|reimburse|remit|credit)\b", _I)
+_PAY = re.compile(
+    r"\b(?:оплат\w+|доплат\w+|заплат\w+|перевед\w+|перевест\w+|перечисл\w+|верн\w+|возмест\w+|компенс\w+|pay|transfer|refund|settle|reimburse|remit|credit)\b",
+    _I,
+)
 
 MONTH = r"(?:январ|феврал|март|апрел|ма[йяе]\b|июн|июл|август|сентябр|октябр|ноябр|декабр|jan|feb|mar(?:ch)?\b|apr|may\b|jun|jul|aug|sep|oct|nov|dec)"
 CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -39,7 +68,7 @@ CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("no", re.compile(r"(?:^|[\s,.!—-])(?:нет|не|нельзя|никак|никогда|ни\s+в\s+коем|no|nope|not|never|nah|afraid\s+not|neither|cannot|can't|won't|don't|didn't|isn't|aren't|wasn't|haven't|hasn't|couldn't|doesn't|wouldn't)(?=$|[\s,.!:;—-])", _I)),
     ("bare-no", re.compile(r"(?:^|[.!?,]\s+)(?:(?:к\s+сожалению|увы|боюсь|sorry|afraid|unfortunately|well)[,\s]+)?(?:нет|нельзя|никак|no|nope|nah|afraid\s+not|absolutely\s+not|certainly\s+not|not)(?=[\s,.!:;—-]|$)", _I)),
     ("refuse", re.compile(r"\bне\s+(?:буд(?:у|ем|ет)|мож(?:ем|ет)|могу|смож(?:ем|ет)|смогу|выда[её]м|переда[её]м|предоставля\w+|вернём|верну|платим|намерен\w*|планиру\w+|готов\w*|собира\w+|станем|стану|дам|дадим|входит|входят|положен\w*|предусмотрен\w*|возвраща\w+|делаем|отда\w+|раскрыва\w+|обязан\w*)|отказыва\w+|откаж\w+|нет\s+(?:возможности|оснований|права)|(?:we|i)(?:'ll|\s+will)?\s+(?:won't|not|cannot|can't|decline|refuse)|(?:we're|i'm|we\s+are|i\s+am)\s+not\s+(?:going|willing|able|prepared|paying|sending|doing|giving)|(?:won't|will\s+not|can't|cannot)\s+be|unable\s+to|rather\s+not|not\s+(?:possible|happening|available)|against\s+(?:policy|our)|no\s+way|decline\b", _I)),
-    ("defer", re.compile(r"\b(?:уточн\w+|узна(?:ю|ем)|выясн\w+|спрошу|спросим|проверю|проверим|посмотр(?:ю|им)|верн(?:усь|[её]мся)\s+с|напишу|напишем|сообщу|сообщим|отпиш\w+|отвечу|ответим|дам\s+знать|дадим\s+знать|позже|попозже|чуть\s+позже|как\s+только|когда\s+верн\w+|передал\w*|передам|пришлю|пришл[её]м|вышлю|вышлем|скину|скинем|сделаю|сделаем|постараюсь|постараемся|займ\w+|подниму|поищу|поищем|свяж\w+|после\s+(?:праздник|выходных|обеда|совещания)|согласу\w+|get\s+back|let\s+you\s+know|find\s+out|look\s+into|check\s+(?:with|and|on)|will\s+(?:check|ask|look|find|confirm|revert|see|dig|chase|send|do|get|come)|(?:i'll|we'll|ill)\s+(?:check|ask|look|find|confirm|have|get|send|see|dig|chase|come|drop|ring|email|let|be\s+back|do|know|sort|try|answer|reply)|going\s+to\s+(?:check|ask|look)|bear\s+with|as\s+soon\s+as|once\s+(?:i|we|the|my|he|she)|when\s+i'm\s+back|leave\s+it\s+with|more\s+(?:on|next)|not\s+sure\s+yet|waiting\s+(?:on|for|to\s+hear)|tbc|later)\b", _I)),
+    ("defer", re.compile(r"\b(?:уточн\w+|узна(?:ю|ем)|выясн\w+|спрошу|спросим|проверю|проверим|посмотр(?:ю|им)|верн(?:усь|[её]мся)\s+с|напишу|напишем|сообщу|сообщим|отпиш\w+|отвечу|ответим|дам\s+знать|дадим\s+знать|позже|попозже|чуть\s+позже|как\s+только|когда\s+верн\w+|передал\w*|передам|пришлю|пришл[её]м|вышлю|вышлем|скину|скинем|сделаю|сделаем|постараюсь|постараемся|займ\w+|подниму|поищу|поищем|свяж\w+|после\s+праздник\w*|согласу\w+|get\s+back|let\s+you\s+know|find\s+out|look\s+into|check\s+(?:with|and|on)|will\s+(?:check|ask|look|find|confirm|revert|see|dig|chase|send|do|get|come)|(?:i'll|we'll|ill)\s+(?:check|ask|look|find|confirm|have|get|send|see|dig|chase|come|drop|ring|email|let|be\s+back|do|know|sort|try|answer|reply)|going\s+to\s+(?:check|ask|look)|bear\s+with|as\s+soon\s+as|once\s+(?:i|we|the|my|he|she)|when\s+i'm\s+back|leave\s+it\s+with|more\s+(?:on|next)|not\s+sure\s+yet|waiting\s+(?:on|for|to\s+hear)|tbc|later)\b", _I)),
     ("because", re.compile(r"\b(?:потому|так\s+как|из-за|поскольку|причин\w+|дело\s+в|оказал\w+|по\s+ошибке|ошибк\w+|because|since|as\s+the|due\s+to|reason|cos|mistake|error|down\s+to|turned\s+out|owing|it's\s+that|'cause)\b", _I)),
     ("done", re.compile(r"\b(?:сделал[аи]?|сделано|готово|отправил[аи]?|отправлен\w*|выслал[аи]?|прислал[аи]?|оплатил[аи]?|оплачен\w*|перев[её]л[аи]?|перевели|заплатил[аи]?|поправил[аи]?|исправил[аи]?|исправлен\w*|поменял[аи]?|заменил[аи]?|убрал[аи]?|удалил[аи]?|внес\w*|внёс|поставил[аи]?|перен[её]с\w*|отменил[аи]?|записал[аи]?|добавил[аи]?|передал[аи]?|вернул[аи]?|возвра\w+ил[аи]?|получил[аи]?|отключил[аи]?|включил[аи]?|обновил[аи]?|done|paid|sent|fixed|changed|updated|removed|moved|booked|cancelled|canceled|transferred|received|arrived|deleted|added|sorted|emailed|posted|refunded|replaced|switched|taken|put|got|went)\b", _I)),
     ("attached", re.compile(r"\b(?:прикреп\w+|прилож\w+|приложен\w*|прилаг\w+|вложен\w*|во\s+вложении|прицеп\w+|направля\w+|высыла\w+|отправля\w+|держите|вот|ссылк\w+|attach\w*|enclos\w+|herewith|here(?:'s|\s+is|\s+are|\s+you\s+go)|below|link)\b", _I)),
@@ -53,8 +82,16 @@ CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )  # fmt: skip
 _NAME = re.compile(r"(?<![.!?…]\s)(?<!^)\b[А-ЯЁA-Z][а-яёa-z]{2,}")
 _LOWER_START = re.compile(r"^[^\w]*[a-zа-яё]")
+
+
+@lru_cache(maxsize=100_000)
+def root(word: str) -> str:
+    """The stem of a word's dictionary form: «заберёте» and «заберём» are one word."""
+    return stem(lemma(word))
+
+
 _STOP = frozenset(
-    stem(w)
+    root(w)
     for w in (
         "и в на с по к у за от до из о об не что как мы вы я он она они это то так же бы ли а но или если для при вас вам нас нам наш ваш свой мой "
         "the a an of to in on at for and or is are was were be been it we you i he she they this that with your our my me us do does did have has had "
@@ -63,8 +100,14 @@ _STOP = frozenset(
 )
 
 
-_FAVOUR = re.compile(r"\b(?:(?:could|can|would|will)\s+(?:you|u)\s+(?!(?:tell|say|clarify|explain|confirm|be|have|like|want|need|take|accept|do)\b)|(?:сможете|можете|могли\s+бы)\s+(?:вы\s+)?(?!(?:ли|сказать|уточнить|объяснить|подтвердить|подсказать)\b)\w+)", _I)
-_TELL = re.compile(r"\b(?:подскажите|скажите|сообщите|напишите|уточните|напомните|ответьте|tell|know|clarify|advise|state|explain|say)\b", _I)
+_FAVOUR = re.compile(
+    r"\b(?:(?:could|can|would|will)\s+(?:you|u)\s+(?!(?:tell|say|clarify|explain|confirm|be|have|like|want|need|take|accept|do)\b)|(?:сможете|можете|могли\s+бы)\s+(?:вы\s+)?(?!(?:ли|сказать|уточнить|объяснить|подтвердить|подсказать)\b)\w+)",
+    _I,
+)
+_TELL = re.compile(
+    r"\b(?:подскажите|скажите|сообщите|напишите|уточните|напомните|ответьте|tell|know|clarify|advise|state|explain|say)\b",
+    _I,
+)
 
 
 def ask_type(ask: str, kind: str) -> str:
@@ -92,7 +135,7 @@ def content(text: str) -> list[str]:
     """Stems of the words that carry meaning."""
     tokens = words(text)
     tokens += [part for w in tokens if "-" in w for part in w.split("-")]  # "sign-off" is answered by "signed off"
-    return [s for w in tokens if len(w) > 2 and (s := stem(w)) not in _STOP]
+    return [s for w in tokens if len(w) > 2 and (s := root(w)) not in _STOP]
 
 
 def cues(text: str) -> Iterator[str]:
@@ -110,12 +153,20 @@ def cues(text: str) -> Iterator[str]:
 def parts_asked(ask: str) -> int:
     """How many things one asking holds, as far as its words show it: question marks, "and" before a question word, enumerations."""
     marks = ask.count("?")
-    more = len(re.findall(r"\b(?:и|а\s+также|and|plus)\s+(?:\w+\s+)?(?:кто|что|где|когда|куда|почему|сколько|как\w*|какой|какая|до|во|на|за|когда|who|what|where|when|why|how|which|whether|if|can|could|is|are|will|do|does)\b", ask, _I))
+    more = len(
+        re.findall(
+            r"\b(?:и|а\s+также|and|plus)\s+(?:\w+\s+)?(?:кто|что|где|когда|куда|почему|сколько|как\w*|какой|какая|до|во|на|за|когда|who|what|where|when|why|how|which|whether|if|can|could|is|are|will|do|does)\b",
+            ask,
+            _I,
+        )
+    )
     imperatives = sum(verb_form(w) == "imp" for w in words(ask)) - 1
     return max(marks, 1) + max(more, imperatives if marks == 0 else 0, 0)
 
 
-def sentence_features(ask: str, kind: str, run: Sequence[Sentence], index: int, attachments: Sequence[str]) -> list[str]:
+def sentence_features(
+    ask: str, kind: str, run: Sequence[Sentence], index: int, attachments: Sequence[str]
+) -> list[str]:
     """Features of one sentence of a reply as an answer to ``ask``."""
     sentence = run[index].text
     of = ask_type(ask, kind)
@@ -129,7 +180,7 @@ def sentence_features(ask: str, kind: str, run: Sequence[Sentence], index: int, 
     out = [f"type:{of}", f"lang:{language_of(sentence)}"]
     out += [f"c:{c}" for c in found] + [f"{of}+{c}" for c in found]
     out += [f"w:{w}" for w in lemmas if not w.isdigit()]
-    out += [f"b:{a}_{b}" for a, b in zip(lemmas, lemmas[1:], strict=False)]
+    out += [f"b:{a}_{b}" for a, b in pairwise(lemmas)]
     out += [f"first:{w}" for w in lemmas[:1]] + [f"{of}+first:{w}" for w in lemmas[:1]]
     for form in {verb_form(w) for w in tokens[:50]} - {""}:
         out += [f"form:{form}", f"{of}+form:{form}"]
@@ -160,7 +211,9 @@ def attachment_features(ask: str, of: str, attachments: Sequence[str]) -> list[s
     plain = latin(" ".join(asked))
     heads = {s[:4] for s in asked} | {s[:4] for s in plain.split()}
     # «Счет_февраль.pdf» for an asked «акт»: the name shares nothing with what was asked for.
-    hit = any(word[:4] in heads for word in named.split() if len(word) > 2) or any(word[:4] in heads for word in latin(named).split() if len(word) > 2)
+    hit = any(word[:4] in heads for word in named.split() if len(word) > 2) or any(
+        word[:4] in heads for word in latin(named).split() if len(word) > 2
+    )
     out += [f"{of}+files:named" if hit else f"{of}+files:other"]
     return out
 
@@ -181,7 +234,9 @@ def reply_run(reply: str) -> tuple[Sentence, ...]:
     return sentences(reply, 0, len(reply))
 
 
-PASSAGE = 3  # sentences: the length of reply on which the weights were trained; longer letters are read passage by passage
+PASSAGE = (
+    3  # sentences: the length of reply on which the weights were trained; longer letters are read passage by passage
+)
 
 
 def passages(run: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
@@ -216,7 +271,7 @@ def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Seq
     share = len(asked & said) / max(1, len(asked))
     out += [f"share:{round(share * 3)}", f"{of}+share:{round(share * 3)}"]
     out += [f"c:{c}" for c in found] + [f"{of}+{c}" for c in found]
-    out += [f"w:{w}" for w in lemmas if not w.isdigit()] + [f"b:{a}_{b}" for a, b in zip(lemmas, lemmas[1:], strict=False)]
+    out += [f"w:{w}" for w in lemmas if not w.isdigit()] + [f"b:{a}_{b}" for a, b in pairwise(lemmas)]
     if alternatives(ask) & said:
         out.append("names an alternative")
     questions = sum("?" in s.text for s in run)

@@ -36,9 +36,15 @@ TYPED: dict[str, frozenset[str]] = {
 }
 _OWN_REFUSAL = {
     "pay": re.compile(r"плат|оплат|денег|деньг|копейк|рубл|верн|возмещ|pay|penny|refund|money|transfer", re.I),
-    "send": re.compile(r"прис|высл|предостав|переда|отда|дава|дадим|дам|раскры|send|give|share|provide|disclose|release|hand|get\b", re.I),
+    "send": re.compile(
+        r"прис|высл|предостав|переда|отда|дава|дадим|дам|раскры|send|give|share|provide|disclose|release|hand|get\b",
+        re.I,
+    ),
 }
-_WITHHOLDS = re.compile(r"(?:не\s+(?:скажу|скажем|раскры|сообщ|обсужда|коммент)|rather\s+not\s+say|our\s+business|won't\s+(?:say|tell|discuss)|not\s+(?:telling|at\s+liberty|going\s+to\s+say)|confidential)", re.I)
+_WITHHOLDS = re.compile(
+    r"(?:не\s+(?:скажу|скажем|раскры|сообщ|обсужда|коммент)|rather\s+not\s+say|our\s+business|won't\s+(?:say|tell|discuss)|not\s+(?:telling|at\s+liberty|going\s+to\s+say)|confidential)",
+    re.I,
+)
 _CONDITION = re.compile(r"(?:^|[,;]\s*)(?:если|пока\s+не|if|unless|until)\b", re.I)
 
 
@@ -69,7 +75,11 @@ def typed_points(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequ
     if attachments and kind == "document":
         features = attachment_features(ask, of, attachments)
         if f"{of}+files:named" in features:
-            total, tied, names = max(total, 0.0) + 3.0, True, [*names, "an attached file is named like what was asked for"]
+            total, tied, names = (
+                max(total, 0.0) + 3.0,
+                True,
+                [*names, "an attached file is named like what was asked for"],
+            )
         elif any("attached" in cues(s.text) and overlap(ask, s.text) >= 0.2 for s in run):
             total, tied, names = max(total, 0.0) + 2.0, True, [*names, "says that it is attached"]
     if run and all("?" in s.text for s in run if len(words(s.text)) > 2):
@@ -81,7 +91,9 @@ def conditional(text: str) -> bool:
     return bool(_CONDITION.search(text))
 
 
-def _sentence(of: str, ask: str, run: Sequence[Sentence], index: int, short: bool, overlap: Overlap) -> tuple[float, list[str]]:
+def _sentence(
+    of: str, ask: str, run: Sequence[Sentence], index: int, short: bool, overlap: Overlap
+) -> tuple[float, list[str]]:
     text = run[index].text
     found = set(cues(text))
     near = overlap(ask, text)
@@ -111,7 +123,10 @@ def _sentence(of: str, ask: str, run: Sequence[Sentence], index: int, short: boo
         points, names = -1.0, [f"nothing that answers «{of}»"]
     if "refuse" in found or "bare-no" in found:
         own = _OWN_REFUSAL.get(of)
-        if _WITHHOLDS.search(text) or (of in ("pay", "send", "do", "yes-no") and (near >= 0.2 or (own and own.search(text)) or (short and index == 0))):
+        if _WITHHOLDS.search(text) or (
+            of in ("pay", "send", "do", "yes-no")
+            and (near >= 0.2 or (own and own.search(text)) or (short and index == 0))
+        ):
             if not (of == "pay" and "до" in text.split() and near < 0.2):
                 points, names = max(points, 1.6), [*names, "declines it"]
         elif near < 0.2:

@@ -13,7 +13,10 @@ from evidence.timeline.claims import claim_lines, notices
 
 # Which categories (and, for threats, which subtypes) stand under each question. The same table serves both sides.
 QUESTIONS: tuple[tuple[str, Mapping[str, frozenset[str] | None]], ...] = (
-    ("demands", {"demand": None, "accusation": None, "threat": frozenset(("police", "court", "regulator", "extortion"))}),
+    (
+        "demands",
+        {"demand": None, "accusation": None, "threat": frozenset(("police", "court", "regulator", "extortion"))},
+    ),
     ("disrespect", {"insult": None, "threat": frozenset(("violence",))}),
     ("obligations", {"refusal": None, "broken_promise": None, "nonpayment": None, "admission": None}),
     ("publicity", {"threat": frozenset(("reputation", "economic"))}),
@@ -48,18 +51,25 @@ def assess(
         sides: dict[Side, QuestionSide] = {}
         for side in ("client", "us"):
             owed = [
-                r for r in requests
-                if key == "obligations" and r.asker != side and r.outcome in UNANSWERED + LATE and _stands(_review(reviews, "request", r.id), r.tier)
-            ]  # fmt: skip
+                r
+                for r in requests
+                if key == "obligations"
+                and r.asker != side
+                and r.outcome in UNANSWERED + LATE
+                and _stands(_review(reviews, "request", r.id), r.tier)
+            ]
             sides[side] = _side([f for f in flags if f.sha256 in at and _under(f, categories, side)], owed, reviews, at)
         questions.append(
             AssessedQuestion(
-                number, key, sides["client"], sides["us"],
+                number,
+                key,
+                sides["client"],
+                sides["us"],
                 answer=str(answer["answer"]) if answer else None,
                 answer_note=str(answer.get("note") or "") if answer else "",
                 answered_by=str(answer.get("actor") or "") if answer else "",
                 answered_at=_moment(answer.get("at")) if answer else None,
-            )  # fmt: skip
+            )
         )
     standing = [f for f in flags if _stands(_review(reviews, "flag", f.id), f.tier)]
     theirs = [r for r in requests if r.asker == "client" and _stands(_review(reviews, "request", r.id), r.tier)]
@@ -92,7 +102,10 @@ def _under(flag: Flag, categories: Mapping[str, frozenset[str] | None], side: Si
 
 
 def _side(
-    flags: Sequence[Flag], requests: Sequence[Request], reviews: Mapping[tuple[str, str], Review], at: Mapping[str, datetime]
+    flags: Sequence[Flag],
+    requests: Sequence[Request],
+    reviews: Mapping[tuple[str, str], Review],
+    at: Mapping[str, datetime],
 ) -> QuestionSide:
     decided = {f.id: _review(reviews, "flag", f.id) for f in flags}
     shown = sorted((f for f in flags if _stands(decided[f.id], f.tier)), key=lambda f: (at[f.sha256], f.start))

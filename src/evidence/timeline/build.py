@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -82,7 +83,9 @@ def build_timeline(
     wanted = filters or ViewFilter()
     flags_of: dict[str, list[str]] = defaultdict(list)
     for flag in flags:
-        if (not wanted.categories or flag.category in wanted.categories) and (not wanted.tier or flag.tier == wanted.tier):
+        if (not wanted.categories or flag.category in wanted.categories) and (
+            not wanted.tier or flag.tier == wanted.tier
+        ):
             flags_of[flag.sha256].append(flag.id)
     opened: dict[str, list[str]] = defaultdict(list)
     closed: dict[str, list[str]] = defaultdict(list)
@@ -128,14 +131,30 @@ def _message(
     gist, source = gist_of(letter)
     to = tuple(dict.fromkeys(a.name or a.address for a in letter.addresses if a.header in ("to", "cc")))
     return TimelineEntry(
-        kind="message", at=letter.at, until=None, at_note=letter.at_note, sha256=letter.sha256, actor=letter.person or letter.sender,
-        side=letter.speaker, addressees=to, gist=gist, flags=tuple(flags_of.get(letter.sha256, ())),
-        opened=tuple(opened.get(letter.sha256, ())), closed=tuple(closed.get(letter.sha256, ())),
+        kind="message",
+        at=letter.at,
+        until=None,
+        at_note=letter.at_note,
+        sha256=letter.sha256,
+        actor=letter.person or letter.sender,
+        side=letter.speaker,
+        addressees=to,
+        gist=gist,
+        flags=tuple(flags_of.get(letter.sha256, ())),
+        opened=tuple(opened.get(letter.sha256, ())),
+        closed=tuple(closed.get(letter.sha256, ())),
         detail={
-            "gist_from": source, "subject": letter.subject, "kind": letter.kind, "scope": letter.scope, "folders": list(letter.folders),
-            "attachments": len(letter.attachments), "copies": len(letter.copies), "message_id": letter.message_id, "thread": letter.thread,
+            "gist_from": source,
+            "subject": letter.subject,
+            "kind": letter.kind,
+            "scope": letter.scope,
+            "folders": list(letter.folders),
+            "attachments": len(letter.attachments),
+            "copies": len(letter.copies),
+            "message_id": letter.message_id,
+            "thread": letter.thread,
         },
-    )  # fmt: skip
+    )
 
 
 def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
@@ -149,26 +168,46 @@ def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
     elif moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return TimelineEntry(
-        kind="outside", at=moment.astimezone(UTC), until=None, at_note="", sha256=file.sha256, actor=file.added_by, side=None,
-        addressees=(), gist=file.title, detail={
-            "file": file.id, "kind": file.kind, "filename": file.filename, "note": file.note, "event_date": file.event_date,
+        kind="outside",
+        at=moment.astimezone(UTC),
+        until=None,
+        at_note="",
+        sha256=file.sha256,
+        actor=file.added_by,
+        side=None,
+        addressees=(),
+        gist=file.title,
+        detail={
+            "file": file.id,
+            "kind": file.kind,
+            "filename": file.filename,
+            "note": file.note,
+            "event_date": file.event_date,
             "bears_on": [list(x) for x in file.bears_on],
         },
-    )  # fmt: skip
+    )
 
 
 def _silences(ordered: Sequence[Letter], gap_days: int) -> list[TimelineEntry]:
     """Runs of at least ``gap_days`` without a human message between the sides."""
     spoken = [x for x in ordered if x.kind == "human" and x.scope == "in-scope"]
     found = []
-    for before, after in zip(spoken, spoken[1:], strict=False):
+    for before, after in pairwise(spoken):
         days = (after.at - before.at) // timedelta(days=1)
         if days >= gap_days:
             found.append(
                 TimelineEntry(
-                    kind="silence", at=before.at + timedelta(seconds=1), until=after.at, at_note="", sha256=None, actor="", side=None,
-                    addressees=(), gist="", detail={"days": days, "last_side": before.speaker, "next_side": after.speaker},
-                )  # fmt: skip
+                    kind="silence",
+                    at=before.at + timedelta(seconds=1),
+                    until=after.at,
+                    at_note="",
+                    sha256=None,
+                    actor="",
+                    side=None,
+                    addressees=(),
+                    gist="",
+                    detail={"days": days, "last_side": before.speaker, "next_side": after.speaker},
+                )
             )
     return found
 
@@ -178,11 +217,21 @@ def _gone(row: Mapping[str, Any], by_hash: Mapping[str, Letter]) -> TimelineEntr
     at = noticed if isinstance(noticed, datetime) else datetime.fromisoformat(str(noticed).replace("Z", "+00:00"))
     letter = by_hash.get(str(row.get("sha256") or ""))
     return TimelineEntry(
-        kind="disappearance", at=at.astimezone(UTC), until=None, at_note="", sha256=row.get("sha256"),
-        actor=letter.person if letter else "", side=letter.speaker if letter else None, addressees=(),
+        kind="disappearance",
+        at=at.astimezone(UTC),
+        until=None,
+        at_note="",
+        sha256=row.get("sha256"),
+        actor=letter.person if letter else "",
+        side=letter.speaker if letter else None,
+        addressees=(),
         gist=gist_of(letter)[0] if letter else "",
-        detail={k: row.get(k) for k in ("account", "folder", "uid", "uidvalidity", "last_seen_at", "noticed_at") if row.get(k) is not None},
-    )  # fmt: skip
+        detail={
+            k: row.get(k)
+            for k in ("account", "folder", "uid", "uidvalidity", "last_seen_at", "noticed_at")
+            if row.get(k) is not None
+        },
+    )
 
 
 def silence_in_words(entry: TimelineEntry, language: str) -> str:
@@ -190,7 +239,12 @@ def silence_in_words(entry: TimelineEntry, language: str) -> str:
 
 
 def to_rows(
-    entries: Sequence[TimelineEntry], flags: Sequence[Flag], requests: Sequence[Request], *, timezone: str, language: str
+    entries: Sequence[TimelineEntry],
+    flags: Sequence[Flag],
+    requests: Sequence[Request],
+    *,
+    timezone: str,
+    language: str,
 ) -> list[dict[str, Any]]:
     """One plain row an entry for table, JSON and CSV; the columns are the same for every kind."""
     zone, _ = ZoneInfo(timezone), translation("timeline", language).gettext
@@ -226,12 +280,16 @@ def to_rows(
     return rows
 
 
-def marks_in_words(e: TimelineEntry, by_flag: Mapping[str, Flag], by_request: Mapping[str, Request], language: str) -> str:
+def marks_in_words(
+    e: TimelineEntry, by_flag: Mapping[str, Flag], by_request: Mapping[str, Request], language: str
+) -> str:
     """What stands under an entry, in words a person reads."""
     _ = translation("timeline", language).gettext
     said = []
     for flag in (by_flag[i] for i in e.flags if i in by_flag):
-        word = _(SUBTYPE_WORDS.get((flag.category, flag.subtype or ""), CATEGORY_WORDS.get(flag.category, flag.category)))
+        word = _(
+            SUBTYPE_WORDS.get((flag.category, flag.subtype or ""), CATEGORY_WORDS.get(flag.category, flag.category))
+        )
         said.append(word if flag.tier == "stated" else f"{word} (?)")
     for request in (by_request[i] for i in e.opened if i in by_request):
         said.append(_("asks") + ": " + _(OUTCOME_WORDS[request.outcome]))

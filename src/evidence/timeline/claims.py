@@ -40,11 +40,28 @@ def claim_lines(
         name = str(claim["name"])
         linked = _linked(links, name)
         stems = stems_of(str(claim["title"]))
-        own = [f for f in claiming if f.id in linked["flag"] or (stems and vocabulary.overlap(stems, stems_of(f.quote)) >= SAME_AT)]
+        own = [
+            f
+            for f in claiming
+            if f.id in linked["flag"] or (stems and vocabulary.overlap(stems, stems_of(f.quote)) >= SAME_AT)
+        ]
         taken |= {f.id for f in own}
         words = stems.union(*(stems_of(f.quote) for f in own)) if own else stems
         files = sorted({f.id for f in outside_files if ("claim", name) in f.bears_on or str(f.id) in linked["file"]})
-        lines.append(_line(name, str(claim["title"]), own, words, at, requests, tuple(files), tuple(sorted(linked["message"])), vocabulary, True))
+        lines.append(
+            _line(
+                name,
+                str(claim["title"]),
+                own,
+                words,
+                at,
+                requests,
+                tuple(files),
+                tuple(sorted(linked["message"])),
+                vocabulary,
+                True,
+            )
+        )
     groups: list[list[Flag]] = []
     for flag in claiming:
         if flag.id in taken or flag.category == "demand":
@@ -61,7 +78,9 @@ def claim_lines(
     for group in groups:
         words = frozenset[str]().union(*(stems_of(f.quote) for f in group))
         files = sorted({by_flag[f.id] for f in group if f.id in by_flag})
-        lines.append(_line(group[0].id, group[0].quote, group, words, at, requests, tuple(files), (), vocabulary, False))
+        lines.append(
+            _line(group[0].id, group[0].quote, group, words, at, requests, tuple(files), (), vocabulary, False)
+        )
     return tuple(lines)
 
 
@@ -105,7 +124,9 @@ def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, .
         after = [x for x in ordered if x.at > letter.at and (x.thread == letter.thread or x.parent == letter.sha256)]
         sent_to = {a.address.casefold() for a in letter.addresses if a.header in ("to", "cc")}
         bounced = any(
-            x.kind == "bounce" and x.parent in (letter.sha256, None) and any(a in x.texts.get("body", "").casefold() for a in sent_to)
+            x.kind == "bounce"
+            and x.parent in (letter.sha256, None)
+            and any(a in x.texts.get("body", "").casefold() for a in sent_to)
             for x in after
         )
         answer = next((x for x in after if x.kind == "human" and x.speaker == "client"), None)

@@ -93,7 +93,10 @@ def draft(
     reckoner = Reckoner(
         config.timeline.answer_within_days, config.timeline.days, config.timeline.country, config.matter.timezone
     )  # fmt: skip
-    day = lambda x: str(format_date(x.astimezone(config.zone), "d MMMM y", locale=language))  # noqa: E731
+
+    def day(x: datetime) -> str:
+        return str(format_date(x.astimezone(config.zone), "d MMMM y", locale=language))
+
     since = min((x.at for x in letters.values() if x.scope == "in-scope"), default=now)
     values = {"title": config.matter.title, "until": day(reckoner.due(now)), "since": day(since)}
     marked = _("DRAFT — for a lawyer to check before it is sent. Made from the archive on %s.") % day(now)
@@ -109,7 +112,9 @@ def draft(
     opening = _(wording.opening) % values
     before = _(wording.before_list) if items else _("[No open request of ours is in the ledger.]")
     if len(whole) > len(chosen):
-        closing.insert(0, _("[Not listed: %d requests that wait for a person to confirm them.]") % (len(whole) - len(chosen)))
+        closing.insert(
+            0, _("[Not listed: %d requests that wait for a person to confirm them.]") % (len(whole) - len(chosen))
+        )
     sign = _("Yours faithfully,\n[name, position]\n%s") % config.us.name
     if format == "html":
         return _as_html(lines, opening, before, items, closing, sign, language)
@@ -134,13 +139,19 @@ def open_requests(requests: Sequence[Request]) -> list[tuple[Request, int]]:
     return sorted(found, key=lambda x: (x[0].asked_at, x[0].start))
 
 
-def _item(r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[str, Letter], config: Config, language: str) -> str:
+def _item(
+    r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[str, Letter], config: Config, language: str
+) -> str:
     _ = translation("timeline", language).gettext
     times = next(n for x, n in chosen if x.id == r.id)
     asked = str(format_date(r.asked_at.astimezone(config.zone), "d MMMM y", locale=language))
     letter = letters.get(r.sha256)
     subject = _(" (letter «%s»)") % letter.subject if letter and letter.subject else ""
-    said = _("%(date)s%(subject)s: “%(quote)s”") % {"date": asked, "subject": subject, "quote": " ".join(r.quote.split())}
+    said = _("%(date)s%(subject)s: “%(quote)s”") % {
+        "date": asked,
+        "subject": subject,
+        "quote": " ".join(r.quote.split()),
+    }
     if times > 1:
         said += " " + _("Asked %d times.") % times
     if r.outcome == "deferred":
@@ -151,7 +162,13 @@ def _item(r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[st
 
 
 def _as_html(
-    lines: Mapping[str, str], opening: str, before: str, items: Sequence[str], closing: Sequence[str], sign: str, language: str
+    lines: Mapping[str, str],
+    opening: str,
+    before: str,
+    items: Sequence[str],
+    closing: Sequence[str],
+    sign: str,
+    language: str,
 ) -> str:
     _ = translation("timeline", language).gettext
     mark = f'<p class="draft" role="note"><strong>{escape(lines["mark"])}</strong></p>'

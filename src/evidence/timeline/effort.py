@@ -82,9 +82,17 @@ def effort(
         rate = staff_rates.get(person, 0.0)
         lines.append(
             EffortLine(
-                person, month, t.messages_in, t.messages_out, t.words_in, t.words_out, round(estimated, 1), t.logged, rate,
+                person,
+                month,
+                t.messages_in,
+                t.messages_out,
+                t.words_in,
+                t.words_out,
+                round(estimated, 1),
+                t.logged,
+                rate,
                 round((estimated + t.logged) / 60 * rate, 2),
-            )  # fmt: skip
+            )
         )
     return Effort(tuple(lines), settings.formula, settings.currency, share)
 

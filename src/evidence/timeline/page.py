@@ -97,12 +97,27 @@ def html_page(
     if what == "timeline":
         heading = _("Timeline")
         drawn = picture(entries, flags, requests, language=language, timezone=timezone, links=True)
-        body = f'<figure class="picture" tabindex="0" aria-label="{escape(_("Picture of the timeline"))}">{drawn}</figure>'
+        body = (
+            f'<figure class="picture" tabindex="0" aria-label="{escape(_("Picture of the timeline"))}">{drawn}</figure>'
+        )
         body += _timeline(page, entries)
     elif what == "requests":
         heading = _("Requests and what became of them")
         body = _requests(page, requests)
-        body += _messages(page, [s for r in requests for s in (r.sha256, r.answering_sha256, *r.other_messages[:5]) if s])
+        body += _messages(
+            page,
+            [
+                s
+                for r in requests
+                for s in (
+                    r.sha256,
+                    r.answering_sha256,
+                    str(r.detail.get("answer", {}).get("sha256", "")),
+                    *r.other_messages[:5],
+                )
+                if s
+            ],
+        )
     elif what == "assess":
         if assessment is None:
             raise ValueError("the page «assess» needs an assessment")
@@ -136,7 +151,10 @@ def html_page(
 def _timeline(page: _Page, entries: Sequence[TimelineEntry]) -> str:
     _ = page._
     rows = "".join(_entry(page, e) for e in entries)
-    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in (_("When"), _("Who, to whom"), _("What, quoted"), _("Flags and requests")))
+    head = "".join(
+        f'<th scope="col">{escape(h)}</th>'
+        for h in (_("When"), _("Who, to whom"), _("What, quoted"), _("Flags and requests"))
+    )
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Timeline as a table"))}"><table class="timeline">'
         f"<caption>{escape(_('Messages and events in order of time'))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -161,11 +179,17 @@ def _entry(page: _Page, e: TimelineEntry) -> str:
         )
     to = f'<span class="to">→ {escape(", ".join(e.addressees))}</span>' if e.addressees else ""
     note = f'<p class="note">{escape(e.at_note)}</p>' if e.at_note else ""
-    files = f'<p class="note">{escape(_("attachments: %d") % e.detail["attachments"])}</p>' if e.detail.get("attachments") else ""
+    files = (
+        f'<p class="note">{escape(_("attachments: %d") % e.detail["attachments"])}</p>'
+        if e.detail.get("attachments")
+        else ""
+    )
     kind = {"auto": _("automatic reply"), "bounce": _("returned undelivered")}.get(str(e.detail.get("kind")))
     kind_note = f'<p class="note">{escape(kind)}</p>' if kind else ""
     subject = str(e.detail.get("subject") or "")
-    shown_subject = f'<p class="subject">{escape(subject)}</p>' if subject and e.detail.get("gist_from") == "own" else ""
+    shown_subject = (
+        f'<p class="subject">{escape(subject)}</p>' if subject and e.detail.get("gist_from") == "own" else ""
+    )
     marks = "".join(_flag_item(page, page.flags[i]) for i in e.flags if i in page.flags)
     marks += "".join(_opened_item(page, page.requests[i]) for i in e.opened if i in page.requests)
     marks += "".join(_closed_item(page, page.requests[i]) for i in e.closed if i in page.requests)
@@ -177,7 +201,7 @@ def _entry(page: _Page, e: TimelineEntry) -> str:
 
 def _flag_item(page: _Page, flag: Flag) -> str:
     state = page.review("flag", flag.id)
-    note = "" if state == "accepted" else f' <small>({escape(page._(REVIEW_WORDS[state]))})</small>'
+    note = "" if state == "accepted" else f" <small>({escape(page._(REVIEW_WORDS[state]))})</small>"
     return f'<li class="{flag.tier} {state}"><b>{escape(page.flag_word(flag))}</b>: <q>{escape(" ".join(flag.quote.split()))}</q>{note}</li>'
 
 
@@ -209,7 +233,9 @@ def _requests(page: _Page, requests: Sequence[Request]) -> str:
             parts.append(_request_table(page, rows, caption))
     searched = {searched_in_words(r, page.language, page.zone) for r in requests}
     if len(searched) <= 2:
-        parts.append(f"<h2>{escape(_('What was searched'))}</h2>" + "".join(f"<p>{escape(s)}</p>" for s in sorted(searched)))
+        parts.append(
+            f"<h2>{escape(_('What was searched'))}</h2>" + "".join(f"<p>{escape(s)}</p>" for s in sorted(searched))
+        )
     return "".join(parts)
 
 
@@ -224,9 +250,18 @@ def _request_table(page: _Page, rows: Sequence[Request], caption: str) -> str:
         letter = page.letters.get(r.sha256)
         who = escape(letter.person if letter else "")
         first = page.requests.get(r.repeats or "")
-        repeats = f'<p class="note">{escape(_("repeats what was asked on"))} {page.when_link(first.sha256)}</p>' if first else ""
+        repeats = (
+            f'<p class="note">{escape(_("repeats what was asked on"))} {page.when_link(first.sha256)}</p>'
+            if first
+            else ""
+        )
         possible = f'<p class="note">{escape(_("for a person to confirm"))}</p>' if r.tier == "possible" else ""
-        quote = f"<p><q>{escape(' '.join(r.answer_quote.split()))}</q> {page.when_link(r.answering_sha256)}</p>" if r.answer_quote else ""
+        said_in = r.answering_sha256 or str(r.detail.get("answer", {}).get("sha256", ""))
+        quote = (
+            f"<p><q>{escape(' '.join(r.answer_quote.split()))}</q> {page.when_link(said_in)}</p>"
+            if r.answer_quote
+            else ""
+        )
         words = escape(outcome_in_words(r, page.letters, page.language, page.zone))
         waited = f"{r.waited_days:g}" if r.waited_days is not None else ""
         working = f" ({r.waited_working_days})" if r.waited_working_days is not None else ""
@@ -237,7 +272,7 @@ def _request_table(page: _Page, rows: Sequence[Request], caption: str) -> str:
             f"<td>{waited}{working}</td></tr>"
         )
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption class="quiet">{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -247,7 +282,9 @@ def _request_table(page: _Page, rows: Sequence[Request], caption: str) -> str:
 
 def _assessment(page: _Page, a: Assessment) -> str:
     _ = page._
-    parts = [f"<p>{escape(_('The program counts; people judge. Flags that no person has looked at are counted apart.'))}</p>"]
+    parts = [
+        f"<p>{escape(_('The program counts; people judge. Flags that no person has looked at are counted apart.'))}</p>"
+    ]
     for q in a.questions:
         parts.append(f"<section><h2>{q.number}. {escape(_(QUESTION_WORDS[q.key]))}</h2>{_answer(page, q)}")
         parts.append('<div class="sides">')
@@ -255,8 +292,14 @@ def _assessment(page: _Page, a: Assessment) -> str:
             parts.append(f"<div><h3>{escape(name)}</h3>{_question_side(page, side)}</div>")
         parts.append("</div></section>")
     parts.append(f"<h2>{escape(_('Our own lapses'))}</h2>")
-    lapses = "".join(_request_item(page, page.requests[i]) for i in (*a.ours_unanswered, *a.ours_late) if i in page.requests)
-    parts.append(f"<ul>{lapses}</ul>" if lapses else f"<p>{escape(_('No request of theirs is found without reply or answered late.'))}</p>")
+    lapses = "".join(
+        _request_item(page, page.requests[i]) for i in (*a.ours_unanswered, *a.ours_late) if i in page.requests
+    )
+    parts.append(
+        f"<ul>{lapses}</ul>"
+        if lapses
+        else f"<p>{escape(_('No request of theirs is found without reply or answered late.'))}</p>"
+    )
     parts.append(f"<h2>{escape(_('Claims of the client'))}</h2>{_claims(page, a.claims)}")
     parts.append(f"<h2>{escape(_('Notices we gave'))}</h2>{_notices(page, a.notices)}")
     return "".join(parts)
@@ -279,7 +322,11 @@ def _question_side(page: _Page, side: QuestionSide) -> str:
     said = side_in_words(side, page.language, page.zone)
     items = "".join(
         f"<li>{page.when_link(f.sha256)} <b>{escape(page.flag_word(f))}</b>: <q>{escape(' '.join(f.quote.split()))}</q>"
-        + ("" if page.review("flag", f.id) == "accepted" else f" <small>({escape(_(REVIEW_WORDS['unreviewed']))})</small>")
+        + (
+            ""
+            if page.review("flag", f.id) == "accepted"
+            else f" <small>({escape(_(REVIEW_WORDS['unreviewed']))})</small>"
+        )
         + "</li>"
         for f in (page.flags[i] for i in side.flags if i in page.flags)
     )
@@ -295,7 +342,9 @@ def side_in_words(side: QuestionSide, language: str, zone: ZoneInfo) -> str:
     )  # fmt: skip
     if side.first and side.last:
         first, last = (format_date(x.astimezone(zone), "d MMM y", locale=language) for x in (side.first, side.last))
-        said += "; " + (_("first and last on %s") % first if first == last else _("first on %s, last on %s") % (first, last))
+        said += "; " + (
+            _("first and last on %s") % first if first == last else _("first on %s, last on %s") % (first, last)
+        )
     return said
 
 
@@ -310,7 +359,14 @@ def _claims(page: _Page, claims: Sequence[ClaimLine]) -> str:
         return f"<p>{escape(_('none'))}</p>"
     head = "".join(
         f'<th scope="col">{escape(h)}</th>'
-        for h in (_("Claim"), _("First said"), _("Repeated"), _("Proof we asked for"), _("Files and messages that answer it"), _("Open"))
+        for h in (
+            _("Claim"),
+            _("First said"),
+            _("Repeated"),
+            _("Proof we asked for"),
+            _("Files and messages that answer it"),
+            _("Open"),
+        )
     )
     rows = []
     for c in claims:
@@ -344,13 +400,21 @@ def _notices(page: _Page, notices: Sequence[Notice]) -> str:
         flag = page.flags.get(n.flag)
         quote = f": <q>{escape(' '.join(flag.quote.split()))}</q>" if flag else ""
         came = _("returned undelivered") if n.bounced else _("no sign of non-delivery")
-        answer = f"{escape(_('their next letter in the thread:'))} {page.when_link(n.answered_by)}" if n.answered_by else escape(_("no reply found"))
-        items.append(f"<li>{page.when_link(n.sha256)} {escape(_(CATEGORY_WORDS[n.category]))}{quote} — {escape(came)}; {answer}</li>")
+        answer = (
+            f"{escape(_('their next letter in the thread:'))} {page.when_link(n.answered_by)}"
+            if n.answered_by
+            else escape(_("no reply found"))
+        )
+        items.append(
+            f"<li>{page.when_link(n.sha256)} {escape(_(CATEGORY_WORDS[n.category]))}{quote} — {escape(came)}; {answer}</li>"
+        )
     return f"<ul>{''.join(items)}</ul>"
 
 
 def _assessed_messages(page: _Page, a: Assessment) -> list[str]:
-    flags = [i for q in a.questions for s in (q.client, q.us) for i in s.flags] + [i for c in a.claims for i in c.flags[:1]]
+    flags = [i for q in a.questions for s in (q.client, q.us) for i in s.flags] + [
+        i for c in a.claims for i in c.flags[:1]
+    ]
     requests = [i for q in a.questions for s in (q.client, q.us) for i in s.requests]
     requests += [*a.ours_unanswered, *a.ours_late, *(i for c in a.claims for i in c.proof_requests)]
     found = [page.flags[i].sha256 for i in flags if i in page.flags]
@@ -362,7 +426,10 @@ def _assessed_messages(page: _Page, a: Assessment) -> list[str]:
 
 def _messages(page: _Page, hashes: Sequence[str]) -> str:
     """The messages that the view's links lead to, own words whole."""
-    shown = sorted((page.letters[s] for s in set(hashes) if s in page.letters and not page.letters[s].withheld), key=lambda x: (x.at, x.number))
+    shown = sorted(
+        (page.letters[s] for s in set(hashes) if s in page.letters and not page.letters[s].withheld),
+        key=lambda x: (x.at, x.number),
+    )
     if not shown:
         return ""
     parts = [f"<h2>{escape(page._('The messages referred to'))}</h2>"]
@@ -382,10 +449,15 @@ def assessment_lines(assessment: Assessment, *, language: str, timezone: str) ->
         lines.append(f"{q.number}. {_(QUESTION_WORDS[q.key])}")
         lines.append(f"   {_('The client')}: {side_in_words(q.client, language, zone)}")
         lines.append(f"   {_('We')}: {side_in_words(q.us, language, zone)}")
-        answer = _("not answered") if q.answer is None else f"{_(ANSWER_WORDS.get(q.answer, q.answer))} ({q.answered_by})"
+        answer = (
+            _("not answered") if q.answer is None else f"{_(ANSWER_WORDS.get(q.answer, q.answer))} ({q.answered_by})"
+        )
         lines.append(f"   {_('Answer of a person')}: {answer}" + (f" — {q.answer_note}" if q.answer_note else ""))
     lines.append("")
-    lines.append(_("Requests of theirs: without reply found %d, answered late %d") % (len(assessment.ours_unanswered), len(assessment.ours_late)))
+    lines.append(
+        _("Requests of theirs: without reply found %d, answered late %d")
+        % (len(assessment.ours_unanswered), len(assessment.ours_late))
+    )
     open_claims = sum(c.open for c in assessment.claims)
     lines.append(_("Claims of the client: %d, open %d") % (len(assessment.claims), open_claims))
     for c in assessment.claims:
@@ -416,12 +488,20 @@ def _effort(page: _Page, effort: Effort) -> str:
             x.messages_in, x.messages_out, x.words_in, x.words_out, f"{x.estimated_minutes / 60:.1f}", f"{x.logged_minutes / 60:.1f}",
             f"{x.rate:g}", f"{x.cost:.0f}",
         )  # fmt: skip
-        rows.append(f'<tr><th scope="row">{escape(x.person)}</th><td>{escape(month)}</td>' + "".join(f'<td class="n">{c}</td>' for c in cells) + "</tr>")
+        rows.append(
+            f'<tr><th scope="row">{escape(x.person)}</th><td>{escape(month)}</td>'
+            + "".join(f'<td class="n">{c}</td>' for c in cells)
+            + "</tr>"
+        )
         bars.append((f"{x.person}, {month}", x.estimated_minutes / 60, x.logged_minutes / 60))
     total = sum(x.cost for x in effort.lines)
     hours = sum(x.estimated_minutes + x.logged_minutes for x in effort.lines) / 60
-    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    share = f"<p>{escape(_('Share of all mail on the server: %.1f %%') % (effort.share_of_traffic * 100))}</p>" if effort.share_of_traffic is not None else ""
+    head = "".join(f'<th scope="col"{" class=n" if i > 1 else ""}>{escape(h)}</th>' for i, h in enumerate(heads))
+    share = (
+        f"<p>{escape(_('Share of all mail on the server: %.1f %%') % (effort.share_of_traffic * 100))}</p>"
+        if effort.share_of_traffic is not None
+        else ""
+    )
     return (
         f"<p>{escape(_('Estimate: %s.') % formula_in_words(effort.formula, page.language))}</p>"
         f"<p><b>{escape(_('Together %.1f hours, %.0f %s') % (hours, total, effort.currency)).strip()}</b></p>{share}"
@@ -450,8 +530,12 @@ def _bars(bars: Sequence[tuple[str, float, float]], most: float, page: _Page) ->
         first, second = 480 * estimated / most, 480 * logged / most
         parts.append(f'<text x="0" y="{y + 12}" font-size="12" fill="#1a1a1a">{escape(label)}</text>')
         parts.append(f'<rect x="300" y="{y}" width="{first:.1f}" height="16" fill="#5c5c5c"/>')
-        parts.append(f'<rect x="{300 + first:.1f}" y="{y}" width="{second:.1f}" height="16" fill="#ffffff" stroke="#5c5c5c"/>')
-        parts.append(f'<text x="{306 + first + second:.1f}" y="{y + 12}" font-size="12" fill="#1a1a1a">{estimated + logged:.1f}</text>')
+        parts.append(
+            f'<rect x="{300 + first:.1f}" y="{y}" width="{second:.1f}" height="16" fill="#ffffff" stroke="#5c5c5c"/>'
+        )
+        parts.append(
+            f'<text x="{306 + first + second:.1f}" y="{y + 12}" font-size="12" fill="#1a1a1a">{estimated + logged:.1f}</text>'
+        )
     legend = _("dark: estimated hours; white: logged hours")
     parts.append(f'<text x="300" y="{height - 8}" font-size="11" fill="#1a1a1a">{escape(legend)}</text>')
     title = escape(_("Hours per person and month"))

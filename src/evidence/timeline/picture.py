@@ -72,7 +72,9 @@ def picture(
     zone = ZoneInfo(timezone)
     dated = [e for e in entries if e.kind != "gap"]
     if not dated:
-        return _frame(width, 60, _("Timeline"), _("no messages"), [_text(width / 2, 34, _("no messages"), "middle")], links)
+        return _frame(
+            width, 60, _("Timeline"), _("no messages"), [_text(width / 2, 34, _("no messages"), "middle")], links
+        )
     scale = _Scale(min(e.at for e in dated), max(e.until or e.at for e in dated), width)
     columns = _columns(dated, flags, requests, scale)
     counts = Counter(mark for lane, column in columns.items() for mark in column.marks.elements() for _lane in (lane,))
@@ -84,15 +86,18 @@ def picture(
     third = 44 if low else 0
     axis = TOP + (body_height - TOP - third) / 2
     room = axis - TOP - 16
-    parts = _silences(dated, scale, TOP, TOP + body_height - TOP - third, _)
+    parts, labels = _silences(dated, scale, TOP, TOP + body_height - TOP - third, _)
     parts += _axis(scale, axis, zone, language, width, TOP, TOP + body_height - TOP - third)
+    parts += labels
     parts += _lanes(columns, scale, axis, room, axis + (body_height - TOP - third) / 2 + 26, zone, language, links, _)
     parts += [
         _text(8, axis - room / 2, _("Client"), weight="bold", fill=COLOURS["client"], size=13),
         _text(8, axis + room / 2 + 8, _("We"), weight="bold", fill=COLOURS["us"], size=13),
     ]
     if low:
-        parts.append(_text(8, axis + (body_height - TOP - third) / 2 + 30, _("Other"), weight="bold", fill=SOFT, size=12))
+        parts.append(
+            _text(8, axis + (body_height - TOP - third) / 2 + 30, _("Other"), weight="bold", fill=SOFT, size=12)
+        )
     parts += _legend(legend, counts, body_height + 20, per_row, width, _)
     period = f"{_day(scale.first, zone, language)} – {_day(scale.last, zone, language)}"
     title = _("Timeline of the correspondence, %s") % period
@@ -160,7 +165,9 @@ def _lanes(
         else:
             bar = 4 + 18 * column.messages / max(most, 4)
             top = axis - 11 - bar if up < 0 else axis + 11
-            shapes.append(f'<rect x="{_n(x - 2.5)}" y="{_n(top)}" width="5" height="{_n(bar)}" fill="{COLOURS[lane]}" fill-opacity=".55"/>')
+            shapes.append(
+                f'<rect x="{_n(x - 2.5)}" y="{_n(top)}" width="5" height="{_n(bar)}" fill="{COLOURS[lane]}" fill-opacity=".55"/>'
+            )
             base, limit = axis + up * (11 + bar + 9), max(1, int((room - bar - 12) // PITCH))
         marks = [m for m in SHAPES if column.marks[m]]
         hidden = len(marks) - limit if len(marks) > limit else 0
@@ -179,13 +186,19 @@ def _linked(shapes: str, column: _Column, zone: ZoneInfo, language: str, links: 
     first = column.first
     if not links or first is None or first.sha256 is None:
         return f"<g>{shapes}</g>"
-    label = f"{_day(first.at, zone, language)}: {first.gist}" + (f" (+{column.messages - 1})" if column.messages > 1 else "")
+    label = f"{_day(first.at, zone, language)}: {first.gist}" + (
+        f" (+{column.messages - 1})" if column.messages > 1 else ""
+    )
     return f'<a href="#m-{first.sha256}" aria-label="{escape(label)}"><title>{escape(label)}</title>{shapes}</a>'
 
 
-def _silences(entries: Sequence[TimelineEntry], scale: _Scale, top: float, bottom: float, _: Gettext) -> list[str]:
-    words = _  # gettext
-    parts = []
+def _silences(
+    entries: Sequence[TimelineEntry], scale: _Scale, top: float, bottom: float, _: Gettext
+) -> tuple[list[str], list[str]]:
+    """(bands, labels): labels are drawn over the axis, bands under it."""
+    words = _
+    parts: list[str] = []
+    labels: list[str] = []
     for e in entries:
         if e.kind != "silence" or e.until is None:
             continue
@@ -201,23 +214,29 @@ def _silences(entries: Sequence[TimelineEntry], scale: _Scale, top: float, botto
             if x2 > x1:
                 lines.append(f"M{_n(x1)} {_n(y1)}L{_n(x2)} {_n(y2)}")
             offset += step
-        parts.append(f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(bottom - top)}" fill="#f2f2f2"/>')
+        parts.append(
+            f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(bottom - top)}" fill="#f2f2f2"/>'
+        )
         parts.append(f'<path d="{"".join(lines)}" stroke="#b4b4b4" stroke-width=".7" fill="none"/>')
         label = words("no contact for %d days") % int(e.detail.get("days", 0))
         middle = (left + right) / 2
-        if right - left > 6.2 * len(label):
-            plate = 6.0 * len(label) + 8
-            parts.append(f'<rect x="{_n(middle - plate / 2)}" y="{_n(top + 4)}" width="{_n(plate)}" height="15" fill="#ffffff"/>')
-            parts.append(_text(middle, top + 15, label, "middle", size=10))
+        if right - left > 6.6 * len(label):
+            plate = 6.3 * len(label) + 8
+            labels.append(
+                f'<rect x="{_n(middle - plate / 2)}" y="{_n(top + 4)}" width="{_n(plate)}" height="15" fill="#ffffff"/>'
+            )
+            labels.append(_text(middle, top + 15, label, "middle", size=10))
         else:
-            parts.append(
-                f'<g transform="translate({_n(middle)} {_n(bottom - 6)}) rotate(-90)">'
+            labels.append(
+                f'<g transform="translate({_n(middle + 3)} {_n(bottom - 6)}) rotate(-90)">'
                 f'<rect x="-3" y="-9" width="{_n(5.6 * len(label) + 6)}" height="12" fill="#ffffff"/>{_text(0, 0, label, size=9)}</g>'
             )
-    return parts
+    return parts, labels
 
 
-def _axis(scale: _Scale, axis: float, zone: ZoneInfo, language: str, width: int, top: float, bottom: float) -> list[str]:
+def _axis(
+    scale: _Scale, axis: float, zone: ZoneInfo, language: str, width: int, top: float, bottom: float
+) -> list[str]:
     parts = [
         f'<rect x="{LEFT}" y="{_n(axis - 9)}" width="{width - LEFT - RIGHT}" height="18" fill="{PALE}"/>',
     ]
@@ -225,7 +244,9 @@ def _axis(scale: _Scale, axis: float, zone: ZoneInfo, language: str, width: int,
         x = scale.x(moment)
         if x < LEFT + 2 or x > width - RIGHT - 30:
             continue
-        parts.append(f'<path d="M{_n(x)} {_n(top)}V{_n(bottom)}" stroke="#cfcfcf" stroke-width=".6" stroke-dasharray="1 3"/>')
+        parts.append(
+            f'<path d="M{_n(x)} {_n(top)}V{_n(bottom)}" stroke="#cfcfcf" stroke-width=".6" stroke-dasharray="1 3"/>'
+        )
         parts.append(_text(x + 3, axis + 4, label, size=10))
     return parts
 
@@ -259,7 +280,9 @@ def _ticks(scale: _Scale, zone: ZoneInfo, language: str) -> list[tuple[datetime,
         year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
 
 
-def _legend(marks: Sequence[str], counts: Mapping[str, int], top: float, per_row: int, width: int, _: Gettext) -> list[str]:
+def _legend(
+    marks: Sequence[str], counts: Mapping[str, int], top: float, per_row: int, width: int, _: Gettext
+) -> list[str]:
     cell = (width - 20) / per_row
     words = _
     parts = []
@@ -268,7 +291,9 @@ def _legend(marks: Sequence[str], counts: Mapping[str, int], top: float, per_row
     for i, (mark, label) in enumerate(items):
         x, y = 18 + (i % per_row) * cell, top + (i // per_row) * 18
         if mark == "message":
-            parts.append(f'<rect x="{_n(x - 2.5)}" y="{_n(y - 5)}" width="5" height="10" fill="{INK}" fill-opacity=".55"/>')
+            parts.append(
+                f'<rect x="{_n(x - 2.5)}" y="{_n(y - 5)}" width="5" height="10" fill="{INK}" fill-opacity=".55"/>'
+            )
         else:
             parts.append(_shape(mark, x, y, INK))
         parts.append(_text(x + 10, y + 4, label, size=10.5))
@@ -285,7 +310,9 @@ _MARK_WORDS: Mapping[str, str] = {
 assert set(_MARK_WORDS) == set(SHAPES) and set(CATEGORIES) <= set(SHAPES)  # noqa: S101 - a shape for every mark
 
 
-def _described(entries: Sequence[TimelineEntry], columns: Mapping[tuple[str, int], _Column], period: str, _: Gettext) -> str:
+def _described(
+    entries: Sequence[TimelineEntry], columns: Mapping[tuple[str, int], _Column], period: str, _: Gettext
+) -> str:
     """The text alternative: what a person who cannot see the picture needs from it."""
     words = _
     said = [period]
@@ -315,7 +342,9 @@ def _shape(mark: str, x: float, y: float, colour: str) -> str:
     return f'<g transform="translate({_n(x)} {_n(y)})"><path d="{path}" {paint}/>{letter}</g>'
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", *, weight: str = "", size: float = 11, fill: str = INK) -> str:
+def _text(
+    x: float, y: float, text: str, anchor: str = "start", *, weight: str = "", size: float = 11, fill: str = INK
+) -> str:
     bold = f' font-weight="{weight}"' if weight else ""
     return f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{_n(size)}" fill="{fill}"{bold}>{escape(text)}</text>'
 

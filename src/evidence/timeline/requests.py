@@ -45,8 +45,12 @@ class RequestSettings:
         """The settings of a matter's configuration."""
         parties = Parties(config)
         return cls(
-            config.timeline.answer_within_days, config.timeline.days, config.timeline.country, config.matter.timezone,
-            parties.own_addresses, parties.their_addresses,
+            config.timeline.answer_within_days,
+            config.timeline.days,
+            config.timeline.country,
+            config.matter.timezone,
+            parties.own_addresses,
+            parties.their_addresses,
         )
 
     @property
@@ -75,9 +79,7 @@ def find_requests(
         next_of[earlier] = min(next_of.get(earlier, moment), moment)
     search = _Search(known, settings, coverage, as_of, vocabulary)
     found = [search.outcome(letter, ask, next_of.get(i)) for i, (letter, ask) in enumerate(asked)]
-    return tuple(
-        replace(r, repeats=found[first_of[i]].id if first_of[i] != i else None) for i, r in enumerate(found)
-    )
+    return tuple(replace(r, repeats=found[first_of[i]].id if first_of[i] != i else None) for i, r in enumerate(found))
 
 
 def _other(side: Side) -> Side:
@@ -103,7 +105,12 @@ class _Search:
     """The letters in which answers are looked for, and how far the search reached."""
 
     def __init__(
-        self, letters: Sequence[Letter], settings: RequestSettings, coverage: Sequence[FolderCount], as_of: datetime, vocabulary: Vocabulary
+        self,
+        letters: Sequence[Letter],
+        settings: RequestSettings,
+        coverage: Sequence[FolderCount],
+        as_of: datetime,
+        vocabulary: Vocabulary,
     ) -> None:
         self._letters = letters
         self._settings = settings
@@ -115,9 +122,15 @@ class _Search:
         self._human: Mapping[str, list[Letter]] = {
             side: [x for x in letters if x.kind == "human" and x.speaker == side and _other(side) in x.addressees]
             for side in ("us", "client")
-        }  # type: ignore[arg-type]
+        }
         self._coverage = [
-            {"account": c.account, "folder": c.folder, "uidvalidity": c.uidvalidity, "up_to_uid": c.last_uid, "at": _text(c.at)}
+            {
+                "account": c.account,
+                "folder": c.folder,
+                "uidvalidity": c.uidvalidity,
+                "up_to_uid": c.last_uid,
+                "at": _text(c.at),
+            }
             for c in coverage
         ]
 
@@ -149,11 +162,20 @@ class _Search:
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
         tier: Tier = "stated" if sure and (ask.probability >= SURE_AT or ask.explicit) else "possible"
-        others = [x for x in (*in_thread, *(x for x in later if x.thread != letter.thread)) if not answer or x.sha256 != answer.sha256]
+        others = [
+            x
+            for x in (*in_thread, *(x for x in later if x.thread != letter.thread))
+            if not answer or x.sha256 != answer.sha256
+        ]
         detail: dict[str, Any] = {"ask": ask.why, "ask_score": ask.probability, "other_count": len(others)}
         pointing = answer or (deferral if outcome == "deferred" else None)
         if pointing:
-            detail["answer"] = {"sha256": pointing.sha256, "start": pointing.start, "end": pointing.end, "score": pointing.probability}
+            detail["answer"] = {
+                "sha256": pointing.sha256,
+                "start": pointing.start,
+                "end": pointing.end,
+                "score": pointing.probability,
+            }
         if returned:
             detail["returned"] = list(returned)
         return Request(
@@ -168,7 +190,9 @@ class _Search:
             searched=self._searched(letter, side, len(later), returned), why=why, detail=detail,
         )  # fmt: skip
 
-    def _evidence(self, letter: Letter, ask: Ask, later: Sequence[Letter], repeated_at: datetime | None) -> list[Evidence]:
+    def _evidence(
+        self, letter: Letter, ask: Ask, later: Sequence[Letter], repeated_at: datetime | None
+    ) -> list[Evidence]:
         """What the letters show, in order of time. After a repeat, an answer counts for the repeat only."""
         window = [x for x in later if repeated_at is None or x.at <= repeated_at]
         thread = [x for x in window if x.thread == letter.thread][:THREAD_AT_MOST]
@@ -202,7 +226,8 @@ class _Search:
             if bounce.at < letter.at or (bounce.parent != letter.sha256 and bounce.thread != letter.thread):
                 continue
             if bounce.parent != letter.sha256 and any(
-                letter.at < x.at <= bounce.at and x.thread == letter.thread and x.speaker == letter.speaker for x in self._letters
+                letter.at < x.at <= bounce.at and x.thread == letter.thread and x.speaker == letter.speaker
+                for x in self._letters
             ):
                 continue  # a later letter of ours in the thread came back, not this one
             text = bounce.texts.get("body", "").casefold()
@@ -216,7 +241,9 @@ class _Search:
         return not folded or address in folded or "@" + address.rpartition("@")[2] in folded
 
     def _searched(self, letter: Letter, side: Side, count: int, returned: Sequence[str]) -> Mapping[str, Any]:
-        automatic = [x.sha256 for x in self._automatic if x.at > letter.at and x.thread == letter.thread and x.speaker == side]
+        automatic = [
+            x.sha256 for x in self._automatic if x.at > letter.at and x.thread == letter.thread and x.speaker == side
+        ]
         searched: dict[str, Any] = {
             "accounts": sorted({str(c["account"]) for c in self._coverage}),
             "folders": self._coverage,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from evidence.model import RequestKind
@@ -19,6 +20,7 @@ from evidence.timeline.answers_model import models
 from evidence.timeline.requests_sentences import Sentence, sentences
 
 ASK_AT = 0.5  # at this probability a sentence counts as asking …
+CUED_AT = 0.35  # … or at this one, where it says "please", «прошу» or the like
 SURE_AT = 0.8  # … and at this one it needs no person's confirmation
 
 _CYRILLIC = re.compile(r"[а-яё]", re.I)
@@ -46,6 +48,12 @@ _EXPLICIT = re.compile(
     r"|подтвердите|напомните|скиньте|ответьте|напишите|ж[дш]у\s+(?:от\s+вас|ответа|вашего)|хотел(?:ось|и|а)?\s+бы|был[ои]?\s+бы\s+(?:хорошо|здорово|благодар|признател)|можно\s+ли"
     r"|please|pls|plz|kindly|could\s+(?:you|u|somebody|someone|we|i)|can\s+(?:you|u|we|i|somebody|someone)|would\s+you|will\s+you|grateful\s+if|appreciate\s+(?:it\s+)?if"
     r"|let\s+(?:me|us)\s+know|send\s+(?:me|us)|i(?:'d|\s+would)\s+like|we(?:'d|\s+would)\s+like|may\s+(?:i|we)|we\s+(?:need|require)|i\s+need)\b",
+    re.I,
+)
+# Forms that ask without asking; the weights have seen too few of them.
+_INDIRECT = re.compile(
+    r"\b(?:(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|получить|узнать|уточнить|знать|понять)"
+    r"|(?:be\s+)?grateful\s+(?:if\s+you|for\s+(?:a|the|your)\s+(?:copy|answer|reply|date|list))|(?:appreciate\s+it|obliged|helpful|good|great|useful)\s+if\s+you\s+(?:could|would)|(?:would|'d)\s+be\s+(?:good|great|useful|helpful|nice)\s+to\s+(?:see|have|get|know))",
     re.I,
 )
 _DOCUMENT = re.compile(
@@ -129,7 +137,7 @@ def features(run: Sequence[Sentence], index: int) -> list[str]:
     if "?" in text:
         out.append(f"mark:?{language}")
     out += [f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas]
-    out += [f"b:{a}_{b}" for a, b in zip(lemmas, lemmas[1:], strict=False)]
+    out += [f"b:{a}_{b}" for a, b in pairwise(lemmas)]
     out += [f"first:{w}" for w in lemmas[:1]] + [f"second:{w}" for w in lemmas[1:2]]
     out += [f"pair:{'_'.join(lemmas[:2])}"]
     if language == "ru":
@@ -147,7 +155,13 @@ def features(run: Sequence[Sentence], index: int) -> list[str]:
                 out.append(f"head:{head[0].casefold()}")
     count = len(tokens)
     out.append(f"long:{0 if count < 3 else 1 if count < 6 else 2 if count < 12 else 3 if count < 25 else 4}")
-    for name, pattern in (("explicit", _EXPLICIT), ("rhetorical", RHETORICAL), ("courtesy", COURTESY), ("wh", _WH), ("send", _SEND)):
+    for name, pattern in (
+        ("explicit", _EXPLICIT),
+        ("rhetorical", RHETORICAL),
+        ("courtesy", COURTESY),
+        ("wh", _WH),
+        ("send", _SEND),
+    ):
         if pattern.search(text):
             out.append(f"cue:{name}")
             if "?" in text:
@@ -185,17 +199,35 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
         if sentence.lead is not None and (sentence.lead in asked_leads or _asks_for_list(run[sentence.lead].text)):
             asked_leads.add(sentence.lead)
             lead = run[sentence.lead]
-            found.append(Ask(sentence.start, sentence.end, sentence.text, kind_of(lead.text + " " + sentence.text), 0.9, True,
-                             "item of a list that is asked for"))
+            found.append(
+                Ask(
+                    sentence.start,
+                    sentence.end,
+                    sentence.text,
+                    kind_of(lead.text + " " + sentence.text),
+                    0.9,
+                    True,
+                    "item of a list that is asked for",
+                )
+            )
             continue
         if _opens_list(run, index) and _asks_for_list(sentence.text):
             continue  # its items are the requests
-        if probability < ASK_AT or _no_request(sentence.text):
+        indirect = bool(_INDIRECT.search(sentence.text))
+        least = 0.0 if indirect else CUED_AT if _EXPLICIT.search(sentence.text) else ASK_AT
+        if probability < least or _no_request(sentence.text):
             continue
-        explicit = bool("?" in sentence.text or _EXPLICIT.search(sentence.text))
+        explicit = indirect or bool("?" in sentence.text or _EXPLICIT.search(sentence.text))
         found.append(
-            Ask(sentence.start, sentence.end, sentence.text, kind_of(sentence.text), probability, explicit,
-                ", ".join(model.reasons(named)))
+            Ask(
+                sentence.start,
+                sentence.end,
+                sentence.text,
+                kind_of(sentence.text),
+                probability,
+                explicit,
+                ", ".join(model.reasons(named)),
+            )
         )
     return tuple(found)
 
@@ -212,20 +244,36 @@ def _opens_list(run: Sequence[Sentence], index: int) -> bool:
 
 
 def _asks_for_list(lead: str) -> bool:
-    return bool(lead.rstrip().endswith(":") and (_EXPLICIT.search(lead) or any(verb_form(w) == "imp" for w in words(lead))))
+    return bool(
+        lead.rstrip().endswith(":") and (_EXPLICIT.search(lead) or any(verb_form(w) == "imp" for w in words(lead)))
+    )
+
+
+_TO_BE_TOLD = re.compile(
+    r"\b(?:let\s+(?:me|us)\s+know|tell\s+(?:me|us)|advise|сообщите|подскажите|напишите|уточните|скажите)\b[^.?!]{0,25}\b(?:who|what|when|where|why|how|which|whether|if|кто|что|где|когда|куда|почему|зачем|как|какой|какая|какие|какое|сколько|чей)\b",
+    re.I,
+)
 
 
 def kind_of(text: str) -> RequestKind:
     """What kind of thing is asked for."""
-    scores = {kind: models()[f"kind-{kind}"].score(kind_features(text)) for kind in ("question", "document", "action", "payment")}
-    best = max(scores, key=lambda k: (scores[k], k))
-    return best  # type: ignore[return-value]
+    if _TO_BE_TOLD.search(text):
+        return "question"
+    kinds: tuple[RequestKind, ...] = ("question", "document", "action", "payment")
+    scores = {kind: models()[f"kind-{kind}"].score(kind_features(text)) for kind in kinds}
+    return max(scores, key=lambda k: (scores[k], k))
 
 
 def kind_features(text: str) -> list[str]:
     tokens = [lemma(w) for w in words(text)[:60]]
-    out = [f"w:{w}" for w in tokens] + [f"first:{w}" for w in tokens[:1]] + [f"b:{a}_{b}" for a, b in zip(tokens, tokens[1:], strict=False)]
-    for name, pattern in (("document", _DOCUMENT), ("send", _SEND), ("pay", _PAY), ("wh", _WH), ("explicit", _EXPLICIT)):
+    out = [f"w:{w}" for w in tokens] + [f"first:{w}" for w in tokens[:1]] + [f"b:{a}_{b}" for a, b in pairwise(tokens)]
+    for name, pattern in (
+        ("document", _DOCUMENT),
+        ("send", _SEND),
+        ("pay", _PAY),
+        ("wh", _WH),
+        ("explicit", _EXPLICIT),
+    ):
         if pattern.search(text):
             out.append(f"cue:{name}")
     if _SEND.search(text) and _DOCUMENT.search(text):

@@ -22,7 +22,10 @@ def folders_of(request: Request) -> tuple[str, ...]:
 def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: str, zone: ZoneInfo) -> str:
     """One sentence that says what was found, with dates; ``letters`` by sha256 give the dates of messages."""
     _ = translation("timeline", language).gettext
-    moment = lambda x: str(format_datetime(x.astimezone(zone), "d MMM y, HH:mm", locale=language))  # noqa: E731
+
+    def moment(x: datetime) -> str:
+        return str(format_datetime(x.astimezone(zone), "d MMM y, HH:mm", locale=language))
+
     due = moment(request.due_at) if request.due_at else ""
     answer = letters.get(request.answering_sha256 or "")
     if request.outcome in ("answered", "answered-late") and answer:
@@ -32,7 +35,9 @@ def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: 
     if request.outcome == "pending":
         return _("the time to answer runs until %s") % due
     wrote = [letters[s].at for s in request.other_messages if s in letters]
-    dates = ", ".join(dict.fromkeys(str(format_date(x.astimezone(zone), "d MMM y", locale=language)) for x in wrote[:NAMED_AT_MOST]))
+    dates = ", ".join(
+        dict.fromkeys(str(format_date(x.astimezone(zone), "d MMM y", locale=language)) for x in wrote[:NAMED_AT_MOST])
+    )
     count = int(request.detail.get("other_count", len(wrote)))
     if count > NAMED_AT_MOST:
         dates += _(" and %d more") % (count - NAMED_AT_MOST)
@@ -40,7 +45,11 @@ def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: 
         folders = ", ".join(folders_of(request)) or _("the mail searched")
         said = _("no reply found in %s by %s") % (folders, due)
         if wrote:
-            said = _("no reply in this thread by %s (searched: %s); they wrote on %s, no answer found there") % (due, folders, dates)
+            said = _("no reply in this thread by %s (searched: %s); they wrote on %s, no answer found there") % (
+                due,
+                folders,
+                dates,
+            )
         if request.detail.get("returned"):
             said += "; " + _("returned undelivered from %s") % ", ".join(request.detail["returned"])
         return said
@@ -54,7 +63,8 @@ def searched_in_words(request: Request, language: str, zone: ZoneInfo) -> str:
     _ = translation("timeline", language).gettext
     searched = request.searched
     folders = "; ".join(
-        f"{f['account']}/{f['folder']} ({_('up to UID %d') % f['up_to_uid']}, {_when(str(f['at']), language, zone)})" for f in searched.get("folders", ())
+        f"{f['account']}/{f['folder']} ({_('up to UID %d') % f['up_to_uid']}, {_when(str(f['at']), language, zone)})"
+        for f in searched.get("folders", ())
     )
     addresses = ", ".join(searched.get("addresses", ()))
     left = ", ".join(_(NOT_SEARCHED_WORDS[n]) for n in searched.get("not_searched", ()) if n in NOT_SEARCHED_WORDS)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's name for "translate later"
+def N_(text: str) -> str:
+    """gettext's customary name for: a msgid that is translated later."""
     return text
 
 
