@@ -73,7 +73,7 @@ class Authority:
     def _make(self) -> None:
         self.root_key, key = (rsa.generate_private_key(65537, 2048) if self.rsa else _key()), _key()
         self.root = _certificate(
-            f"{self.name} root", self.root_key, None, TODAY - 900 * DAY, TODAY + 3000 * DAY, ca=True
+            f"{self.name} root", self.root_key, None, TODAY - 900 * DAY, TODAY + 9000 * DAY, ca=True
         )
         issuer, issuer_key, above = self.root, self.root_key, []
         if self.intermediate:
