@@ -24,7 +24,9 @@ def zipped(**members: str | bytes) -> bytes:
 
 
 def docx(body: str, prolog: str = "") -> bytes:
-    return zipped(**{"word__document.xml": f'<?xml version="1.0"?>{prolog}<w:document {W}><w:body>{body}</w:body></w:document>'})
+    return zipped(
+        **{"word__document.xml": f'<?xml version="1.0"?>{prolog}<w:document {W}><w:body>{body}</w:body></w:document>'}
+    )
 
 
 def xlsx() -> bytes:
@@ -32,7 +34,12 @@ def xlsx() -> bytes:
         '<worksheet><sheetData><row><c t="s"><v>0</v></c><c><v>14900</v></c></row>'
         '<row><c t="inlineStr"><is><t>в суд</t></is></c><c t="str"><f>A1</f><v>итог</v></c></row></sheetData></worksheet>'
     )
-    return zipped(**{"xl__sharedStrings.xml": "<sst><si><t>Отпари</t><r><t>ватель</t></r></si></sst>", "xl__worksheets__sheet1.xml": sheet})
+    return zipped(
+        **{
+            "xl__sharedStrings.xml": "<sst><si><t>Отпари</t><r><t>ватель</t></r></si></sst>",
+            "xl__worksheets__sheet1.xml": sheet,
+        }
+    )
 
 
 def pdf(text: str) -> bytes:
@@ -103,7 +110,10 @@ def test_a_child_that_takes_too_long_loses_only_what_it_had_not_read(monkeypatch
 def test_oversized_and_unknown_attachments_start_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments_text, "_in_child", lambda jobs: pytest.fail("a child was started"))
     monkeypatch.setattr(attachments_text, "MAX_ATTACHMENT_OCTETS", 10)
-    assert read_attachment_texts([(1, "text/plain", "a.txt", b"x" * 11), (2, "image/png", "a.png", b"x")]) == ({}, ("attachment-too-large:1",))
+    assert read_attachment_texts([(1, "text/plain", "a.txt", b"x" * 11), (2, "image/png", "a.png", b"x")]) == (
+        {},
+        ("attachment-too-large:1",),
+    )
 
 
 def test_form_by_type_then_by_name() -> None:

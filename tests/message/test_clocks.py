@@ -17,7 +17,14 @@ CAPTURED = datetime(2025, 5, 1, tzinfo=UTC)
     ("date", "internal", "received", "imported", "at", "clock"),
     [
         (DATE, DATE + timedelta(hours=24), None, False, DATE, "date"),
-        (DATE, DATE + timedelta(hours=24, seconds=1), None, False, DATE + timedelta(hours=24, seconds=1), "internaldate"),
+        (
+            DATE,
+            DATE + timedelta(hours=24, seconds=1),
+            None,
+            False,
+            DATE + timedelta(hours=24, seconds=1),
+            "internaldate",
+        ),
         (DATE, DATE - timedelta(days=400), DATE, False, DATE - timedelta(days=400), "internaldate"),
         (DATE, DATE - timedelta(days=400), DATE + timedelta(hours=1), True, DATE, "date"),
         (DATE, None, DATE + timedelta(days=3), True, DATE + timedelta(days=3), "received"),

@@ -100,7 +100,10 @@ def test_no_message_stops_the_reader_or_takes_long(trouble: str) -> None:
     [
         ("line", lambda n: letter("слово " * n, subject="Re: x")),
         ("quotes", lambda n: letter("> вопрос\nответ на вопрос\n" * n, subject="Re: x")),
-        ("attributions", lambda n: letter("On Mon, 3 Mar 2025 at 11:12 Ivan <a@b.example> wrote\n" * n, subject="Re: x")),
+        (
+            "attributions",
+            lambda n: letter("On Mon, 3 Mar 2025 at 11:12 Ivan <a@b.example> wrote\n" * n, subject="Re: x"),
+        ),
         ("closings", lambda n: letter("Best regards,\n\n" * n, subject="Re: x")),
         ("rules", lambda n: letter("______\n" * n, subject="Re: x")),
         ("blockquotes", lambda n: letter("<blockquote>a" * n, html=True)),
@@ -202,7 +205,18 @@ LINES = st.lists(
 @seed(20261122)
 @settings(max_examples=3000 if FULL else 250, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(LINES, st.sampled_from([b"\r\n", b"\n", b"\r"]))
-@example([b"Content-Type: multipart/mixed; boundary=b", b"", b"--b", b"Content-Type: multipart/mixed; boundary=b", b"", b"--b", b"--b--"], b"\n")
+@example(
+    [
+        b"Content-Type: multipart/mixed; boundary=b",
+        b"",
+        b"--b",
+        b"Content-Type: multipart/mixed; boundary=b",
+        b"",
+        b"--b",
+        b"--b--",
+    ],
+    b"\n",
+)
 def test_any_lines_are_read(lines: list[bytes], end: bytes) -> None:
     read(end.join(lines), "own words here")
 
@@ -248,14 +262,21 @@ def test_our_walk_and_the_standard_librarys_find_the_same_leaves(data: st.DataOb
 
     def build(depth: int) -> EmailMessage:
         one = EmailMessage(policy=email.policy.SMTP)
-        kind = data.draw(st.sampled_from(["text", "html", "binary", "mixed", "alternative"] if depth < 3 else ["text", "binary"]))
+        kind = data.draw(
+            st.sampled_from(["text", "html", "binary", "mixed", "alternative"] if depth < 3 else ["text", "binary"])
+        )
         words = data.draw(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=60))
         if kind == "text":
             one.set_content(words, cte=data.draw(st.sampled_from(["base64", "quoted-printable", "8bit"])))
         elif kind == "html":
             one.set_content(f"<p>{words}</p>", subtype="html")
         elif kind == "binary":
-            one.set_content(data.draw(st.binary(max_size=200)), maintype="application", subtype="octet-stream", filename=words[:20].strip() or "x")
+            one.set_content(
+                data.draw(st.binary(max_size=200)),
+                maintype="application",
+                subtype="octet-stream",
+                filename=words[:20].strip() or "x",
+            )
         else:
             one["Content-Type"] = f"multipart/{kind}"
             for _ in range(data.draw(st.integers(1, 3))):
@@ -283,6 +304,10 @@ def test_our_leaves_equal_the_standard_librarys_on_the_corpus(path: Path) -> Non
         for p in email.message_from_bytes(raw).walk()
         if not p.is_multipart() and p.get_content_maintype() != "message"
     ]
-    ours = [(leaf.content_type, leaf.decoded()[0]) for leaf in leaves(read_tree(raw)) if not leaf.content_type.startswith("message/")]
+    ours = [
+        (leaf.content_type, leaf.decoded()[0])
+        for leaf in leaves(read_tree(raw))
+        if not leaf.content_type.startswith("message/")
+    ]
     if not any(leaf.content_type.startswith("message/") for leaf in leaves(read_tree(raw))):
         assert ours == theirs

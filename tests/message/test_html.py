@@ -39,7 +39,9 @@ def test_text(source: str, text: str) -> None:
 
 
 def test_text_that_is_not_displayed_is_not_read_and_is_named() -> None:
-    one = parse_message(letter("<p>Seen.</p><div style='display:none'>We admit <b>everything</b>.</div><p hidden>x</p>", html=True))
+    one = parse_message(
+        letter("<p>Seen.</p><div style='display:none'>We admit <b>everything</b>.</div><p hidden>x</p>", html=True)
+    )
     assert one.texts["body"] == "Seen."
     assert any(d.startswith("hidden-text:") for d in one.defects)
 

@@ -45,14 +45,19 @@ def test_a_body_with_a_missing_or_wrong_charset_loses_no_letter(charset: str, la
 @pytest.mark.parametrize("label", ["win-1251", "x-cp1251", "cp1251", "WINDOWS1251", '"windows-1251"'])
 def test_charset_names_as_programs_write_them(label: str) -> None:
     one = parse_message(
-        message(f"From: a@n.example\nContent-Type: text/plain; charset={label}\n".encode(), "Ёлка №1 — «да»".encode("cp1251"))
+        message(
+            f"From: a@n.example\nContent-Type: text/plain; charset={label}\n".encode(),
+            "Ёлка №1 — «да»".encode("cp1251"),
+        )
     )
     assert one.texts["body"] == "Ёлка №1 — «да»"
     assert not [d for d in one.defects if d.startswith("charset")]
 
 
 def test_western_letters_are_not_taken_for_cyrillic() -> None:
-    one = parse_message(message(b"From: a@n.example\nContent-Type: text/plain\n", "Für das Café in Zürich größer".encode("cp1252")))
+    one = parse_message(
+        message(b"From: a@n.example\nContent-Type: text/plain\n", "Für das Café in Zürich größer".encode("cp1252"))
+    )
     assert one.texts["body"] == "Für das Café in Zürich größer"
 
 
@@ -67,7 +72,9 @@ def test_a_letter_split_between_two_encoded_words_is_whole(charset: str) -> None
 
 
 def test_encoded_words_with_plain_text_between_them() -> None:
-    one = parse_message(b"From: a@n.example\r\nSubject: Re: =?utf-8?Q?=D0=B4=D0=B0?= and =?koi8-r?B?zsXU?= =?bad?X?y?=\r\n\r\nx")
+    one = parse_message(
+        b"From: a@n.example\r\nSubject: Re: =?utf-8?Q?=D0=B4=D0=B0?= and =?koi8-r?B?zsXU?= =?bad?X?y?=\r\n\r\nx"
+    )
     assert one.subject == "Re: да and нет =?bad?X?y?="
 
 
@@ -81,7 +88,9 @@ def test_encoded_line_ends_cannot_forge_a_header_line() -> None:
 
 
 def test_every_from_is_shown_and_repeats_are_named() -> None:
-    one = parse_message(b"From: Anna <anna@north.example>\r\nFrom: Boss <boss@romashka.example>\r\nSubject: a\r\nSubject: b\r\n\r\nx")
+    one = parse_message(
+        b"From: Anna <anna@north.example>\r\nFrom: Boss <boss@romashka.example>\r\nSubject: a\r\nSubject: b\r\n\r\nx"
+    )
     assert [a.address for a in one.of("from")] == ["anna@north.example", "boss@romashka.example"]
     assert {"repeated:from", "repeated:subject"} <= set(one.defects)
     assert [v for n, v in one.headers if n == "Subject"] == ["a", "b"]
@@ -119,7 +128,10 @@ def test_an_unreadable_mailbox_keeps_its_text() -> None:
 @pytest.mark.parametrize(
     ("value", "code"),
     [
-        ('"anna@north.example" <thief@evil.example>', "display-name-address:from:anna@north.example≠thief@evil.example"),
+        (
+            '"anna@north.example" <thief@evil.example>',
+            "display-name-address:from:anna@north.example≠thief@evil.example",
+        ),
         ("=?utf-8?Q?Anna_=E2=80=AEexe?= <a@n.example>", "display-name-bidi:from"),
         ("Аnna <a@n.example>", "display-name-mixed-script:from"),
         ("Anna <a@nоrth.example>", "domain-mixed-script:from:xn--nrth-55d.example"),
@@ -175,7 +187,9 @@ def test_received_trail_topmost_first_in_utc() -> None:
     )
     assert [h.position for h in one.received] == [0, 1, 2]
     assert one.received[0].at == datetime(2025, 3, 3, 8, 13, tzinfo=UTC)
-    assert one.received[0].by_host == "mx.north.example" and one.received[0].from_host.startswith("mx1.romashka.example")
+    assert one.received[0].by_host == "mx.north.example" and one.received[0].from_host.startswith(
+        "mx1.romashka.example"
+    )
     assert one.received[2].at is None and one.received[2].raw == "nonsense"
 
 
@@ -213,7 +227,9 @@ def test_a_missing_empty_line_does_not_swallow_the_body() -> None:
 
 
 def test_an_unfolded_header_line_does_not_end_the_headers() -> None:
-    one = parse_message(b"From: a@n.example\r\nX-Odd: one\r\ntwo without space\r\nSubject: s\r\nContent-Type: text/plain\r\n\r\nbody")
+    one = parse_message(
+        b"From: a@n.example\r\nX-Odd: one\r\ntwo without space\r\nSubject: s\r\nContent-Type: text/plain\r\n\r\nbody"
+    )
     assert one.subject == "s" and one.texts["body"] == "body" and "header-line-unreadable" in one.defects
 
 
@@ -256,7 +272,9 @@ def test_two_alternatives_that_say_different_things_are_named() -> None:
 
 def test_text_around_a_picture_is_one_body() -> None:
     png = b"Content-Type: image/png; name=p.png\r\nContent-Disposition: inline; filename=p.png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw=="
-    one = parse_message(multipart("mixed", b"Content-Type: text/plain\r\n\r\nbefore", png, b"Content-Type: text/plain\r\n\r\nafter"))
+    one = parse_message(
+        multipart("mixed", b"Content-Type: text/plain\r\n\r\nbefore", png, b"Content-Type: text/plain\r\n\r\nafter")
+    )
     assert one.texts["body"] == "before\nafter" and [a.filename for a in one.attachments] == ["p.png"]
 
 
@@ -295,7 +313,9 @@ def test_rfc2231_and_other_file_names() -> None:
         b'filename="a;b \\"c\\".pdf"': 'a;b "c".pdf',
     }
     for value, expected in names.items():
-        raw = multipart("mixed", PLAIN, b"Content-Type: application/pdf\r\nContent-Disposition: attachment; " + value + b"\r\n\r\nx")
+        raw = multipart(
+            "mixed", PLAIN, b"Content-Type: application/pdf\r\nContent-Disposition: attachment; " + value + b"\r\n\r\nx"
+        )
         assert parse_message(raw).attachments[0].filename == expected
 
 
@@ -303,15 +323,22 @@ def test_rfc2231_and_other_file_names() -> None:
 def test_transfer_encodings(encoding: str) -> None:
     text = "Верните деньги = 100 %"
     octets = text.encode()
-    body = {"base64": base64.encodebytes(octets), "quoted-printable": __import__("quopri").encodestring(octets)}.get(encoding, octets)
-    one = parse_message(f"From: a@n.example\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
+    body = {"base64": base64.encodebytes(octets), "quoted-printable": __import__("quopri").encodestring(octets)}.get(
+        encoding, octets
+    )
+    one = parse_message(
+        f"From: a@n.example\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode()
+        + body
+    )
     assert one.texts["body"].strip() == text
     assert ("transfer-encoding-unknown:x-unknown:body" in one.defects) == (encoding == "x-unknown")
 
 
 def test_base64_with_padding_in_the_middle_and_rubbish_is_read_to_the_end() -> None:
     body = base64.b64encode(b"first ") + b"\r\n" + base64.b64encode(b"second!") + b"\r\n***\r\n"
-    one = parse_message(b"From: a@n.example\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body)
+    one = parse_message(
+        b"From: a@n.example\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body
+    )
     assert one.texts["body"] == "first second!"
 
 

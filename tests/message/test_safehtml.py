@@ -42,7 +42,16 @@ def test_nothing_active_or_remote_remains(attack: str, show_links: bool) -> None
 
 @seed(20261122)
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-@given(st.lists(st.one_of(st.sampled_from(ATTACKS), st.text(max_size=30), st.sampled_from(["<", ">", "</p>", '"', "<!--", "<b", "<td ", "<svg>", "</svg>"])), max_size=12))
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(ATTACKS),
+            st.text(max_size=30),
+            st.sampled_from(["<", ">", "</p>", '"', "<!--", "<b", "<td ", "<svg>", "</svg>"]),
+        ),
+        max_size=12,
+    )
+)
 def test_no_mixture_of_attacks_gets_through(pieces: list[str]) -> None:
     assert_harmless(safe_html("".join(pieces), show_links=True).html)
 
@@ -51,19 +60,27 @@ def test_words_and_layout_remain_and_link_targets_are_text() -> None:
     source = '<h1>Счёт</h1><p>Оплатите <b>14 900</b> до <a href="https://pay.example/a?b=1&amp;c=2">пятницы</a> &lt;тест&gt;</p><table><tr><td colspan=2>1</td></tr></table>'
     shown = safe_html(source, show_links=True)
     assert "<b>14 900</b>" in shown.html and "&lt;тест&gt;" in shown.html and '<td colspan="2">' in shown.html
-    assert '<span class="link-target">[https://pay.example/a?b=1&amp;c=2]</span>' in shown.html and "href" not in shown.html
+    assert (
+        '<span class="link-target">[https://pay.example/a?b=1&amp;c=2]</span>' in shown.html
+        and "href" not in shown.html
+    )
     assert "pay.example" not in safe_html(source, show_links=False).html
     assert shown.fallback == "" and shown.removed == {"links": 1}
 
 
 def test_hidden_text_is_taken_out_and_reported() -> None:
-    found = safe_html('<p>seen</p><div style="DISPLAY: none"><p>we <b>admit</b> it</p></div><span style="font-size:0px">tiny</span><p>end</p>', show_links=True)
+    found = safe_html(
+        '<p>seen</p><div style="DISPLAY: none"><p>we <b>admit</b> it</p></div><span style="font-size:0px">tiny</span><p>end</p>',
+        show_links=True,
+    )
     assert "admit" not in found.html and "tiny" not in found.html and "seen" in found.html and "end" in found.html
     assert found.hidden_text == "we admit it tiny" and found.removed["hidden"] == 2
 
 
 def test_what_was_removed_is_counted() -> None:
-    counts = safe_html("<img src=a><img src=b><script>x</script><form><input></form><p onclick=x>y</p><svg></svg>", show_links=True).removed
+    counts = safe_html(
+        "<img src=a><img src=b><script>x</script><form><input></form><p onclick=x>y</p><svg></svg>", show_links=True
+    ).removed
     assert counts == {"drawings": 1, "forms": 2, "handlers": 1, "images": 2, "scripts": 1}
 
 

@@ -46,7 +46,9 @@ def test_a_reply_without_headers_is_tied_by_the_words_it_quotes() -> None:
 
 
 def test_a_quote_from_strangers_or_long_ago_ties_nothing() -> None:
-    stranger = item("b", 5, sender="x@y.example", people=frozenset({"x@y.example", "q@y.example"}), subject="s", quoted=WORDS)
+    stranger = item(
+        "b", 5, sender="x@y.example", people=frozenset({"x@y.example", "q@y.example"}), subject="s", quoted=WORDS
+    )
     assert build_threads([item("a", own=WORDS), stranger])["b"].parent is None
     late = item("b", 24 * 200, sender=US, subject="s", quoted=WORDS)
     assert build_threads([item("a", own=WORDS), late])["b"].parent is None
@@ -65,7 +67,10 @@ def test_a_reply_subject_ties_the_same_people_within_a_month() -> None:
 
 def test_5000_replies_in_a_row_and_20000_messages_are_fast() -> None:
     chain = [item(f"m{n:05}", n, in_reply_to=(f"m{n - 1:05}@x",) if n else ()) for n in range(5_000)]
-    loose = [item(f"s{n:05}", n / 10, subject=f"Re: тема {n % 500}", own=f"слова {n} " * 20, quoted="") for n in range(15_000)]
+    loose = [
+        item(f"s{n:05}", n / 10, subject=f"Re: тема {n % 500}", own=f"слова {n} " * 20, quoted="")
+        for n in range(15_000)
+    ]
     everything = chain + loose
     random.Random(1).shuffle(everything)
     begun = time.process_time()

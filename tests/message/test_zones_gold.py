@@ -80,18 +80,24 @@ def test_threads_are_the_labelled_ones_also_where_headers_are_missing() -> None:
             assert one.date is not None
             inputs.append(
                 ThreadInput(
-                    one.sha256, one.message_id, one.in_reply_to, one.references, one.subject, one.date,
-                    frozenset(a.address.lower() for a in one.of("from", "to", "cc")), one.of("from")[0].address,
+                    one.sha256,
+                    one.message_id,
+                    one.in_reply_to,
+                    one.references,
+                    one.subject,
+                    one.date,
+                    frozenset(a.address.lower() for a in one.of("from", "to", "cc")),
+                    one.of("from")[0].address,
                     "\n".join(body[z.start : z.end] for z in zones if z.kind == "own"),
-                    "\n".join(body[z.start : z.end] for z in zones if z.kind == "quoted"), one.date_raw, number,
-                )  # fmt: skip
+                    "\n".join(body[z.start : z.end] for z in zones if z.kind == "quoted"),
+                    one.date_raw,
+                    number,
+                )
             )
         places = build_threads(inputs)
         sha = {m["id"]: parsed[m["id"]].sha256 for m in messages}  # type: ignore[index]
         wrong = [
-            f"{name}/{m['id']}"
-            for m in messages
-            if m["reply_to"] and places[sha[m["id"]]].parent != sha[m["reply_to"]]
+            f"{name}/{m['id']}" for m in messages if m["reply_to"] and places[sha[m["id"]]].parent != sha[m["reply_to"]]
         ]
         # These are new letters by a delegate, without headers, quote or common subject: nothing in the mail ties them.
         assert set(wrong) <= {"shelf/0020", "studio/0012", "studio/0026"}

@@ -108,7 +108,12 @@ def test_an_answer_typed_into_an_unmarked_quote_is_found_by_the_parent() -> None
     quoted = parent.replace("отпариватель?\n", "отпариватель?\nНикогда, он не был у нас на складе.\n")
     body = f"Ответы ниже.\n\nОт: Пётр <petr@romashka.example>\nОтправлено: 3 марта 2025 г. 11:12\nКому: Анна\nТема: полка\n\n{quoted}\n"
     assert own_words(parsed(body)) == "Ответы ниже."
-    assert own_words(parsed(body), ) == "Ответы ниже."
+    assert (
+        own_words(
+            parsed(body),
+        )
+        == "Ответы ниже."
+    )
     assert "Никогда, он не был у нас на складе." in own_words(parsed(body), parent)
 
 
