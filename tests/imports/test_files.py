@@ -16,7 +16,7 @@ import pytest
 
 from evidence.archive.verify import verify_archive
 from evidence.errors import UsageError
-from evidence.mailbox import imports, imports_files, imports_outlook
+from evidence.mailbox import imports_files, imports_outlook, imports_run, imports_sources
 from tests.imports.conftest import Matter, letter
 from tests.imports.test_mbox import SEPARATOR
 
@@ -57,7 +57,9 @@ def test_a_folder_of_eml_is_kept_byte_for_byte_with_its_names_and_one_hash(matte
         ("folder", sha(listing.encode()), sum(map(len, HARD.values())))
     ]
     assert result.passed_over == (f"{folder}/readme.txt",)
-    assert matter.rows("SELECT note FROM sighting WHERE position = '2025/garbage.eml'") == [(imports.NOT_LIKE_MAIL,)]
+    assert matter.rows("SELECT note FROM sighting WHERE position = '2025/garbage.eml'") == [
+        (imports_sources.NOT_LIKE_MAIL,)
+    ]
 
 
 def test_the_source_hash_is_an_event_and_the_archive_verifies(matter: Matter, tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ def test_a_file_that_changes_under_the_reader_is_an_alarm(
 
     monkeypatch.setattr(matter.archive, "store", store_and_deliver)
     result = matter.take(path)
-    assert result.owed == (f"{path}: {imports.CHANGED}",)
+    assert result.owed == (f"{path}: {imports_run.CHANGED}",)
     assert matter.rows("SELECT kind, severity FROM observation") == [("source-changed", "alarm")]
 
 

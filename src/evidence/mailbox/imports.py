@@ -7,178 +7,41 @@ is the source's caveat; what cannot be read is owed and listed, and nothing else
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from evidence import __version__
 from evidence.errors import UsageError
+from evidence.i18n import default_language, translation
 from evidence.mailbox import imports_files as files
-from evidence.mailbox import imports_mbox as mboxes
 from evidence.mailbox import imports_outlook as outlook
 from evidence.mailbox.imports_files import Entry, Unreadable, printable
 from evidence.mailbox.imports_mbox import Dialect
+from evidence.mailbox.imports_run import Found, ImportedSource, ImportResult, Owed, Run, Source
+from evidence.mailbox.imports_sources import (
+    COPY,
+    PST_INSIDE,
+    below,
+    converted,
+    folder_source,
+    maildir_source,
+    mbox_source,
+    single,
+)
 from evidence.ports import AcquisitionSink, Progress
 
+__all__ = ["ImportResult", "ImportedSource", "import_paths"]
+
 MAX_DEPTH = 3
-COMMIT_MESSAGES = 500
-COMMIT_OCTETS = 32 << 20
 SPOOL = 8 << 20
 PASSED_OVER_NAMED = 200
 
-# ---- caveats and reasons: msgids ----------------------------------------------------------------------------------
-FOLDER_HASH = "The SHA-256 of a folder is that of the list «hash, two spaces, name, line end» of its message files, sorted by name"
-COPY = "Single message files are copies that a program saved; that they equal what the server sent cannot be told"
-EMLX = "Taken out of Apple Mail's .emlx, whose first line counts the message's octets"
-NOT_LIKE_MAIL = "It does not begin like a message; it is kept as it stands"
-DIALECT = "Dialect"
-CHANGED = "It changed while it was being read"
-
 Now = Callable[[], datetime] | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedSource:
-    """One source as it was recorded: ``found`` messages, ``new`` of them not held before, ``owed`` not read."""
-
-    path: str
-    kind: str
-    size: int
-    sha256: str
-    caveat: str
-    found: int
-    new: int
-    owed: int
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What an import did. ``owed`` are lines «place: reason»; ``passed_over`` are files that are no mail by name and look.
-
-    ``outcome`` is ``complete`` or ``incomplete`` (something is owed).
-    """
-
-    acquisition: int
-    outcome: str
-    sources: tuple[ImportedSource, ...]
-    sightings: int
-    new: int
-    owed: tuple[str, ...]
-    passed_over: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    position: str
-    raw: bytes
-    flags: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    position: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """``members`` may be drawn once. ``check`` says afterwards whether the source is still what was hashed."""
-
-    path: str
-    kind: str
-    size: int
-    sha256: str
-    caveats: tuple[str, ...]
-    members: Iterator[_Message | _Owed]
-    check: Callable[[], bool] = lambda: True
-
-
-@dataclass(slots=True)
-class _Run:
-    """The state of one import: what was counted, and what is not yet committed."""
-
-    sink: AcquisitionSink
-    acquisition: int
-    progress: Progress | None
-    dialect: Dialect
-    sources: list[ImportedSource] = field(default_factory=list)
-    owed: list[str] = field(default_factory=list)
-    passed_over: list[str] = field(default_factory=list)
-    found: int = 0
-    new: int = 0
-    waiting: int = 0
-    octets: int = 0
-
-    def take(self, source: _Source) -> None:
-        number = self.sink.source(
-            self.acquisition, source.path, source.kind, source.size, source.sha256, "\n".join(source.caveats)
-        )
-        found = new = owed = 0
-        for member in _without_raising(source.members):
-            if isinstance(member, _Owed):
-                owed += 1
-                self.owe(source.path, member.position, member.reason)
-                continue
-            stored = self.sink.store(self.acquisition, member.raw)
-            self.sink.sight(
-                self.acquisition,
-                stored.number,
-                source=number,
-                position=member.position,
-                flags=member.flags,
-                labels=member.labels,
-                scope="all",
-                reason="import",
-                note=member.note,
-            )
-            found += 1
-            new += stored.new
-            self.tick(len(member.raw))
-        if not source.check():
-            owed += 1
-            self.sink.observe(
-                self.acquisition, "source-changed", {"path": source.path, "sha256": source.sha256}, severity="alarm"
-            )
-            self.owe(source.path, "", CHANGED)
-        self.found += found
-        self.new += new
-        self.sources.append(
-            ImportedSource(
-                source.path, source.kind, source.size, source.sha256, "\n".join(source.caveats), found, new, owed
-            )
-        )
-        self.commit()
-
-    def owe(self, path: str, position: str, reason: str) -> None:
-        place = f"{path}#{position}" if position else path
-        self.owed.append(f"{place}: {reason}")
-        self.sink.owe(self.acquisition, None, None, f"import:{place}", reason)
-
-    def pass_over(self, path: str) -> None:
-        self.passed_over.append(path)
-
-    def tick(self, octets: int) -> None:
-        self.waiting += 1
-        self.octets += octets
-        if self.progress is not None:
-            self.progress.step("import", self.found + self.waiting)
-        if self.waiting >= COMMIT_MESSAGES or self.octets >= COMMIT_OCTETS:
-            self.commit()
-
-    def commit(self) -> None:
-        self.sink.commit()
-        self.waiting = self.octets = 0
 
 
 def import_paths(
@@ -199,12 +62,15 @@ def import_paths(
     """
     for path in paths:
         if not path.exists():
+            said = translation("mailbox", default_language()).gettext
             raise UsageError(
-                f"There is no such file or folder: {path}.", "", "Check the name and run the import again."
+                said("There is no such file or folder: {path}.").format(path=path),
+                "",
+                said("Check the name and run the import again."),
             )
     began = _at(now)
     acquisition = sink.begin("import", "import", _record(paths, host, record, mbox_dialect))
-    run = _Run(sink, acquisition, progress, mbox_dialect)
+    run = Run(sink, acquisition, progress, mbox_dialect)
     try:
         for path in paths:
             _take_path(run, path, printable(str(path)), explicit=True, depth=0)
@@ -229,14 +95,14 @@ def import_paths(
 # ---- one path ---------------------------------------------------------------------------------------------------
 
 
-def _take_path(run: _Run, path: Path, shown: str, *, explicit: bool, depth: int) -> None:
+def _take_path(run: Run, path: Path, shown: str, *, explicit: bool, depth: int) -> None:
     """Import what lies at ``path``. ``explicit``: a person named it, so that being no mail is worth a line."""
     try:
         kind = files.kind_of(path)
         if kind == "folder":
             _take_folder(run, path, shown, depth)
         elif kind == "maildir":
-            run.take(_maildir(path, shown))
+            run.take(maildir_source(path, shown))
             _take_stray(run, path, shown, depth)
         elif kind == "pst":
             _take_pst(run, path, shown)
@@ -255,71 +121,27 @@ def _take_path(run: _Run, path: Path, shown: str, *, explicit: bool, depth: int)
         run.owe(shown, "", f"{files.CANNOT_READ}: {error.strerror or type(error).__name__}")
 
 
-def _take_stream(run: _Run, stream: BinaryIO, kind: str, shown: str, name: str, depth: int) -> None:
+def _take_stream(run: Run, stream: BinaryIO, kind: str, shown: str, name: str, depth: int) -> None:
     """Import an open, seekable file of a kind that is one file. Raises Unreadable."""
     if kind == "mbox":
-        run.take(_mbox(stream, shown, run.dialect))
+        run.take(mbox_source(stream, shown, run.dialect))
     elif kind in ("zip", "tar"):
         _take_archive(run, stream, kind, shown, depth)
     else:
-        run.take(_single(stream, kind, shown, name))
-
-
-def _single(stream: BinaryIO, kind: str, shown: str, name: str) -> _Source:
-    octets = files.read_whole(Entry(name, 0, lambda: stream))
-    sha256 = hashlib.sha256(octets).hexdigest()
-    message = _converted(name, kind, octets)
-    return _Source(shown, kind, len(octets), sha256, _caveats_of(kind), iter([message]))
-
-
-def _converted(position: str, kind: str, octets: bytes) -> _Message:
-    if kind == "msg":
-        return _Message(position, outlook.eml_from_msg(octets), note="converted from .msg")
-    if kind == "emlx":
-        return _Message(position, files.emlx(octets))
-    if not octets:
-        raise Unreadable(files.EMPTY)
-    like_mail = re.match(rb"(?:\xef\xbb\xbf)?(?:[!-9;-~]{1,200}[ \t]*:|From )", octets)
-    return _Message(position, octets, labels=_gmail_labels(octets), note="" if like_mail else NOT_LIKE_MAIL)
-
-
-def _caveats_of(kind: str) -> tuple[str, ...]:
-    return {"msg": (outlook.MSG_CAVEAT,), "emlx": (EMLX,)}.get(kind, (COPY,))
-
-
-def _mbox(stream: BinaryIO, shown: str, dialect: Dialect) -> _Source:
-    stream.seek(0)
-    mbox = mboxes.survey(stream, dialect)
-
-    def members() -> Iterator[_Message | _Owed]:
-        for found in mboxes.messages(stream, mbox, dialect):
-            position = str(found.offset)
-            if found.raw is None:
-                yield _Owed(position, files.TOO_LARGE)
-            elif not found.raw:
-                yield _Owed(position, files.EMPTY)
-            else:
-                yield _Message(position, found.raw, _status_flags(found.raw), _gmail_labels(found.raw), found.note)
-
-    def check() -> bool:
-        stream.seek(0)
-        return files.sha256_of(stream) == (mbox.sha256, mbox.size)
-
-    caveats = (f"{DIALECT}: {mbox.dialect}", *mbox.caveats, *mboxes.escape_caveats(stream, mbox, dialect))
-    return _Source(shown, "mbox", mbox.size, mbox.sha256, caveats, members(), check)
+        run.take(single(stream, kind, shown, name))
 
 
 # ---- folders ----------------------------------------------------------------------------------------------------
 
 
-def _take_folder(run: _Run, folder: Path, shown: str, depth: int) -> None:
+def _take_folder(run: Run, folder: Path, shown: str, depth: int) -> None:
     """Single messages below ``folder`` are one source; whatever else holds mail is a source of its own."""
     singles: list[tuple[str, Path, str]] = []
     others: list[Path] = []
     maildirs: list[Path] = []
     for path, problem in files.files_below(folder):
         if problem:
-            run.owe(shown, _below(path, folder), problem)
+            run.owe(shown, below(path, folder), problem)
             continue
         inside = next((m for m in maildirs if m in path.parents), None)
         if inside is not None:
@@ -331,123 +153,60 @@ def _take_folder(run: _Run, folder: Path, shown: str, depth: int) -> None:
         try:
             kind = files.kind_of(path)
         except Unreadable as error:
-            run.owe(shown, _below(path, folder), str(error))
+            run.owe(shown, below(path, folder), str(error))
             continue
         if kind in ("eml", "emlx", "msg"):
-            singles.append((_below(path, folder), path, kind))
+            singles.append((below(path, folder), path, kind))
         else:
             others.append(path)
     if singles:
-        run.take(_folder(singles, shown))
+        run.take(folder_source(singles, shown))
     for path in [*maildirs, *others]:
-        _take_path(run, path, f"{shown.rstrip('/')}/{_below(path, folder)}", explicit=False, depth=depth)
+        _take_path(run, path, f"{shown.rstrip('/')}/{below(path, folder)}", explicit=False, depth=depth)
 
 
-def _folder(singles: list[tuple[str, Path, str]], shown: str) -> _Source:
-    hashes: dict[str, str] = {}
-    size = 0
-    unread: dict[str, str] = {}
-    for name, path, _kind in singles:
-        try:
-            with path.open("rb") as stream:
-                hashes[name], octets = files.sha256_of(stream)
-                size += octets
-        except OSError as error:
-            unread[name] = f"{files.CANNOT_READ}: {error.strerror or type(error).__name__}"
-    kinds = sorted({kind for _, _, kind in singles})
-    caveats = tuple(dict.fromkeys([FOLDER_HASH, *(c for kind in kinds for c in _caveats_of(kind))]))
-
-    def members() -> Iterator[_Message | _Owed]:
-        for name, path, kind in singles:
-            if name in unread:
-                yield _Owed(name, unread[name])
-                continue
-            try:
-                octets = files.read_whole(Entry(name, path.stat().st_size, lambda path=path: path.open("rb")))  # type: ignore[misc]
-                if hashlib.sha256(octets).hexdigest() != hashes[name]:
-                    raise Unreadable(CHANGED)
-                yield _converted(name, kind, octets)
-            except Unreadable as error:
-                yield _Owed(name, str(error))
-            except OSError as error:
-                yield _Owed(name, f"{files.CANNOT_READ}: {error.strerror or type(error).__name__}")
-
-    return _Source(shown, "folder", size, _list_hash(hashes), caveats, members())
-
-
-def _maildir(root: Path, shown: str) -> _Source:
-    entries = list(files.maildir_entries(root))
-    hashes: dict[str, str] = {}
-    size = 0
-    for path, _folder_name, _flags, problem in entries:
-        if not problem:
-            with suppress(OSError), path.open("rb") as stream:
-                hashes[_below(path, root)], octets = files.sha256_of(stream)
-                size += octets
-
-    def members() -> Iterator[_Message | _Owed]:
-        for path, folder, flags, problem in entries:
-            name = _below(path, root)
-            if problem:
-                yield _Owed(name, problem)
-                continue
-            try:
-                octets = files.read_whole(Entry(name, path.stat().st_size, lambda path=path: path.open("rb")))  # type: ignore[misc]
-                if not octets:
-                    raise Unreadable(files.EMPTY)
-                if hashlib.sha256(octets).hexdigest() != hashes.get(name):
-                    raise Unreadable(CHANGED)
-                yield _Message(name, octets, flags, (folder, *_gmail_labels(octets)))
-            except Unreadable as error:
-                yield _Owed(name, str(error))
-            except OSError as error:
-                yield _Owed(name, f"{files.CANNOT_READ}: {error.strerror or type(error).__name__}")
-
-    return _Source(shown, "maildir", size, _list_hash(hashes), (FOLDER_HASH, COPY), members())
-
-
-def _take_stray(run: _Run, root: Path, shown: str, depth: int) -> None:
+def _take_stray(run: Run, root: Path, shown: str, depth: int) -> None:
     """Whatever lies in a Maildir beside its folders: mail under another name is not lost, the rest is named."""
     for path, problem in files.files_below(root):
         parts = path.relative_to(root).parts
         if len(parts) >= 2 and parts[-2] in ("cur", "new", "tmp") and (len(parts) == 2 or parts[0].startswith(".")):
             continue
         if problem:
-            run.owe(shown, _below(path, root), problem)
+            run.owe(shown, below(path, root), problem)
         else:
-            _take_path(run, path, f"{shown.rstrip('/')}/{_below(path, root)}", explicit=False, depth=depth)
+            _take_path(run, path, f"{shown.rstrip('/')}/{below(path, root)}", explicit=False, depth=depth)
 
 
-def _take_pst(run: _Run, path: Path, shown: str) -> None:
+def _take_pst(run: Run, path: Path, shown: str) -> None:
     with path.open("rb") as stream:
         sha256, size = files.sha256_of(stream)
     with tempfile.TemporaryDirectory(prefix="evidence-pst-") as name:
         folder = Path(name)
         outlook.unpack_pst(path, folder)
 
-        def members() -> Iterator[_Message | _Owed]:
+        def members() -> Iterator[Found | Owed]:
             for file, _problem in files.files_below(folder):
-                place = _below(file, folder)
+                place = below(file, folder)
                 label = str(Path(place).parent)
                 try:
                     octets = files.read_whole(Entry(place, file.stat().st_size, lambda file=file: file.open("rb")))  # type: ignore[misc]
                     if not octets:
                         raise Unreadable(files.EMPTY)
-                    yield _Message(place, outlook.steady(octets), (), (label,), "converted from .pst")
+                    yield Found(place, outlook.steady(octets), (), (label,), "converted from .pst")
                 except Unreadable as error:
-                    yield _Owed(place, str(error))
+                    yield Owed(place, str(error))
 
         def check() -> bool:
             with path.open("rb") as again:
                 return files.sha256_of(again) == (sha256, size)
 
-        run.take(_Source(shown, "pst", size, sha256, (outlook.PST_CAVEAT,), members(), check))
+        run.take(Source(shown, "pst", size, sha256, (outlook.PST_CAVEAT,), members(), check))
 
 
 # ---- archives ---------------------------------------------------------------------------------------------------
 
 
-def _take_archive(run: _Run, stream: BinaryIO, kind: str, shown: str, depth: int) -> None:
+def _take_archive(run: Run, stream: BinaryIO, kind: str, shown: str, depth: int) -> None:
     """Single messages of a .zip or .tar are its members; an mbox or archive inside is a source of its own."""
     if depth >= MAX_DEPTH:
         raise Unreadable(files.TOO_DEEP)
@@ -459,11 +218,11 @@ def _take_archive(run: _Run, stream: BinaryIO, kind: str, shown: str, depth: int
     with ExitStack() as kept:
         inner: list[tuple[str, str, BinaryIO]] = []
 
-        def members() -> Iterator[_Message | _Owed]:
+        def members() -> Iterator[Found | Owed]:
             try:
                 for entry in entries:
                     if isinstance(entry, tuple):
-                        yield _Owed(*entry)
+                        yield Owed(*entry)
                         continue
                     found = _member(run, entry, shown, kept)
                     if isinstance(found, tuple):
@@ -471,9 +230,9 @@ def _take_archive(run: _Run, stream: BinaryIO, kind: str, shown: str, depth: int
                     elif found is not None:
                         yield found
             except Unreadable as error:
-                yield _Owed("", str(error))
+                yield Owed("", str(error))
 
-        run.take(_Source(shown, kind, size, sha256, (COPY,), members()))
+        run.take(Source(shown, kind, size, sha256, (COPY,), members()))
         for name, inner_kind, spooled in inner:
             place = f"{shown}!{name}"
             try:
@@ -482,9 +241,7 @@ def _take_archive(run: _Run, stream: BinaryIO, kind: str, shown: str, depth: int
                 run.owe(place, "", str(error))
 
 
-def _member(
-    run: _Run, entry: Entry, shown: str, kept: ExitStack
-) -> _Message | _Owed | tuple[str, str, BinaryIO] | None:
+def _member(run: Run, entry: Entry, shown: str, kept: ExitStack) -> Found | Owed | tuple[str, str, BinaryIO] | None:
     """A message, an archive or mbox spooled to a nameless file, or None for what is no mail."""
     try:
         with entry.open() as stream:
@@ -494,7 +251,7 @@ def _member(
                 octets = head + stream.read(files.MAX_MESSAGE + 1 - len(head))
                 if len(octets) > files.MAX_MESSAGE:
                     raise Unreadable(files.TOO_LARGE)
-                return _converted(entry.name, kind, octets)
+                return converted(entry.name, kind, octets)
             if kind in ("mbox", "zip", "tar"):
                 spooled: BinaryIO = kept.enter_context(_spool())
                 spooled.write(head)
@@ -502,13 +259,13 @@ def _member(
                     spooled.write(chunk)
                 return entry.name, kind, spooled
     except Unreadable as error:
-        return _Owed(entry.name, str(error))
+        return Owed(entry.name, str(error))
     except Exception as error:  # zipfile, zlib, lzma, tarfile: each has its own way to say that octets are damaged
-        return _Owed(entry.name, f"{files.DAMAGED}: {type(error).__name__}")
+        return Owed(entry.name, f"{files.DAMAGED}: {type(error).__name__}")
     if kind == "pst":
-        return _Owed(entry.name, PST_INSIDE)
+        return Owed(entry.name, PST_INSIDE)
     if Path(entry.name).suffix.lower() in files.MAIL_ENDINGS:
-        return _Owed(entry.name, files.EMPTY if kind == "empty" else files.NOT_MAIL)
+        return Owed(entry.name, files.EMPTY if kind == "empty" else files.NOT_MAIL)
     run.pass_over(f"{shown}!{entry.name}")
     return None
 
@@ -517,56 +274,11 @@ def _spool() -> BinaryIO:
     return tempfile.SpooledTemporaryFile(SPOOL)  # type: ignore[return-value]
 
 
-PST_INSIDE = "A .pst inside an archive is not read; unpack it and import the .pst"
-
-
 # ---- small things ----------------------------------------------------------------------------------------------
-
-
-def _without_raising(members: Iterator[_Message | _Owed]) -> Iterator[_Message | _Owed]:
-    """What could be read before a source broke off, and then that it did."""
-    try:
-        yield from members
-    except Unreadable as error:
-        yield _Owed("", str(error))
-    except OSError as error:
-        yield _Owed("", f"{files.CANNOT_READ}: {error.strerror or type(error).__name__}")
 
 
 def _is_maildir(path: Path) -> bool:
     return (path / "cur").is_dir() and (path / "new").is_dir()
-
-
-def _below(path: Path, root: Path) -> str:
-    return printable(path.relative_to(root).as_posix())
-
-
-def _list_hash(hashes: Mapping[str, str]) -> str:
-    """As ``sha256sum`` writes a list, sorted by name: recomputable with the tools of any system."""
-    lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes, key=lambda n: n.encode()))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _gmail_labels(raw: bytes) -> tuple[str, ...]:
-    """Labels that Google Takeout writes into X-Gmail-Labels: RFC 2047, comma-separated, quoted where a comma is inside."""
-    found = re.search(rb"^X-Gmail-Labels:((?:[^\r\n]|\r?\n[ \t]){0,8192})", raw[:65_536], re.MULTILINE | re.IGNORECASE)
-    if found is None or re.search(rb"\r?\n\r?\n", raw[: found.start()]):
-        return ()
-    text = re.sub(r"\r?\n[ \t]", " ", found[1].decode("utf-8", "replace")).strip()
-    with suppress(UnicodeError, LookupError, ValueError):
-        text = str(make_header(decode_header(text)))
-    row = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True), [])
-    return tuple(label.strip() for label in row if label.strip())[:200]
-
-
-_STATUS = {"R": "\\Seen", "A": "\\Answered", "F": "\\Flagged", "D": "\\Deleted", "T": "\\Draft"}
-
-
-def _status_flags(raw: bytes) -> tuple[str, ...]:
-    """Flags from Status and X-Status, which mbox programs add to a message's header."""
-    header = re.split(rb"\r?\n\r?\n", raw[:65_536], maxsplit=1)[0]
-    letters = b"".join(re.findall(rb"^(?:X-)?Status:[ \t]*([A-Z]{1,10})", header, re.MULTILINE | re.IGNORECASE))
-    return tuple(sorted({_STATUS[c] for c in letters.decode().upper() if c in _STATUS}))
 
 
 def _record(
@@ -583,7 +295,7 @@ def _record(
     return found
 
 
-def _counts(run: _Run, began: datetime, now: Now) -> dict[str, Any]:
+def _counts(run: Run, began: datetime, now: Now) -> dict[str, Any]:
     return {
         "sources": len(run.sources),
         "messages": run.found,
