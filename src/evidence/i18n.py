@@ -31,8 +31,11 @@ def translated(package: str, language: str, text: str) -> str:
     said = translation(package, language).gettext
     if said(text) != text:
         return said(text)
-    head, colon, particulars = text.partition(": ")
-    return said(head) + colon + particulars
+    at = len(text)
+    while (at := text.rfind(": ", 0, at)) > 0:
+        if (head := said(text[:at])) != text[:at]:
+            return head + text[at:]
+    return text
 
 
 def default_language() -> str:

@@ -134,3 +134,27 @@ def test_hostile_claims_take_bounded_time() -> None:
     for value in ("(" * 200_000, "a=b;" * 100_000, '"' * 100_000, "x.y=" * 50_000, "reason=" * 50_000, "\\" * 99_999):
         claims([("Authentication-Results", "mx; dkim=pass " + value)] * 200)
     assert time.perf_counter() - began < 10
+
+
+def test_every_stored_sentence_has_its_russian() -> None:
+    from evidence.i18n import translated
+    from evidence.mailbox import imports_files, imports_mbox, imports_outlook, imports_run, imports_sources
+    from evidence.message import dkim
+
+    for package, modules in {
+        "message": (dkim, received),
+        "mailbox": (imports_files, imports_mbox, imports_outlook, imports_run, imports_sources),
+    }.items():
+        sentences = {
+            name: text
+            for module in modules
+            for name, text in vars(module).items()
+            if name.isupper() and not name.startswith("_") and isinstance(text, str) and " " in text
+        }
+        assert len(sentences) > 20
+        for name, text in sentences.items():
+            assert ": " not in text or translated(package, "ru", text) != text, name
+            russian = translated(package, "ru", f"{text}: romashka.example")
+            assert russian.endswith(": romashka.example")
+            assert any("а" <= letter <= "я" for letter in russian), (name, russian)
+            assert translated(package, "en", text) == text
