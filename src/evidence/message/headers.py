@@ -39,7 +39,8 @@ class Field:
         return self.name.lower()
 
     def unfolded(self) -> bytes:
-        return _FOLD.sub(b"", self.raw[:MAX_HEADER_VALUE]).strip(b" \t\r\n")
+        value = self.raw[:MAX_HEADER_VALUE].strip(b" \t\r\n")
+        return _FOLD.sub(b"", value) if b"\n" in value else value
 
 
 def split_fields(block: bytes) -> tuple[tuple[Field, ...], tuple[str, ...], int | None]:

@@ -34,8 +34,8 @@ _ROBOT = re.compile(
     re.I,
 )
 _RECIPIENT = re.compile(r"^(?:final|original)-recipient[ \t]*:[^;\r\n]{0,40};[ \t]*([^\s<>]{1,320})", re.I | re.M)
-_CYRILLIC = re.compile("[А-яЁё]")
-_LATIN = re.compile("[A-Za-z]")
+_CYRILLIC = re.compile("[А-яЁё]+")
+_LATIN = re.compile("[A-Za-z]+")
 
 
 def kind_of(fields: Mapping[str, Sequence[bytes]], root: Part, subject: str, senders: Sequence[Address]) -> MessageKind:
@@ -106,8 +106,8 @@ def language_of(*texts: str) -> Literal["ru", "en", ""]:
     cyrillic = latin = 0
     for text in texts:
         sample = text[:20_000]
-        cyrillic += len(_CYRILLIC.findall(sample))
-        latin += len(_LATIN.findall(sample))
+        cyrillic += sum(map(len, _CYRILLIC.findall(sample)))
+        latin += sum(map(len, _LATIN.findall(sample)))
     if not cyrillic and not latin:
         return ""
     # Latin stands in Russian mail as names, addresses and links; hardly the other way round.

@@ -48,7 +48,7 @@ class _Reading:
 def parse_message(raw: bytes, *, attachment_text: bool = False) -> ParsedMessage:
     """All that is read out of ``raw``. With ``attachment_text`` also the text of attachments (in a child process).
 
-    ``defects`` are codes, ``CODE`` or ``CODE:WHERE``; docs/archive-format.md lists them. Never raises on mail.
+    ``defects`` are codes, ``CODE`` or ``CODE:WHERE``; docs/reading-mail.md lists them. Never raises on mail.
     """
     sha256 = sha256_hex(raw)
     try:
@@ -102,7 +102,10 @@ def _parse(raw: bytes, sha256: str, attachment_text: bool) -> ParsedMessage:
     defects.extend(address_warnings(boxes))
 
     hint = root.charset
-    unfolded = {name: [one.unfolded() for one in group] for name, group in by_name.items()}
+    values = [(one, one.unfolded()) for one in root.fields]
+    unfolded: dict[str, list[bytes]] = {}
+    for one, value in values:
+        unfolded.setdefault(one.key, []).append(value)
     subject, codes = decode_field(_first(unfolded, "subject"), hint)
     defects.extend(f"{code}:subject" for code in codes)
     if BIDI.search(subject):
@@ -153,7 +156,7 @@ def _parse(raw: bytes, sha256: str, attachment_text: bool) -> ParsedMessage:
         body_source=source,
         html=html,
         attachments=attachments,
-        headers=tuple((one.name, _shown(one, hint)) for one in root.fields),
+        headers=tuple((one.name, decode_field(value, hint)[0]) for one, value in values),
         x_mailer=decode_field(_first(unfolded, "x-mailer") or _first(unfolded, "user-agent"))[0],
         language=language_of(subject, body),
         defects=tuple(dict.fromkeys(defects)),
@@ -165,10 +168,6 @@ def _parse(raw: bytes, sha256: str, attachment_text: bool) -> ParsedMessage:
 def _first(unfolded: dict[str, list[bytes]], name: str) -> bytes:
     values = unfolded.get(name)
     return values[0] if values else b""
-
-
-def _shown(one: Field, hint: str | None) -> str:
-    return decode_field(one.unfolded(), hint)[0]
 
 
 def _ids(value: bytes, limit: int) -> tuple[str, ...]:

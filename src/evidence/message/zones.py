@@ -47,7 +47,9 @@ class Lines:
 
 
 def split_lines(text: str) -> Lines:
-    starts, ends, texts = [], [], []
+    starts: list[int] = []
+    ends: list[int] = []
+    texts: list[str] = []
     at = 0
     while True:
         stop = text.find("\n", at) if len(starts) < MAX_LINES else -1
