@@ -11,13 +11,13 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from labelled import LANGUAGES, Labelled, open_messages, open_sentences
-from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from evidence.timeline.ranker import MODEL, ONE, context_lines
@@ -28,6 +28,7 @@ from evidence.timeline.ranker_features import (
     OUTPUTS,
     groups,
     surroundings,
+    trust_of,
     word_features,
 )
 from evidence.timeline.rules import Packs, load_packs
@@ -48,6 +49,7 @@ class Unit:
     utterance: bool
     role: str
     ruled: np.ndarray  # a stated-tier rule fired, per category
+    hits: list[tuple[int, str]]  # (category, rule) of every rule that fired
 
 
 def overlaps(sentence: Sentence, start: int, end: int) -> bool:
@@ -64,7 +66,7 @@ def read_units(packs: Packs) -> tuple[list[Unit], np.ndarray]:
         speaker = text.role if text.role in ("us", "client") else None
         matched = [packs.match(s, Context(speaker)) for s in row]
         if row:
-            around.append(surroundings(row, matched))
+            around.append(surroundings(row, matched, {}))
         for sentence, matches in zip(row, matched, strict=True):
             target = np.zeros(len(OUTPUTS), dtype=np.int8)
             for category, start, end, confidence, _ in text.spans():
@@ -79,7 +81,10 @@ def read_units(packs: Packs) -> tuple[list[Unit], np.ndarray]:
             for match in matches:
                 if not match.blocked and match.rule.tier == "stated":
                     ruled[CATEGORIES.index(match.rule.category)] = True
-            units.append(Unit(text.author, text.language, number, sentence, target, text.utterance, text.role, ruled))
+            hits = [(CATEGORIES.index(m.rule.category), m.rule.id) for m in matches if not m.blocked]
+            units.append(
+                Unit(text.author, text.language, number, sentence, target, text.utterance, text.role, ruled, hits)
+            )
     return units, np.vstack(around)
 
 
@@ -106,7 +111,7 @@ def idf(x: csr_matrix) -> np.ndarray:
     return np.where(seen > 2, np.log(x.shape[0] / np.maximum(1, seen)), 0.0)  # what was seen once or twice is left out
 
 
-def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 25) -> tuple[np.ndarray, np.ndarray]:
+def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 30) -> tuple[np.ndarray, np.ndarray]:
     """Weights (features x outputs) and biases. Doubtful targets count for nothing."""
     known = (targets >= 0).astype(np.float64)
     wanted = (targets == 1).astype(np.float64)
@@ -126,8 +131,49 @@ def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 25) -> tuple[np.nd
 
     start = np.zeros(features * outputs + outputs)
     start[features * outputs :] = np.log((wanted.sum(axis=0) + 1) / rows)
-    result = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": rounds, "maxcor": 8})
-    return result.x[: features * outputs].reshape(features, outputs), result.x[features * outputs :]
+    found = lbfgs(loss, start, rounds)
+    return found[: features * outputs].reshape(features, outputs), found[features * outputs :]
+
+
+def lbfgs(
+    loss: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, rounds: int, memory: int = 6
+) -> np.ndarray:
+    """Limited-memory BFGS with backtracking (Nocedal and Wright, algorithm 7.4): plain, and the same wherever numpy is."""
+    value, gradient = loss(x)
+    steps: list[tuple[np.ndarray, np.ndarray, float]] = []
+    for _ in range(rounds):
+        direction = -gradient
+        alphas = []
+        for s, y, rho in reversed(steps):
+            alpha = rho * float(s @ direction)
+            direction -= alpha * y
+            alphas.append(alpha)
+        if steps:
+            s, y, _rho = steps[-1]
+            direction *= float(s @ y) / float(y @ y)
+        else:
+            direction /= max(1.0, float(np.sqrt(gradient @ gradient)))
+        for (s, y, rho), alpha in zip(steps, reversed(alphas), strict=True):
+            direction += (alpha - rho * float(y @ direction)) * s
+        slope = float(gradient @ direction)
+        size = 1.0
+        for _try in range(20):
+            candidate = x + size * direction
+            reached, new_gradient = loss(candidate)
+            if reached <= value + 1e-4 * size * slope:
+                break
+            size *= 0.5
+        else:
+            break
+        s, y = candidate - x, new_gradient - gradient
+        curvature = float(s @ y)
+        if curvature > 1e-12:
+            steps = [*steps[-(memory - 1) :], (s, y, 1 / curvature)]
+        done = abs(value - reached) < 1e-6 * max(1.0, abs(value))
+        x, value, gradient = candidate, reached, new_gradient
+        if done:
+            break
+    return x
 
 
 def quantised(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,6 +209,26 @@ def lines_of(units: list[Unit], scores: np.ndarray, around: np.ndarray) -> np.nd
         found.append(context_lines(scores[at:end], around[at:end]))
         at = end
     return np.vstack(found)
+
+
+def trust_in(units: list[Unit]) -> dict[str, float]:
+    """Log-odds of each rule being right, smoothed, on ``units``."""
+    right: dict[str, int] = {}
+    wrong: dict[str, int] = {}
+    for unit in units:
+        for at, rule in unit.hits:
+            table = right if unit.target[at] == 1 else wrong if unit.target[at] == 0 else {}
+            table[rule] = table.get(rule, 0) + 1
+    rules = sorted({*right, *wrong})
+    return {r: round(float(np.log((right.get(r, 0) + 0.5) / (wrong.get(r, 0) + 0.5))), 3) for r in rules}
+
+
+def with_trust(lines: np.ndarray, units: list[Unit], trust: dict[str, float]) -> np.ndarray:
+    """``lines`` with the last columns filled: the trust of the best rule per category."""
+    filled = lines.copy()
+    values = np.array([trust_of(u.hits, trust) for u in units])
+    filled[:, -len(CATEGORIES) :] = np.floor(values * ONE + 0.5).astype(np.int64)
+    return filled
 
 
 def second_step(lines: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -254,12 +320,26 @@ def train(language: str, units: list[Unit], around: np.ndarray, out: Any) -> dic
     letters = np.array([not u.utterance for u in mine])
     for author in sorted(set(authors)):
         test = authors == author
-        final[test] = second_scores(lines[test], *second_step(lines[~test & letters], heads[~test & letters]))
+        # A rule's trust is reckoned without the author it is used on, in training as in the test.
+        inner = lines.copy()
+        others = sorted(set(authors) - {author})
+        for other in others:
+            known = (authors != author) & (authors != other)
+            trust = trust_in([u for u, k in zip(mine, known, strict=True) if k])
+            here = authors == other
+            inner[here] = with_trust(lines[here], [u for u, h in zip(mine, here, strict=True) if h], trust)
+        trust = trust_in([u for u, t in zip(mine, test, strict=True) if not t])
+        tested = with_trust(lines[test], [u for u, t in zip(mine, test, strict=True) if t], trust)
+        final[test] = second_scores(tested, *second_step(inner[~test & letters], heads[~test & letters]))
     limits = thresholds(final, mine)
     report(final, mine, limits, out)
     first, scale, bias = first_step(x, targets)
+    for author in sorted(set(authors)):
+        here = authors == author
+        trust = trust_in([u for u, h in zip(mine, here, strict=True) if not h])
+        lines[here] = with_trust(lines[here], [u for u, h in zip(mine, here, strict=True) if h], trust)
     second, second_bias = second_step(lines[letters], heads[letters])
-    stored = np.frombuffer(json.dumps(limits, sort_keys=True).encode(), dtype=np.uint8)
+    stored = np.frombuffer(json.dumps({**limits, "trust": trust_in(mine)}, sort_keys=True).encode(), dtype=np.uint8)
     return {
         "first": first,
         "scale": scale,

@@ -82,7 +82,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
         for stop in flag.detail.get("blocked", ()):
             lines.append(f"  {_('a rule was stopped')}: {stop}")
     if objection := flag.detail.get("objection"):
-        lines.append(f"{_('Only possible, because')}: {_(objection)}")
+        lines.append(f"{_('Only possible, because')}: {_objection(str(objection), _)}")
     for one in flag.links:
         lines.append(f"{_role(str(one['role']), _)}: «{one['quote']}»{_due(one.get('due'), _)}")
     lines.append(
@@ -93,6 +93,14 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
 
 def _tier(flag: Flag, _: Say) -> str:
     return _("stated by a rule") if flag.tier == "stated" else _("possible, for a person to confirm")
+
+
+def _objection(objection: str, _: Say) -> str:
+    return {
+        "the learned reader does not see it here": _("the learned reader does not see it here"),
+        "the other side is not among the recipients": _("the other side is not among the recipients"),
+        "whose words an attachment holds is not known": _("whose words an attachment holds is not known"),
+    }.get(objection, objection)
 
 
 def _role(role: str, _: Say) -> str:

@@ -51,6 +51,11 @@ class Rule:
     must_match: tuple[str, ...]
     must_not_match: tuple[str, ...]
 
+    @property
+    def anchors(self) -> tuple[frozenset[str], ...]:
+        """For each needed slot that is looked up by words, the lemmas and ``=forms`` one of which must be in the sentence."""
+        return tuple(a for s in self.slots if not s.optional and (a := s.anchors()) is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -69,20 +74,20 @@ class Packs:
     rules: tuple[Rule, ...]
     index: Mapping[str, Mapping[str, tuple[int, ...]]]
     always: Mapping[str, tuple[int, ...]]
+    anchors: tuple[tuple[frozenset[str], ...], ...]
     files: Mapping[str, Path] = field(default_factory=dict)
     ranked: bool = True
 
     def candidates(self, sentence: Sentence) -> Iterator[Rule]:
         table = self.index.get(sentence.language, {})
+        keys = {lemma for token in sentence.tokens for lemma in token.word.lemmas}
+        keys.update([f"={token.form}" for token in sentence.tokens])
         numbers: set[int] = set(self.always.get(sentence.language, ()))
-        for token in sentence.tokens:
-            for lemma in token.word.lemmas:
-                if lemma in table:
-                    numbers.update(table[lemma])
-            if (form := f"={token.form}") in table:
-                numbers.update(table[form])
+        for key in keys & table.keys():
+            numbers.update(table[key])
         for number in sorted(numbers):
-            yield self.rules[number]
+            if all(not anchor.isdisjoint(keys) for anchor in self.anchors[number]):
+                yield self.rules[number]
 
     def match(self, sentence: Sentence, context: Context) -> list[Match]:
         """Every rule whose slots are there, blocked or not, in the order of the packs."""
@@ -222,8 +227,9 @@ _COMMON_WORDS = frozenset(
 def _indexed(rules: tuple[Rule, ...], files: Mapping[str, Path]) -> Packs:
     index: dict[str, dict[str, list[int]]] = {"ru": {}, "en": {}}
     always: dict[str, list[int]] = {"ru": [], "en": []}
+    anchors = tuple(rule.anchors for rule in rules)
     for number, rule in enumerate(rules):
-        sets = [a for s in rule.slots if not s.optional and (a := s.anchors()) is not None]
+        sets = anchors[number]
         if not sets:
             always[rule.language].append(number)
             continue
@@ -234,5 +240,6 @@ def _indexed(rules: tuple[Rule, ...], files: Mapping[str, Path]) -> Packs:
         rules,
         {language: {k: tuple(v) for k, v in table.items()} for language, table in index.items()},
         {language: tuple(v) for language, v in always.items()},
+        anchors,
         files,
     )

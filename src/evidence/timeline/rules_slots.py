@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evidence.timeline.morph import Token, fold, lemma_of
 
@@ -54,9 +54,15 @@ class Slot:
     alternatives: tuple[Alternative, ...]
     gap: int = 0
     optional: bool = False
+    known: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # forms already tried
 
     def accepts(self, token: Token) -> bool:
-        return any(a.accepts(token) for a in self.alternatives)
+        found = self.known.get(token.form)
+        if found is None:
+            found = any(a.accepts(token) for a in self.alternatives)
+            if len(self.known) < 20_000:
+                self.known[token.form] = found
+        return found
 
     def anchors(self) -> frozenset[str] | None:
         """Lemmas and ``=forms`` one of which must be there for the slot to match; None where a pattern decides."""

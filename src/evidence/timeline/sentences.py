@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from evidence.timeline.morph import Token, language_of, tokens
@@ -134,6 +134,6 @@ def _with_clauses(text: str, offset: int) -> tuple[Token, ...]:
                 conditional = False
         if token.form in _CONDITIONS:
             conditional = True
-        found.append(replace(token, start=token.start + offset, end=token.end + offset, clause=clause))
+        found.append(Token(token.start + offset, token.end + offset, token.form, token.word, clause))
         last_end = token.end
     return tuple(found)

@@ -1,0 +1,106 @@
+"""Every rule keeps its own examples; a pack with a mistake is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evidence.errors import UsageError
+from evidence.timeline.explain import check_pack, explain_text, matches
+from evidence.timeline.rules import PACKS, Rule, load_packs, packs_of
+
+ALL = load_packs()
+OWN_PACK = """
+[pack]
+name = "shelf-words"
+version = "1"
+language = "ru"
+category = "threat"
+
+[[rule]]
+id = "mine.photo-on-door"
+subtype = "reputation"
+slots = ["повесить{verb,1per,futr}", "..3", "фото|фотография"]
+must_match = ["Я повешу ваше фото на двери."]
+must_not_match = ["Не повешу ваше фото на двери."]
+"""
+
+
+@pytest.mark.parametrize("rule", ALL.rules, ids=lambda r: r.id)
+def test_rule_matches_what_it_is_for_and_leaves_alone_what_it_must(rule: Rule) -> None:
+    packs = packs_of([rule])
+    assert rule.must_match and rule.must_not_match
+    for text in rule.must_match:
+        assert matches(packs, text), f"{rule.id} misses «{text}»"
+    for text in rule.must_not_match:
+        assert not matches(packs, text), f"{rule.id} matches «{text}»"
+
+
+@pytest.mark.parametrize("path", sorted(PACKS.glob("*/*.toml")), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_shipped_packs_pass_their_own_check(path: Path) -> None:
+    assert check_pack(path) == []
+
+
+def test_every_category_has_a_pack_in_both_languages() -> None:
+    there = {(r.language, r.category) for r in ALL.rules}
+    assert {c for lang, c in there if lang == "ru"} == {c for lang, c in there if lang == "en"}
+    assert len({c for _, c in there}) == 10
+
+
+def test_own_pack_is_loaded_and_named_with_version_and_hash(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(OWN_PACK, "utf-8")
+    packs = load_packs([tmp_path])
+    (rule,) = [r for r in packs.rules if r.id == "mine.photo-on-door"]
+    name, _, digest = rule.pack.partition("#")
+    assert name == "shelf-words@1"
+    assert len(digest) == 12
+    assert check_pack(tmp_path / "mine.toml") == []
+
+
+def test_altered_pack_has_another_hash(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN_PACK, "utf-8")
+    before = load_packs([tmp_path]).rules[-1].pack
+    path.write_text(OWN_PACK + "# a remark\n", "utf-8")
+    assert load_packs([tmp_path]).rules[-1].pack != before
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('"..3", ', '"..x", '), "mine.photo-on-door"),
+        (('category = "threat"', 'category = "rudeness"'), "category"),
+        (('subtype = "reputation"', 'subtype = "gossip"'), "gossip"),
+        (('slots = ["повесить', 'slots = ["@nowhere", "повесить'), "@nowhere"),
+        (('must_match = ["Я повешу', 'must_mach = ["Я повешу'), "must_mach"),
+        (("[[rule]]", "[[rule"), "mine.toml"),
+    ],
+)
+def test_mistake_in_a_pack_is_named(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN_PACK.replace(*change), "utf-8")
+    problems = check_pack(path)
+    assert problems
+    assert says in "\n".join(problems)
+
+
+def test_example_that_does_not_hold_is_reported_with_what_stopped_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN_PACK.replace('must_match = ["Я повешу', 'must_match = ["Не повешу ваше фото.", "Я повешу'), "utf-8")
+    (problem,) = check_pack(path)
+    assert "negation" in problem
+
+
+def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(OWN_PACK, "utf-8")
+    (tmp_path / "b.toml").write_text(OWN_PACK.replace("shelf-words", "others"), "utf-8")
+    with pytest.raises(UsageError, match=r"mine\.photo-on-door"):
+        load_packs([tmp_path])
+
+
+def test_rules_explain_names_the_rule_and_what_blocked_it() -> None:
+    told = explain_text("Я напишу заявление в полицию. Я не напишу заявление в полицию.", ALL)
+    assert "✓ ru.threat.police.step" in told
+    assert "✗ ru.threat.police.step" in told
+    assert "negation «не»" in told
