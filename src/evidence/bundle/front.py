@@ -656,7 +656,7 @@ def _chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
             continue
         if entry.kind == "outside" and entry.sha256 not in files:
             continue
-        number = b.selection.numbers.get(f"file:{files[entry.sha256].id}") if entry.sha256 in files else None
+        outside = b.selection.numbers.get(f"file:{files[entry.sha256].id}") if entry.sha256 in files else None
         row = {
             "day": words.short_day(entry.at),
             "time": f"— {words.short_day(entry.until)}" if entry.until and entry.until != entry.at else "",
@@ -665,12 +665,12 @@ def _chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
             "text": one_line(entry.gist, 240),
             "note": one_line(entry.at_note, 160),
             "marks": [],
-            "exhibit": number,
-            "printed": number is not None,
+            "exhibit": outside,
+            "printed": outside is not None,
             "event": entry.kind != "outside",
         }
-        shown.append((entry.at, number or 0, row, ManifestRow(
-            entry.at, entry.kind, entry.actor, "", row["text"], (), number, None,
+        shown.append((entry.at, outside or 0, row, ManifestRow(
+            entry.at, entry.kind, entry.actor, "", row["text"], (), outside, None,
         )))  # fmt: skip
     listed = {e.sha256 for e in b.entries if e.kind == "outside"}
     for file in b.selection.files:
