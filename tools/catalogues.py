@@ -78,8 +78,10 @@ def compiled(catalogue: Catalog) -> bytes:
     return target.getvalue()
 
 
-def update() -> None:
+def update(only: frozenset[str] = frozenset(PACKAGES)) -> None:
     for package, path in packages():
+        if package not in only:
+            continue
         old, new = read(path), Catalog(locale="ru", fuzzy=False, charset="utf-8")
         new.mime_headers = [("Content-Type", "text/plain; charset=utf-8"), ("Plural-Forms", old.plural_forms)]
         for key, (message, _places) in sorted(wanted(package).items()):

@@ -46,7 +46,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         timezone=config.matter.timezone,
         writer=None if read_only else Judge(config, now=now),  # type: ignore[arg-type]
         token=token,
-        banners=banners(config, now=now()),
+        banners=banners(config),
         port=wanted,
         actor=session.actor,
         now=now,

@@ -8,7 +8,7 @@ import click
 
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import now
-from evidence.cli.text import _, help_end, language, ngettext
+from evidence.cli.text import _, category_in_words, help_end, language, ngettext
 
 
 @click.command(
@@ -51,7 +51,9 @@ def command(folder: Path | None, chosen: str | None) -> int:
         ).format(n=report.messages)
     )
     stated = sum(report.flags.values())
-    by_kind = ", ".join(f"{name} {count}" for name, count in sorted(report.flags.items(), key=lambda pair: -pair[1]))
+    by_kind = ", ".join(
+        f"{category_in_words(name)} {count}" for name, count in sorted(report.flags.items(), key=lambda pair: -pair[1])
+    )
     say(
         ngettext(
             "{n} passage was flagged by exact rules: {kinds}.",

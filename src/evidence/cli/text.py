@@ -28,3 +28,19 @@ def help_end(*examples: str, codes: tuple[int, ...]) -> str:
     )
     said = ", ".join(f"{code} {meanings[code]}" for code in codes)
     return f"{shown}\n\n{_('Exit codes:')} {said}."
+
+
+def category_in_words(category: str) -> str:
+    """What a category means, for people; the JSON keys stay as they are."""
+    return {
+        "threat": _("possible threats"),
+        "demand": _("demands"),
+        "accusation": _("accusations"),
+        "insult": _("disparaging words"),
+        "refusal": _("refusals"),
+        "broken_promise": _("broken promises"),
+        "nonpayment": _("non-payment"),
+        "admission": _("points conceded"),
+        "deadline_notice": _("deadlines set"),
+        "termination_notice": _("notices of termination"),
+    }.get(category, category)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from evidence.config import Config
 from evidence.i18n import translation
-
-STALE_AFTER = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +107,17 @@ def health(config: Config, case: Any) -> Health:
     )
 
 
-def banners(config: Config, *, now: datetime) -> Sequence[dict[str, str]]:
-    """What a page must say loudly, each with the command that mends it, in the matter's language."""
-    from evidence.archive.reader import ArchiveReader
+def banners(config: Config) -> Sequence[dict[str, str]]:
+    """What the pages cannot see in the archive itself: a schedule that has been failing, with the command that mends it."""
+    from evidence.operate.notify import read_state
 
+    since = read_state(config.folder).get("failing_since")
+    if not since:
+        return []
     _ = translation("operate", config.matter.language).gettext
-    with ArchiveReader(config.archive_path) as case:
-        state = health(config, case)
-    found: list[dict[str, str]] = []
-    limit = timedelta(hours=config.notify.overdue_hours)
-    if config.account and (state.last_sync is None or now - state.last_sync > limit):
-        since = state.last_sync.astimezone(config.zone).strftime("%Y-%m-%d %H:%M") if state.last_sync else "—"
-        found.append(
-            {"level": "warning", "text": _("The last sync was {when}.").format(when=since), "command": "evidence sync"}
-        )
-    if state.owed:
-        text = _("{n} messages are owed by the server.").format(n=len(state.owed))
-        found.append({"level": "warning", "text": text, "command": "evidence sync"})
-    if state.alarms:
-        text = _("{n} alarms were noted during acquisition.").format(n=state.alarms)
-        found.append({"level": "warning", "text": text, "command": "evidence status"})
-    if not state.anchors:
-        text = _("Nothing outside this machine vouches for the time yet.")
-        found.append({"level": "note", "text": text, "command": "evidence anchor --print"})
-    return found
+    when = datetime.fromisoformat(str(since)).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
+    text = _("The scheduled sync has been failing since {when}.").format(when=when)
+    return [{"code": "schedule", "level": "warning", "text": text, "command": "evidence doctor"}]
 
 
 def _time(text: str | None) -> datetime | None:
