@@ -1,7 +1,7 @@
 """The child process of ``attachments_text``: reads jobs from stdin, answers on stdout, under resource limits.
 
-Protocol: a line ``[memory, characters]``, then one line ``[index, form, base64]`` for each attachment; the answer is
-one line ``[index, text or null, reason or ""]`` each, in order.
+Protocol: a line ``[memory, characters]``, then one line ``[form, base64]`` for each attachment; the answer is one line
+``[text or null, reason or ""]`` each, in order. It ends with its input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     memory, limit = json.loads(sys.stdin.buffer.readline())
     _bound(memory)
     for line in sys.stdin.buffer:
-        index, form, encoded = json.loads(line)
+        form, encoded = json.loads(line)
         try:
             text, reason = read_text(form, b64decode(encoded), limit), ""
         except MemoryError:
@@ -36,7 +36,7 @@ def main() -> None:
             text, reason = None, "unreadable"
         if text is not None and len(text) > limit:
             text, reason = text[:limit], "cut"
-        sys.stdout.write(json.dumps([index, text, reason]) + "\n")
+        sys.stdout.write(json.dumps([text, reason]) + "\n")
         sys.stdout.flush()
 
 

@@ -6,10 +6,14 @@ never the run. The octets in the archive are untouched.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 
@@ -64,7 +68,7 @@ def read_attachment_texts(
 ) -> tuple[dict[int, str], tuple[str, ...]]:
     """Texts by index of (index, content type, file name, octets), and codes of what was not read. Raises nothing.
 
-    One child process serves one message; a bound that is crossed loses the attachments not yet read, by name.
+    A bound that is crossed loses the attachments of this message not yet read, by name.
     """
     notes: list[str] = []
     jobs: list[tuple[int, str, bytes]] = []
@@ -86,38 +90,126 @@ def read_attachment_texts(
 
 
 def _in_child(jobs: Sequence[tuple[int, str, bytes]]) -> tuple[dict[int, str], dict[int, str]]:
-    """(texts, reasons for those without). The child answers one JSON line for each attachment, in order."""
-    lines = [json.dumps([index, form, b64encode(octets).decode("ascii")]) for index, form, octets in jobs]
+    """(texts, reasons for those without or cut), in order. A child that dies or hangs is replaced for the next job."""
     texts: dict[int, str] = {}
-    lost = {index: "failed" for index, _, _ in jobs}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", _START, *sys.path],
-            input="\n".join([json.dumps([ATTACHMENT_MEMORY, MAX_ATTACHMENT_TEXT]), *lines]).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=ATTACHMENT_SECONDS,
-            check=False,
-        )
-        answer = done.stdout
-    except subprocess.TimeoutExpired as error:
-        answer = error.stdout or b""
-        lost = dict.fromkeys(lost, "timed-out")
-    except OSError:
-        return {}, lost
-    for line in answer.split(b"\n"):
+    lost: dict[int, str] = {}
+    until = time.monotonic() + ATTACHMENT_SECONDS
+    for index, form, octets in jobs:
         try:
-            index, text, cut = json.loads(line)
-        except ValueError:
-            continue
+            text, reason = _reader().ask(form, octets, until)
+        except TimeoutError:
+            _reader().stop()
+            text, reason = None, "timed-out"
+        except (OSError, ValueError):
+            _reader().stop()
+            text, reason = None, "failed"
         if text is not None:
             texts[index] = text
-        if cut:
-            lost[index] = cut
-        else:
-            lost.pop(index, None)
+        if reason:
+            lost[index] = reason
     return texts, lost
 
+
+class _Reader:
+    """The reading child of this process. Starting one costs more than reading most attachments, so it is kept for many;
+    it ends when our end of the pipe closes."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.answered = 0
+        self._limits = (ATTACHMENT_MEMORY, MAX_ATTACHMENT_TEXT)
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._rest = b""
+        self._send(list(self._limits))
+
+    def usable(self) -> bool:
+        """Ours (not inherited by a fork), alive, under the limits now in force, and not grown old."""
+        return (
+            self.owner == os.getpid()
+            and self._child.poll() is None
+            and self.answered < _RENEW_AFTER
+            and self._limits == (ATTACHMENT_MEMORY, MAX_ATTACHMENT_TEXT)
+        )
+
+    def ask(self, form: str, octets: bytes, until: float) -> tuple[str | None, str]:
+        """(text or None, reason or empty). Raises TimeoutError at ``until`` (monotonic seconds), OSError if it died."""
+        if time.monotonic() >= until:
+            raise TimeoutError
+        self._send([form, b64encode(octets).decode("ascii")])
+        text, reason = json.loads(self._line(until))
+        self.answered += 1
+        if reason == "out-of-memory":
+            self.answered = _RENEW_AFTER
+        return text, reason
+
+    def _send(self, job: list[object]) -> None:
+        assert self._child.stdin is not None  # noqa: S101 — told by PIPE above
+        self._child.stdin.write(json.dumps(job).encode("ascii") + b"\n")
+        self._child.stdin.flush()
+
+    def _line(self, until: float) -> bytes:
+        assert self._child.stdout is not None  # noqa: S101 — told by PIPE above
+        pieces = [self._rest]
+        while b"\n" not in pieces[-1]:
+            piece = _read_some(self._child.stdout.fileno(), until)
+            if not piece:
+                raise BrokenPipeError("the reading child ended")
+            pieces.append(piece)
+        line, _, self._rest = b"".join(pieces).partition(b"\n")
+        return line
+
+    def stop(self) -> None:
+        if self.owner == os.getpid():
+            self._child.kill()
+            self._child.wait()
+            for pipe in (self._child.stdin, self._child.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+
+
+def _read_some(descriptor: int, until: float) -> bytes:
+    """Up to 64 KiB from the pipe, or TimeoutError. Windows cannot wait on pipes: there a thread reads."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    if os.name == "nt":
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(os.read, descriptor, 65536).result(left)
+        finally:
+            pool.shutdown(wait=False)
+    ready, _, _ = select.select([descriptor], [], [], left)
+    if not ready:
+        raise TimeoutError
+    return os.read(descriptor, 65536)
+
+
+_RENEW_AFTER = 500  # attachments; what a library leaks is bounded
+_kept: list[_Reader] = []
+
+
+def _reader() -> _Reader:
+    if not _kept or not _kept[0].usable():
+        close()
+        _kept.append(_Reader())
+    return _kept[0]
+
+
+def close() -> None:
+    """End the reading child of this process, if there is one; the next attachment starts another."""
+    while _kept:
+        _kept.pop().stop()
+
+
+atexit.register(close)
 
 # The child is given our module path, since -I leaves it out; it reads octets and writes text, no file, no network.
 _START = (

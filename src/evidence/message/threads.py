@@ -23,6 +23,7 @@ _CANDIDATES = 200  # earlier messages of one writer compared with a quote
 _RUN = 4  # words in a row
 _WORD = re.compile(r"\w+")
 _LONG = 200_000
+_YEAR_ONE = 62_135_596_800  # seconds from 0001-01-01 to 1970-01-01
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ def _by_words(
 def _earlier(item: ThreadInput, candidates: Sequence[ThreadInput], days: timedelta) -> Sequence[ThreadInput]:
     """The candidates (in order) before the item and within ``days`` of it."""
     end = bisect_left(candidates, (item.at, item.sha256), key=lambda c: (c.at, c.sha256))
+    if item.at.timestamp() < days.total_seconds() - _YEAR_ONE:  # before it there is no date to compare with
+        return candidates[:end]
     start = bisect_left(candidates, item.at - days, key=lambda c: c.at, hi=end)
     return candidates[start:end]
 
