@@ -44,7 +44,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         title=config.matter.title,
         language=config.matter.language,
         timezone=config.matter.timezone,
-        writer=None if read_only else Judge(config, now=now),  # type: ignore[arg-type]
+        writer=None if read_only else Judge(config, now=now),
         token=token,
         banners=banners(config),
         port=wanted,

@@ -34,7 +34,7 @@ def command(session: Session, kind: str, as_html: bool, as_of: str | None) -> in
     _case, shown = read_view(session, False, as_of)
     click.echo(
         draft(
-            kind,
+            kind,  # type: ignore[arg-type]  # click.Choice holds exactly these
             shown.requests,
             session.config,
             shown.by_sha,

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 @click.option("--country", help=_("Whose public holidays count: RU, GB, …"))
 @click.option("--yes", is_flag=True, help=_("Ask nothing; take flags and defaults."))
 @click.pass_obj
-def command(session: Session, folder: Path | None, **flags: Any) -> int:
+def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
     from evidence.operate import wizard
 
     path = (folder / "config.toml") if folder else (session.config_path or Path("config.toml"))
@@ -349,8 +349,8 @@ class Dialogue:
         ).strip()
         if reply.isdigit() and 1 <= int(reply) <= len(self.proposals[:12]):
             one = self.proposals[int(reply) - 1]
-            for address, count in one.addresses:
-                self.say(f"      {address}  {count}")
+            for address, messages in one.addresses:
+                self.say(f"      {address}  {messages}")
             a.client_addresses = [address for address, _n in one.addresses]
             a.client_name = a.client_name or (one.names[0] if one.names else "")
 

@@ -44,10 +44,9 @@ def command() -> None:
 @click.pass_obj
 def check(session: Session, paths: tuple[Path, ...]) -> int:
     from evidence.timeline.explain import check_pack
-    from evidence.timeline.rules import shipped_packs
 
     files = [file for path in paths for file in (sorted(path.rglob("*.toml")) if path.is_dir() else [path])] or [
-        *shipped_packs(),
+        *_shipped(),
         *_own(session),
     ]
     faults = 0
@@ -58,6 +57,13 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
         for problem in problems:
             click.echo(f"    {problem}")
     return 1 if faults else 0
+
+
+def _shipped() -> list[Path]:
+    import evidence.timeline
+
+    folder = Path(evidence.timeline.__file__).parent / "packs"
+    return sorted(p for language in ("ru", "en") for p in (folder / language).glob("*.toml"))
 
 
 def _own(session: Session) -> list[Path]:

@@ -86,7 +86,7 @@ def command(
     return 0
 
 
-def print_page(session: Session, case: Any, shown: Any, what: str, entries: Any = None) -> int:
+def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any = None) -> int:
     """A self-contained HTML page on stdout."""
     from evidence.pipeline.views import assessment_of, effort_of, entries_of
     from evidence.timeline.page import html_page

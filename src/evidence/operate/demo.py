@@ -70,7 +70,7 @@ def run_demo(
     with ArchiveReader(config.archive_path) as case:
         shown = pipeline.view(config, case)
     flags = Counter(flag.category for flag in shown.flags if flag.tier == "stated")
-    requests = Counter(request.outcome for request in shown.requests)
+    requests = Counter(str(request.outcome) for request in shown.requests)
     progress.say(_("3/5  The timeline of both sides is built: flags with quotes, requests with their outcome."))
     progress.say(_("4/5  The bundle is produced …"))
     result = pipeline.produce_bundle(config, BundleOptions(tool_version=__version__), now=now, progress=progress)

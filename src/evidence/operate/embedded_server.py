@@ -129,7 +129,7 @@ def fill_folder(
         client.login(username, password)
         name = b'"' + encode(folder).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
         if folder != "INBOX":
-            client._simple_command("CREATE", name)  # type: ignore[attr-defined]
+            client._simple_command("CREATE", name)
         batch = list(messages)
         if not batch:
             return

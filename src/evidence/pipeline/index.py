@@ -417,7 +417,25 @@ def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derive
         zones,
         message.attachments,
         verify_message(item.raw, keys.get) if item.raw is not None else (),
+        _trail(message, speaker),
     )
+
+
+def _trail(message: ParsedMessage, speaker: str) -> tuple[dict[str, str], ...]:
+    """What is odd about the way a message took, and what servers on it claim: remarks, never verdicts."""
+    from evidence.message import received
+    from evidence.message.claims import claims
+
+    sender = next(iter(message.of("from")), None)
+    domain = sender.address.rpartition("@")[2] if sender else ""
+    odd = [
+        {"kind": "observation", "what": remark.what, "detail": remark.detail}
+        for remark in received.observations(message.headers, sender_domain=domain)
+        # Our own letters lie in Sent as they were written, before any server.
+        if not (remark.what == received.NO_TRAIL and speaker == "us")
+    ]
+    told = [{"kind": "claim", "what": claim.source, "detail": str(claim)} for claim in claims(message.headers)]
+    return (*odd, *told)
 
 
 def body_text(message: ParsedMessage, zones: Sequence[Zone], kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,11 @@ def produce_bundle(
         )
         if sign is not None:
             sign(result.pdf)
+            digest = sha256_hex(result.pdf.read_bytes())
+            (result.pdf.with_name(result.pdf.name + ".sha256")).write_text(
+                f"{digest}  {result.pdf.name}\n", encoding="ascii"
+            )
+            result = replace(result, pdf_sha256=digest)
         package_sha256 = ""
         if package:
             from evidence.bundle.package import write_package
@@ -82,7 +88,7 @@ def _anchors(case: ArchiveReader, size: int) -> dict[str, bytes]:
     """Files of every anchor over a log no longer than the bundle's: tokens with chains, witnesses' mails."""
     from evidence.archive.anchor import openssl_files
 
-    found = {}
+    found: dict[str, bytes] = {}
     for row in case.anchors():
         if row["size"] <= size:
             files = openssl_files(row, case.uuid) if row["kind"] == "rfc3161" else {"witness.eml": row["token"]}
