@@ -68,7 +68,11 @@ class MailboxContract:
         opened = mailbox.examine(inbox)
         (counted,) = mailbox.status([inbox])
         assert counted is not None
-        assert (counted.uidvalidity, counted.uidnext, counted.exists) == (opened.uidvalidity, opened.uidnext, opened.exists)
+        assert (counted.uidvalidity, counted.uidnext, counted.exists) == (
+            opened.uidvalidity,
+            opened.uidnext,
+            opened.exists,
+        )
         assert opened.exists == 2
 
     def test_a_folder_that_is_not_there_is_unreadable_and_has_no_status(self, mailbox: Mailbox) -> None:

@@ -110,9 +110,7 @@ def sync(mailbox: Mailbox, sink: Any, *, messages: str = "linked", **more: Any) 
     clock = more.pop("now", None) or Clock()
     waits: list[float] = more.pop("waits", [])
     chosen = more.pop("account", None) or account()
-    return acquire(
-        mailbox, chosen, rule(messages), sink, now=clock, progress=Quiet(), pause=waits.append, **more
-    )
+    return acquire(mailbox, chosen, rule(messages), sink, now=clock, progress=Quiet(), pause=waits.append, **more)
 
 
 def stored(sink: Archive) -> dict[tuple[str, int], list[str]]:
@@ -127,7 +125,9 @@ def stored(sink: Archive) -> dict[tuple[str, int], list[str]]:
 
 
 def observations(sink: Archive, kind: str = "%") -> list[tuple[str, str]]:
-    return sink.connection.execute("SELECT kind, detail FROM observation WHERE kind LIKE ? ORDER BY id", (kind,)).fetchall()
+    return sink.connection.execute(
+        "SELECT kind, detail FROM observation WHERE kind LIKE ? ORDER BY id", (kind,)
+    ).fetchall()
 
 
 def counts_are_even(result: AcquisitionResult) -> bool:

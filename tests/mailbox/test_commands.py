@@ -120,7 +120,13 @@ def test_nil_is_told_from_an_empty_text_and_from_absence() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"* 1 FETCH (UID 1\r\n", b'* 1 FETCH (UID 1 BODY[] "abc)\r\n', b"* 1 FETCH (((((\r\n", b"* 1 FETCH (UID)\r\n", b"* OK\r\n"],
+    [
+        b"* 1 FETCH (UID 1\r\n",
+        b'* 1 FETCH (UID 1 BODY[] "abc)\r\n',
+        b"* 1 FETCH (((((\r\n",
+        b"* 1 FETCH (UID)\r\n",
+        b"* OK\r\n",
+    ],
 )
 def test_a_broken_response_is_malformed_and_nothing_else(line: bytes) -> None:
     with pytest.raises(Malformed):
@@ -129,7 +135,7 @@ def test_a_broken_response_is_malformed_and_nothing_else(line: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_no_octets_break_the_readers(octets: bytes) -> None:
-    for start in (b"* 1 FETCH (", b"* LIST (", b"* LIST () \"/\" ", b"* STATUS x (", b"* SEARCH ", b"* ESEARCH ALL "):
+    for start in (b"* 1 FETCH (", b"* LIST (", b'* LIST () "/" ', b"* STATUS x (", b"* SEARCH ", b"* ESEARCH ALL "):
         response = Response([start + octets + b"\r\n"])
         for read in (parse_fetch, parse_list, parse_search, parse_status):
             try:

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from evidence.mailbox.ledger import Kind, Ledger
 
 entry = st.tuples(
-    st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.lists(st.integers(1, 2**64 - 1), max_size=4)
+    st.sampled_from(list(Kind)),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**64 - 1),
+    st.lists(st.integers(1, 2**64 - 1), max_size=4),
 )
 step = st.one_of(
     st.tuples(st.just("put"), st.integers(1, 40), entry),

@@ -176,7 +176,9 @@ def test_a_size_that_lies_is_recorded_beside_the_true_one(server: FakeImap, inbo
     inbox.add(letter(2), size=10_000_000)
     result = sync(connect(server), sink)
     assert result.outcome == "complete"
-    rows = sink.connection.execute("SELECT s.server_size, m.size FROM sighting s JOIN message m ON m.id = s.message").fetchall()
+    rows = sink.connection.execute(
+        "SELECT s.server_size, m.size FROM sighting s JOIN message m ON m.id = s.message"
+    ).fetchall()
     assert rows == [(17, len(letter(1))), (10_000_000, len(letter(2)))]
     assert sync(connect(server), sink).sightings == 0
 
@@ -261,7 +263,12 @@ def test_a_header_the_server_will_not_show_is_judged_by_the_octets(
 
 
 def test_a_folder_named_007_stays_007_and_utf8_names_are_read(sink: Archive) -> None:
-    folders = {b"007": FakeFolder(2), "Клиенты".encode(): FakeFolder(3), b'quo"te\\s': FakeFolder(4), encode("Архив"): FakeFolder(5)}
+    folders = {
+        b"007": FakeFolder(2),
+        "Клиенты".encode(): FakeFolder(3),
+        b'quo"te\\s': FakeFolder(4),
+        encode("Архив"): FakeFolder(5),
+    }
     for folder in folders.values():
         folder.add(letter(folder.uidvalidity))
     with FakeImap(folders) as server:
@@ -271,6 +278,7 @@ def test_a_folder_named_007_stays_007_and_utf8_names_are_read(sink: Archive) -> 
             b'quo"te\\s': b'"quo\\"te\\\\s"',
         }
         literal = "Клиенты".encode()
+
         def take_literal(session: Session, tag: bytes, rest: bytes) -> bool:
             if not rest.endswith(b"{14}"):
                 return False
@@ -508,7 +516,9 @@ def test_a_bye_in_the_middle_is_answered_by_waiting_and_going_on(
     assert waits and waits[0] >= 1.0
 
 
-def test_a_server_that_stays_away_ends_the_run_as_incomplete(server: FakeImap, inbox: FakeFolder, sink: Archive) -> None:
+def test_a_server_that_stays_away_ends_the_run_as_incomplete(
+    server: FakeImap, inbox: FakeFolder, sink: Archive
+) -> None:
     inbox.add(letter(1))
     mailbox = connect(server)
     server.__exit__(None, None, None)

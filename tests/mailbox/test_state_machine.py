@@ -27,13 +27,14 @@ FULL = os.environ.get("EVIDENCE_TEST_FULL") == "1"
 class Acquisitions(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         self.clock = matter.Clock()
         self.sink: Archive = matter.archive(Path(self.folder.name), self.clock)
         self.server = MemoryMailbox()
         for name in FOLDERS:
             self.server.add_folder(name)
         self.number = 0
+        self.told = 0
         self.ever: set[str] = set()
         self.in_step = False
 
@@ -45,18 +46,26 @@ class Acquisitions(RuleBasedStateMachine):
     def _touch(self) -> None:
         self.in_step = False
 
-    @rule(folder=st.sampled_from(FOLDERS), kind=st.sampled_from(["client", "ours", "stranger"]), answers=st.integers(0, 40))
-    def arrives(self, folder: str, kind: str, answers: int) -> None:
+    @rule(
+        folder=st.sampled_from(FOLDERS),
+        kinds=st.lists(st.sampled_from(["client", "ours", "stranger", "stranger"]), min_size=1, max_size=4),
+        back=st.integers(0, 5),
+    )
+    def arrive(self, folder: str, kinds: list[str], back: int) -> None:
+        """Each letter names one a few numbers back, or (``back`` 0) one that is yet to come."""
         if folder not in self.server.boxes:
             return
-        self.number += 1
-        sender, to = {
-            "client": (matter.CLIENT, matter.US),
-            "ours": (matter.US, matter.CLIENT),
-            "stranger": ("x@y.example", "z@y.example"),
-        }[kind]
-        refs = f"<{answers}@mail.example>" if 0 < answers < self.number else ""
-        self.server.deliver(folder, matter.letter(self.number, sender, to, refs=refs))
+        for kind in kinds:
+            self.number += 1
+            sender, to = {
+                "client": (matter.CLIENT, matter.US),
+                "ours": (matter.US, matter.CLIENT),
+                "stranger": ("x@y.example", "z@y.example"),
+            }[kind]
+            named = self.number - back if back else self.number + 1
+            self.server.deliver(
+                folder, matter.letter(self.number, sender, to, refs=f"<{named}@mail.example>" if back < 5 else "")
+            )
         self._touch()
 
     @rule(data=st.data())
@@ -66,12 +75,12 @@ class Acquisitions(RuleBasedStateMachine):
             self.server.expunge(*data.draw(st.sampled_from(places)))
             self._touch()
 
-    @rule(data=st.data(), target=st.sampled_from(FOLDERS))
-    def moved(self, data: st.DataObject, target: str) -> None:
-        places = [(n, u) for n, b in self.server.boxes.items() for u in b.messages if n != target]
-        if places and target in self.server.boxes:
+    @rule(data=st.data(), into=st.sampled_from(FOLDERS))
+    def moved(self, data: st.DataObject, into: str) -> None:
+        places = [(n, u) for n, b in self.server.boxes.items() for u in b.messages if n != into]
+        if places and into in self.server.boxes:
             name, uid = data.draw(st.sampled_from(places))
-            self.server.move(name, uid, target)
+            self.server.move(name, uid, into)
             self._touch()
 
     @rule(folder=st.sampled_from(FOLDERS), renumber=st.booleans())
@@ -132,15 +141,21 @@ class Acquisitions(RuleBasedStateMachine):
     @rule()
     def acquired(self) -> None:
         self.clock.later(minutes=5)
+        (self.told,) = self.sink.connection.execute("SELECT coalesce(max(id), 0) FROM acquisition").fetchone()
         result = sync(self.server, self.sink, now=self.clock)
         if result.outcome != "complete":  # a folder that looks empty, or a doubtful UIDVALIDITY: asked a second time
             result = sync(self.server, self.sink, now=self.clock, trust_reset=FOLDERS)
         assert result.outcome == "complete", result.problems
         assert counts_are_even(result)
         self.in_step = True
+        counted = {f.folder: f.on_server for f in result.folders if f.uidvalidity == self._uidvalidity(f.folder)}
+        assert counted == {n: len(b.messages) for n, b in self.server.boxes.items()}
         self._equals_model()
         again = sync(self.server, self.sink, now=self.clock)
         assert (again.new, again.sightings, again.vanished, again.outcome) == (0, 0, 0, "complete")
+
+    def _uidvalidity(self, name: str) -> int:
+        return self.server.boxes[name].uidvalidity if name in self.server.boxes else -1
 
     # ---- the model -------------------------------------------------------------------------
 
@@ -154,13 +169,18 @@ class Acquisitions(RuleBasedStateMachine):
                 if must:
                     assert held.get((name, uid)) == [sha256_hex(message.body)], (name, uid)
         for (name, uid), hashes in held.items():
-            assert name in self.server.boxes and uid in self.server.boxes[name].messages, (name, uid, "is not there any more")
+            assert name in self.server.boxes and uid in self.server.boxes[name].messages, (
+                name,
+                uid,
+                "is not there any more",
+            )
             assert hashes == [sha256_hex(self.server.boxes[name].messages[uid].body or b"")]
         self._ties_are_complete(held)
         live = {h for hashes in held.values() for h in hashes}
         for sha, kind in self.sink.connection.execute(
             "SELECT m.sha256, d.kind FROM disappearance d JOIN sighting s ON s.id = d.sighting JOIN message m ON m.id = s.message"
-            " WHERE d.acquisition = (SELECT max(id) FROM acquisition)"
+            " WHERE d.acquisition > ?",
+            (self.told,),
         ):
             assert (kind == "moved") == (sha in live)
         self.ever |= {h for (h,) in self.sink.connection.execute("SELECT sha256 FROM message")}
@@ -190,8 +210,8 @@ class Acquisitions(RuleBasedStateMachine):
 
 
 Acquisitions.TestCase.settings = settings(
-    max_examples=400 if FULL else 30,
-    stateful_step_count=40 if FULL else 20,
+    max_examples=400 if FULL else 40,
+    stateful_step_count=50 if FULL else 25,
     deadline=None,
     derandomize=not FULL,
     suppress_health_check=list(HealthCheck),

@@ -148,7 +148,8 @@ class Session:
             self.send(tag + b" NO [NONEXISTENT] no such folder\r\n")
             return
         self.send(
-            b'* STATUS "x" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n' % (folder.count(), folder.uidnext, folder.uidvalidity)
+            b'* STATUS "x" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n'
+            % (folder.count(), folder.uidnext, folder.uidvalidity)
         )
         self.ok(tag)
 
@@ -226,7 +227,9 @@ class Session:
 class FakeImap:
     """A context manager. ``lines``: every command line received, over all connections."""
 
-    def __init__(self, folders: dict[bytes, FakeFolder] | None = None, capabilities: bytes = b"IMAP4rev1 ESEARCH") -> None:
+    def __init__(
+        self, folders: dict[bytes, FakeFolder] | None = None, capabilities: bytes = b"IMAP4rev1 ESEARCH"
+    ) -> None:
         self.folders = folders if folders is not None else {b"INBOX": FakeFolder()}
         self.capabilities = capabilities
         self.greeting = b"* OK ready\r\n"
