@@ -20,7 +20,7 @@ from evidence.model import Attachment, DkimResult, Flag, ParsedMessage, Request,
 from evidence.ports import Derived
 from evidence.stems import stemmed
 
-PER_MESSAGE = ("parsed_message", "participant", "text_part", "zone", "attachment", "dkim")
+PER_MESSAGE = ("parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "trail")
 RECKONED = ("flag", "request", "rendered")
 
 
@@ -89,6 +89,8 @@ def write_messages(connection: sqlite3.Connection, rows: Iterable[Derived]) -> i
             for table, items in (("zone", derived.zones), ("attachment", derived.attachments), ("dkim", derived.dkim)):
                 for item in items:
                     _insert(connection, table, {**_mapping(item), "message": number})
+            for place, remark in enumerate(derived.trail):
+                _insert(connection, "trail", {**remark, "message": number, "number": place})
             count += 1
     return count
 

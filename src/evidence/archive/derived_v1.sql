@@ -50,6 +50,11 @@ CREATE TABLE dkim (
   canonicalization TEXT NOT NULL, warnings TEXT NOT NULL, dns_key INTEGER, PRIMARY KEY (message, number)
 ) STRICT;
 
+CREATE TABLE trail (                    -- what is odd about the Received trail, and what other servers claim to have checked
+  message INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,   -- observation, claim
+  what TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (message, number)
+) STRICT;
+
 CREATE TABLE flag (
   id TEXT PRIMARY KEY, message INTEGER NOT NULL, category TEXT NOT NULL, subtype TEXT, part TEXT NOT NULL,
   start INTEGER NOT NULL, "end" INTEGER NOT NULL, quote TEXT NOT NULL, speaker TEXT NOT NULL, tier TEXT NOT NULL,

@@ -28,7 +28,7 @@ JUDGEMENT_TABLES = (
 )  # fmt: skip
 BOUND_TABLES = EVIDENCE_TABLES + JUDGEMENT_TABLES
 DERIVED_TABLES = (
-    "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "flag", "request", "rendered",
+    "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "trail", "flag", "request", "rendered",
     "derived_state", "search",
 )  # fmt: skip
 

@@ -42,6 +42,9 @@ CREATE VIEW attachments AS
   SELECT p.sha256 AS message_sha256, a.message, a.number, a.filename, a.safe_name, a.content_type, a.size, a.sha256, a.note
   FROM attachment a JOIN parsed_message p ON p.message = a.message;
 
+CREATE VIEW trails AS
+  SELECT p.sha256, t.message AS number, t.kind, t.what, t.detail FROM trail t JOIN parsed_message p ON p.message = t.message;
+
 CREATE VIEW people AS
   SELECT party, person, address, max(name) AS name, count(DISTINCT message) AS messages FROM participant GROUP BY party, person, address;
 
