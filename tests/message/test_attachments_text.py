@@ -107,6 +107,16 @@ def test_a_child_that_takes_too_long_loses_only_what_it_had_not_read(monkeypatch
     assert texts == {} and notes == ("attachment-text-timed-out:1",)
 
 
+def test_a_child_that_died_is_replaced() -> None:
+    jobs = [(1, "text/plain", "a.txt", b"first")]
+    assert read_attachment_texts(jobs) == ({1: "first"}, ())
+    attachments_text._kept[0]._child.kill()
+    attachments_text._kept[0]._child.wait()
+    assert read_attachment_texts(jobs) == ({1: "first"}, ())
+    attachments_text.close()
+    assert not attachments_text._kept
+
+
 def test_oversized_and_unknown_attachments_start_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments_text, "_in_child", lambda jobs: pytest.fail("a child was started"))
     monkeypatch.setattr(attachments_text, "MAX_ATTACHMENT_OCTETS", 10)
