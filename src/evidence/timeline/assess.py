@@ -55,7 +55,7 @@ def assess(
                 for r in requests
                 if key == "obligations"
                 and r.asker != side
-                and r.outcome in UNANSWERED + LATE
+                and outcome_of(r, reviews) in UNANSWERED + LATE
                 and _stands(_review(reviews, "request", r.id), r.tier)
             ]
             sides[side] = _side([f for f in flags if f.sha256 in at and _under(f, categories, side)], owed, reviews, at)

@@ -16,7 +16,7 @@ from evidence.timeline.answers import Vocabulary, stems_of
 
 CLAIMING = ("accusation", "broken_promise", "nonpayment", "demand")
 SAME_AT = 0.3  # weighted overlap at which two flags speak of one thing
-PROOF_AT = 0.25
+PROOF_AT = 0.3
 
 
 def claim_lines(
@@ -29,6 +29,7 @@ def claim_lines(
 ) -> tuple[ClaimLine, ...]:
     """Recorded claims in order of recording, then proposed ones in order of first saying."""
     at = {x.sha256: x.at for x in letters}
+    letter_of = {x.sha256: x for x in letters}
     vocabulary = Vocabulary(x for x in letters if x.kind == "human")
     claiming = sorted(
         (f for f in flags if f.speaker == "client" and f.category in CLAIMING and f.sha256 in at),
@@ -55,6 +56,7 @@ def claim_lines(
                 own,
                 words,
                 at,
+                letter_of,
                 requests,
                 tuple(files),
                 tuple(sorted(linked["message"])),
@@ -79,9 +81,25 @@ def claim_lines(
         words = frozenset[str]().union(*(stems_of(f.quote) for f in group))
         files = sorted({by_flag[f.id] for f in group if f.id in by_flag})
         lines.append(
-            _line(group[0].id, group[0].quote, group, words, at, requests, tuple(files), (), vocabulary, False)
+            _line(
+                group[0].id, group[0].quote, group, words, at, letter_of, requests, tuple(files), (), vocabulary, False
+            )
         )
     return tuple(lines)
+
+
+def _about(request: Request, words: frozenset[str], letter_of: Mapping[str, Letter]) -> bool:
+    """Whether a request asks for proof of a claim: by its own words, or, for a document, by those of the letter it stands in.
+
+    Shares are unweighted here: what a claim is about is the commonest word of the dispute, and a weight would hide it.
+    """
+    asked = stems_of(request.quote)
+    if len(asked & words) >= PROOF_AT * max(len(asked), 1):
+        return True
+    letter = letter_of.get(request.sha256)
+    return bool(
+        letter and request.kind == "document" and len(words & stems_of(letter.own_text())) >= PROOF_AT * len(words)
+    )
 
 
 def _linked(links: Sequence[Mapping[str, Any]], name: str) -> dict[str, set[str]]:
@@ -95,14 +113,15 @@ def _linked(links: Sequence[Mapping[str, Any]], name: str) -> dict[str, set[str]
 
 
 def _line(
-    name: str, title: str, own: Sequence[Flag], words: frozenset[str], at: Mapping[str, datetime], requests: Sequence[Request],
+    name: str, title: str, own: Sequence[Flag], words: frozenset[str], at: Mapping[str, datetime],
+    letter_of: Mapping[str, Letter], requests: Sequence[Request],
     files: tuple[int, ...], messages: tuple[str, ...], vocabulary: Vocabulary, recorded: bool,
 ) -> ClaimLine:  # fmt: skip
     first = min((at[f.sha256] for f in own), default=None)
     proofs = [
         r for r in requests
         if r.asker == "us" and r.kind in ("document", "question") and first is not None and r.asked_at >= first
-        and words and vocabulary.overlap(stems_of(r.quote), words) >= PROOF_AT
+        and words and _about(r, words, letter_of)
     ]  # fmt: skip
     answered = any(r.outcome in ("answered", "answered-late") for r in proofs)
     return ClaimLine(

@@ -372,7 +372,7 @@ def _claims(page: _Page, claims: Sequence[ClaimLine]) -> str:
     for c in claims:
         first = page.day(c.first) if c.first else ""
         said = page.flags.get(c.flags[0]) if c.flags else None
-        link = f" {page.when_link(said.sha256)}" if said else ""
+        link = page.when_link(said.sha256) if said else ""
         source = _("named by a person") if c.recorded else _("proposed from the flags")
         title = escape(c.title) if c.recorded else f"<q>{escape(' '.join(c.title.split()))}</q>"
         proofs = "".join(
@@ -381,7 +381,7 @@ def _claims(page: _Page, claims: Sequence[ClaimLine]) -> str:
         )
         answers = ", ".join([_("file %d") % f for f in c.files] + [_("message %s") % m[:12] for m in c.messages])
         rows.append(
-            f'<tr><td>{title}<p class="note">{escape(source)}</p></td><td>{first}{link}</td><td>{c.repeats}</td>'
+            f'<tr><td>{title}<p class="note">{escape(source)}</p></td><td>{link or first}</td><td>{c.repeats}</td>'
             f"<td>{f'<ul>{proofs}</ul>' if proofs else escape(_('none'))}</td><td>{escape(answers or _('none'))}</td>"
             f"<td>{escape(_('open') if c.open else _('something answers it'))}</td></tr>"
         )

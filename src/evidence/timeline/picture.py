@@ -189,7 +189,7 @@ def _linked(shapes: str, column: _Column, zone: ZoneInfo, language: str, links: 
     label = f"{_day(first.at, zone, language)}: {first.gist}" + (
         f" (+{column.messages - 1})" if column.messages > 1 else ""
     )
-    return f'<a href="#m-{first.sha256}" aria-label="{escape(label)}"><title>{escape(label)}</title>{shapes}</a>'
+    return f'<a href="#m-{first.sha256}"><title>{escape(label)}</title>{shapes}</a>'
 
 
 def _silences(
@@ -218,10 +218,17 @@ def _silences(
             f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(bottom - top)}" fill="#f2f2f2"/>'
         )
         parts.append(f'<path d="{"".join(lines)}" stroke="#b4b4b4" stroke-width=".7" fill="none"/>')
-        label = words("no contact for %d days") % int(e.detail.get("days", 0))
+        days = int(e.detail.get("days", 0))
         middle = (left + right) / 2
-        if right - left > 6.6 * len(label):
-            plate = 6.3 * len(label) + 8
+        # The longest wording that fits the band; where none does, the short one stands upright below the axis.
+        fitting = [
+            w
+            for w in (words("no contact for %d days") % days, words("%d days") % days)
+            if 6.6 * len(w) + 8 < right - left
+        ]
+        label = fitting[0] if fitting else words("%d days") % days
+        plate = 6.3 * len(label) + 8
+        if fitting:
             labels.append(
                 f'<rect x="{_n(middle - plate / 2)}" y="{_n(top + 4)}" width="{_n(plate)}" height="15" fill="#ffffff"/>'
             )
@@ -229,7 +236,7 @@ def _silences(
         else:
             labels.append(
                 f'<g transform="translate({_n(middle + 3)} {_n(bottom - 6)}) rotate(-90)">'
-                f'<rect x="-3" y="-9" width="{_n(5.6 * len(label) + 6)}" height="12" fill="#ffffff"/>{_text(0, 0, label, size=9)}</g>'
+                f'<rect x="-3" y="-9" width="{_n(plate)}" height="12" fill="#ffffff"/>{_text(0, 0, label, size=9)}</g>'
             )
     return parts, labels
 
