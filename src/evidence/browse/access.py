@@ -28,7 +28,10 @@ FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 OWN_POLICY = b"content-security-policy"
 FIXED_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (
+        b"referrer-policy",
+        b"same-origin",
+    ),  # none elsewhere; with no-referrer browsers send "Origin: null" with our own forms
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-dns-prefetch-control", b"off"),

@@ -89,10 +89,8 @@ def _of_archive(conn: sqlite3.Connection, words: Words, now: datetime) -> list[B
             alarms,
         )
         found.append(Banner("alarm", "alarm", text))
-    behind = conn.execute(
-        "SELECT count(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM parsed_message p WHERE p.message = m.id)"
-    ).fetchone()[0]
-    if behind:
+    behind = conn.execute("SELECT (SELECT count(*) FROM message) - (SELECT count(*) FROM parsed_message)").fetchone()[0]
+    if behind > 0:
         text = words.ngettext(
             "%(n)s stored message has not been read into the timeline yet.",
             "%(n)s stored messages have not been read into the timeline yet.",

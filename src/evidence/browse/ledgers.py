@@ -178,11 +178,17 @@ def log(conn: sqlite3.Connection, cache: dict[str, Any], args: Mapping[str, str]
         "events": events[:PAGE_SIZE],
         "older": events[PAGE_SIZE - 1]["seq"] if len(events) > PAGE_SIZE else None,
         "kind": kind,
-        "kinds": [
-            r["kind"]
-            for r in _all(conn, "SELECT DISTINCT json_extract(body, '$.kind') AS kind FROM event ORDER BY kind")
-        ],
+        "kinds": _kinds(conn, cache, tree.size),
     }
+
+
+def _kinds(conn: sqlite3.Connection, cache: dict[str, Any], size: int) -> list[str]:
+    """The kinds of event there are; what was found in the log so far is kept, since it only grows."""
+    seen, kinds = cache.get("log-kinds", (0, frozenset()))
+    rows = conn.execute("SELECT DISTINCT json_extract(body, '$.kind') FROM event WHERE seq >= ?", (seen,))
+    kinds = kinds | {str(r[0]) for r in rows}
+    cache["log-kinds"] = (size, kinds)
+    return sorted(kinds)
 
 
 def bundles(conn: sqlite3.Connection) -> dict[str, Any]:

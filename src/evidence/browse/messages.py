@@ -145,7 +145,7 @@ def _blocks(
 
 
 def _thread(conn: sqlite3.Connection, row: sqlite3.Row) -> tuple[tuple[dict[str, Any], ...], int]:
-    """The neighbours in the thread by time: up to five before and five after, and how many there are in all."""
+    """The neighbours in the thread by time: up to four before and four after, and how many there are in all."""
     listed = _all(
         conn,
         "SELECT message, sha256, at, subject, gist, speaker, person, sender, parent, scope FROM parsed_message"
@@ -153,7 +153,7 @@ def _thread(conn: sqlite3.Connection, row: sqlite3.Row) -> tuple[tuple[dict[str,
         (row["thread"], row["message"]),
     )
     here = next((i for i, r in enumerate(listed) if r["message"] == row["message"]), 0)
-    return tuple(listed[max(0, here - 5) : here + 6]), len(listed)
+    return tuple(listed[max(0, here - 4) : here + 5]), len(listed)
 
 
 def _notes(

@@ -114,7 +114,7 @@ def shown(everything: bool) -> str:
             " WHERE s.action = 'include'))"
         )
     )
-    return "p.copy_of IS NULL AND p.withheld = 0" + scope
+    return "+p.copy_of IS NULL AND p.withheld = 0" + scope  # +: read the list's own index, in its order
 
 
 def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo) -> Page:
@@ -194,7 +194,8 @@ def page_of(conn: sqlite3.Connection, sha256: str) -> int | None:
     """The page of the unnarrowed timeline that shows this message (or the first of its copies); None if none does."""
     row = conn.execute(
         "SELECT p.at, p.message FROM parsed_message p WHERE p.message ="
-        " (SELECT coalesce(copy_of, message) FROM parsed_message WHERE sha256 = ?) AND " + shown(False), (sha256,)
+        " (SELECT coalesce(copy_of, message) FROM parsed_message WHERE sha256 = ?) AND " + shown(False),
+        (sha256,),
     ).fetchone()
     if row is None:
         return None
@@ -287,12 +288,22 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
         names = recipients.setdefault(message, [])
         if shown_as not in names:
             names.append(shown_as)
+    begins = dict(
+        conn.execute(
+            'SELECT z.message, substr(t.text, z.start + 1, min(z."end" - z.start, 400)) FROM zone z'
+            " JOIN text_part t ON t.message = z.message AND t.part = 'body' WHERE z.part = 'body' AND z.kind = 'own' AND z.number ="
+            " (SELECT min(number) FROM zone y WHERE y.message = z.message AND y.part = 'body' AND y.kind = 'own')"
+            f" AND z.message IN ({held})",
+            numbers,
+        ).fetchall()
+    )
     flags = flags_of(conn, numbers)
     requests, answers = requests_of(conn, numbers)
     lines = []
     for r in rows:
         row = messages[r[0]]
         row["copies"] = copies.get(r[0], 0)
+        row["begins"] = " ".join((begins.get(r[0]) or "").split())
         row["recipients"] = recipients.get(r[0], [])
         visible = [f for f in flags.get(r[0], ()) if (_tier_fits(f, filters.tier) if filters.tier else stands(f))]
         lines.append(Line(
