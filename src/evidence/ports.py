@@ -37,7 +37,9 @@ class Generation:
     out_of_scope: int = 0
     owed: int = 0
     scope_key: str = ""
-    passed_over: bytes = b""  # the blobs of all its folder_state rows, joined in row order (a row holds only what changed)
+    passed_over: bytes = (
+        b""  # the blobs of all its folder_state rows, joined in row order (a row holds only what changed)
+    )
     state_at: datetime | None = None
 
 
@@ -75,9 +77,7 @@ class AcquisitionSink(Protocol):
         """(folder id, uid, reason) still owed."""
         ...
 
-    def source(
-        self, acquisition: int, path: str, kind: str, size: int, sha256: str, caveat: str = ""
-    ) -> int: ...
+    def source(self, acquisition: int, path: str, kind: str, size: int, sha256: str, caveat: str = "") -> int: ...
     def store(self, acquisition: int, raw: bytes) -> ArchivedMessage: ...
     def sight(
         self,
@@ -282,6 +282,7 @@ class Derived:
     zones: tuple[Any, ...] = ()
     attachments: tuple[Any, ...] = ()
     dkim: tuple[Any, ...] = ()
+    trail: tuple[Mapping[str, Any], ...] = ()  # columns kind, what, detail
 
 
 class Progress(Protocol):
@@ -295,17 +296,48 @@ class Judgement(Protocol):
     """The only writes after acquisition: each call is an append-only row and a custody event."""
 
     def review(
-        self, target: str, target_id: str, decision: str, *, actor: str, note: str = "", category: str | None = None,
-        outcome: str | None = None, answering_sha256: str | None = None, expect: int | None = None,
+        self,
+        target: str,
+        target_id: str,
+        decision: str,
+        *,
+        actor: str,
+        note: str = "",
+        category: str | None = None,
+        outcome: str | None = None,
+        answering_sha256: str | None = None,
+        expect: int | None = None,
     ) -> int: ...
     def note(self, target: str, target_id: str, text: str, *, actor: str) -> int: ...
     def hours(self, person: str, day: str, minutes: int, about: str, *, actor: str) -> int: ...
     def answer(self, question: int, answer: str, *, note: str, actor: str) -> int: ...
     def select(self, sha256: str, action: str, reason: str, *, actor: str) -> int: ...
-    def redact(self, sha256: str, kind: str, part: str, start: int | None, end: int | None, value: str, reason: str, *, actor: str) -> int: ...
-    def link(self, subject: str, subject_id: str, object: str, object_id: str, *, note: str = "", actor: str) -> int: ...
+    def redact(
+        self,
+        sha256: str,
+        kind: str,
+        part: str,
+        start: int | None,
+        end: int | None,
+        value: str,
+        reason: str,
+        *,
+        actor: str,
+    ) -> int: ...
+    def link(
+        self, subject: str, subject_id: str, object: str, object_id: str, *, note: str = "", actor: str
+    ) -> int: ...
     def claim(self, name: str, title: str, *, actor: str) -> int: ...
     def propose(self, rows: Iterable[Mapping[str, Any]]) -> int: ...
     def add_file(
-        self, stream: BinaryIO, *, filename: str, content_type: str, title: str, event_date: str, kind: str, note: str, added_by: str,
+        self,
+        stream: BinaryIO,
+        *,
+        filename: str,
+        content_type: str,
+        title: str,
+        event_date: str,
+        kind: str,
+        note: str,
+        added_by: str,
     ) -> int: ...
