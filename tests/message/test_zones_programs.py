@@ -22,6 +22,9 @@ TOP_POSTED = {
     "gmail en": f"{OWN_EN}\n\nOn Mon, Mar 3, 2025 at 11:12 AM Peter Vetrov <petr@romashka.example>\nwrote:\n\n{marked(THEIRS_EN)}\n",
     "gmail en narrow no-break space": f"{OWN_EN}\n\nOn Mon, Mar 3, 2025 at 11:12\u202fAM Peter Vetrov <petr@romashka.example> wrote:\n\n{marked(THEIRS_EN)}\n",
     "yandex": f'{OWN_RU}\n\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{marked(THEIRS_RU)}\n',
+    "yandex with fields": f'{OWN_RU}\n\n----------------\nКому: Анна Орлова (anna@north.example);\nТема: полка;\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{marked(THEIRS_RU)}\n',
+    "gmail ru without в": f"{OWN_RU}\n\nпн, 3 мар. 2025 г., 11:12 Пётр Ветров <petr@romashka.example>:\n\n{marked(THEIRS_RU)}\n",
+    "blackberry": f"{OWN_EN}\n\nOn Mar 3, 2025 11:12 AM, Peter Vetrov wrote:\n{THEIRS_EN}\n",
     "yandex without marks": f'{OWN_RU}\n\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{THEIRS_RU}\n',
     "mail.ru": f"{OWN_RU}\n\n\n>Понедельник,  3 марта 2025, 11:12 +03:00 от Пётр Ветров <petr@romashka.example>:\n>\n>Мы подадим на вас в суд.\n>Верните отпариватель.\n",
     "mail.ru without marks": f"{OWN_RU}\n\nПонедельник, 3 марта 2025, 11:12 +03:00 от Пётр Ветров <petr@romashka.example>:\n \n{THEIRS_RU}\n",
@@ -131,6 +134,11 @@ def test_own_words_that_look_like_a_quote_stay_own() -> None:
         "Вы писали в понедельник, что вернёте деньги.\nЭтого не было.\n",
         "Дата: 5 марта.\nМесто: склад.\nЖдём вас.\n",
         "From: the warehouse we send only pallets.\nCall us.\n",
+        "3 марта 2025 г. в 11:12 от вас пришло письмо со следующими словами:\nВерните деньги.\nМы отвечаем отказом.\n",
+        "В понедельник 3 марта 2025 в 11:12 ваш менеджер писал:\nВсё отдадим.\nНичего не отдали, идём в суд.\n",
+        "On 3 March 2025 at 11:12 you wrote:\nAll will be paid.\nNothing was. See you in court.\n",
+        "Дата: 3 марта\nКому: бухгалтерии\nТема: оплата\nПрошу оплатить счёт.\n",
+        "To: all staff\nDate: Monday\nSubject: parking\nDo not park here.\n",
     ]
     for body in cases:
         assert own_words(parsed(body, subject="Shelf")) == " ".join(body.split()), body

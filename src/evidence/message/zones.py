@@ -303,7 +303,7 @@ def _header_block(lines: Lines, index: int, needed: int) -> bool:
             strays += 1  # a long list of recipients runs over the line
             if strays > 3:
                 break
-    return len(found) >= needed and bool(found & {"date", "subject"}) and bool(found & {"from", "to"})
+    return len(found) >= needed and "from" in found and bool(found & {"date", "subject"})
 
 
 def _attributed(lines: Lines, index: int) -> int:
@@ -321,16 +321,27 @@ def _attributed(lines: Lines, index: int) -> int:
         if not strength:
             continue
         following = lines.next_words(at + 1)
+        start = _with_fields_above(lines, index)
         if following < count and lines.kinds[following] != "own":
             kind = lines.kinds[following]
-            lines.label(index, following, kind if kind in {"quoted", "forwarded"} else "quoted", "attribution")
+            lines.label(start, following, kind if kind in {"quoted", "forwarded"} else "quoted", "attribution")
             return following
         if strength == 2 and following < count:
-            return _to_end(lines, index, "quoted", "attribution")
+            return _to_end(lines, start, "quoted", "attribution")
         if strength == 2:
-            lines.label(index, at + 1, "quoted", "attribution")
+            lines.label(start, at + 1, "quoted", "attribution")
             return at + 1
     return index + 1
+
+
+def _with_fields_above(lines: Lines, index: int) -> int:
+    """Yandex sets a rule, «Кому:» and «Тема:» above its attribution line: where that begins."""
+    first = index
+    while first > 0 and index - first < 5 and pattern.header_key(lines.texts[first - 1]):
+        first -= 1
+    if first > 0 and pattern.header_key(lines.texts[first]) and pattern.RULE.match(lines.texts[first - 1]):
+        first -= 1
+    return first
 
 
 def _to_end(lines: Lines, index: int, kind: ZoneKind, why: str) -> int:

@@ -34,7 +34,11 @@ _BAT = re.compile(r"(?:вы\s(?:на)?писали|you\swrote)\b.{0,80}\d.{0,40}
 _DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d{4}-\d\d-\d\d\b|\b\d{1,2}:\d\d\b", re.I)
 _TIME = re.compile(r"\b\d{1,2}[:.]\d\d\b")
 _ADDRESS = re.compile(r"<?[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}>?")
-_FROM_WORD = re.compile(r"\bот\b.{1,200}:$", re.I)
+# Mail.ru: «Понедельник, 3 марта 2025, 11:12 +03:00 от Пётр Ветров <…>:», the address not always there.
+_FROM_WORD = re.compile(r"\bот\s(?:[\"«<]?[A-ZА-ЯЁ][^,;]{0,80}|[\w.+-]{1,64}@\S{1,200}):$")
+_FORMAL_START = re.compile(rf"(?:on\b|\d|(?:{_WEEKDAY})\b)", re.I)
+# A sentence of the writer's own tells what «you» wrote; a program names a person.
+_SPOKEN = re.compile(r"\b(?:вы|вам|вас|ваш\w{0,3}|мы|нам|нас|наш\w{0,3}|я|мне|you|your|we|us|our|i|me)\b", re.I)
 
 
 def may_attribute(line: str) -> bool:
@@ -52,7 +56,8 @@ def attribution_strength(text: str) -> int:
     colon = text.endswith(":")
     verb = _VERB.search(text)
     if verb:
-        if _DATE.search(text) and (_TIME.search(text) or _ADDRESS.search(text)):
+        dated = _DATE.search(text) and (_TIME.search(text) or _ADDRESS.search(text))
+        if dated and not _SPOKEN.search(text) and (_ADDRESS.search(text) or _FORMAL_START.match(text)):
             return 2
         return 1 if colon and len(text) < 160 else 0
     if _BAT.search(text):
@@ -60,7 +65,7 @@ def attribution_strength(text: str) -> int:
     if colon and _DATE.search(text):
         if _ADDRESS.search(text) and _TIME.search(text):
             return 2
-        if _TIME.search(text) and _FROM_WORD.search(text):
+        if _TIME.search(text) and _FORMAL_START.match(text) and _FROM_WORD.search(text):
             return 2
         return 1 if _ADDRESS.search(text) else 0
     if colon and _ADDRESS.search(text) and len(text) < 160:
