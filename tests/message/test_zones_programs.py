@@ -24,6 +24,11 @@ TOP_POSTED = {
     "yandex": f'{OWN_RU}\n\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{marked(THEIRS_RU)}\n',
     "yandex with fields": f'{OWN_RU}\n\n----------------\nКому: Анна Орлова (anna@north.example);\nТема: полка;\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{marked(THEIRS_RU)}\n',
     "gmail ru without в": f"{OWN_RU}\n\nпн, 3 мар. 2025 г., 11:12 Пётр Ветров <petr@romashka.example>:\n\n{marked(THEIRS_RU)}\n",
+    "roundcube ru": f"{OWN_RU}\n\nПётр Ветров писал 2025-03-03 11:12:\n{marked(THEIRS_RU)}\n",
+    "roundcube en": f"{OWN_EN}\n\nOn 2025-03-03 11:12, Peter Vetrov wrote:\n{marked(THEIRS_EN)}\n",
+    "ios 17 ru": f"{OWN_RU}\n\nПользователь Пётр Ветров <petr@romashka.example> написал(а) 3 марта 2025 г. в 11:12:\n\n{marked(THEIRS_RU)}\n",
+    "name and time": f"{OWN_RU}\n\nПётр Ветров, 03.03.2025 11:12:\n{marked(THEIRS_RU)}\n",
+    "lotus": f"{OWN_EN}\n\nFrom:\tPeter/Romashka\nTo:\tAnna\nDate:\t03/03/2025 11:12\nSubject:\tshelf\n\n{THEIRS_EN}\n",
     "blackberry": f"{OWN_EN}\n\nOn Mar 3, 2025 11:12 AM, Peter Vetrov wrote:\n{THEIRS_EN}\n",
     "yandex without marks": f'{OWN_RU}\n\n03.03.2025, 11:12, "Пётр Ветров" <petr@romashka.example>:\n{THEIRS_RU}\n',
     "mail.ru": f"{OWN_RU}\n\n\n>Понедельник,  3 марта 2025, 11:12 +03:00 от Пётр Ветров <petr@romashka.example>:\n>\n>Мы подадим на вас в суд.\n>Верните отпариватель.\n",
@@ -166,6 +171,8 @@ SIGNED = {
     "disclaimer ru": (
         "Верните деньги.\n\nАнна\n\nНастоящее сообщение и любые вложения являются конфиденциальными и предназначены исключительно для адресата. Если Вы получили его по ошибке, удалите его; за разглашение предусмотрена ответственность.\n",
         "Верните деньги."),
+    "short closing": ("Подавайте.\n\nС ув., Анна\n", "Подавайте."),
+    "dashes before words": ("Оплатите.\n---\nИначе мы завтра же подаём в суд на вашу компанию.\n", "Оплатите. --- Иначе мы завтра же подаём в суд на вашу компанию."),
     "banner": ("CAUTION: This email originated from outside of the organization.\n\nPay us.\n", "Pay us."),
     "driver's contacts are words": (
         "Вот контакты водителя:\n\nСергей, +7 900 000-00-00\n", "Вот контакты водителя: Сергей, +7 900 000-00-00"),

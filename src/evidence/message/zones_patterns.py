@@ -67,7 +67,7 @@ def attribution_strength(text: str) -> int:
             return 2
         if _TIME.search(text) and _FORMAL_START.match(text) and _FROM_WORD.search(text):
             return 2
-        return 1 if _ADDRESS.search(text) else 0
+        return 1 if _ADDRESS.search(text) or (_TIME.search(text) and len(text) < 160) else 0
     if colon and _ADDRESS.search(text) and len(text) < 160:
         return 1
     return 0
@@ -129,7 +129,7 @@ SOFT_DELIMITER = re.compile(r"(?:—|–|---+|___+|\*\*\*+|\*\s?\*\s?\*|={3,})[ 
 CLOSING = re.compile(
     r"(?:[-—–][ \t]?)?(?:"
     r"(?:с|cо?)\s(?:большим\s|глубоким\s|искренним\s|неизменным\s)?(?:уважением|почтением|наилучшими\sпожеланиями|признательностью)"
-    r"|всего\s(?:доброго|хорошего|наилучшего)|с\sпожеланиями\b.{0,30}|искренне\sваш[аи]?|ваш[аи]?\sискренне|хорошего\sдня"
+    r"|с\sув\.|с\sуваж\.|всего\s(?:доброго|хорошего|наилучшего)|с\sпожеланиями\b.{0,30}|искренне\sваш[аи]?|ваш[аи]?\sискренне|хорошего\sдня"
     r"|с\sлюбовью|до\sсвязи|с\s(?:наилучшими|добрыми)\sпожеланиями"
     r"|(?:best|kind|warm|kindest|warmest)(?:\s(?:best|kind|warm))?\s?(?:regards|wishes)|regards|best|all\sthe\sbest|cheers"
     r"|(?:yours|very)\s(?:sincerely|faithfully|truly)(?:\syours)?|sincerely(?:\syours)?|respectfully(?:\syours)?"
