@@ -97,6 +97,29 @@ def test_keys_are_asked_for_once_kept_as_evidence_and_verify_offline_ever_after(
     assert verify_archive(settled.archive_path).sound
 
 
+def test_a_name_that_dns_did_not_answer_is_asked_again_on_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evidence.mailbox import dns
+
+    asked_with = dns.fetch_key
+    monkeypatch.setattr(dns, "fetch_key", lambda *a, **named: asked_with(*a, **named | {"timeout": 0.3}))
+    mail = letters(tmp_path)
+    for n in range(8):
+        (mail / f"more{n}.eml").write_bytes(sign(selector=f"k{n}"))
+    with name_server(lambda query: None) as server:
+        run(config(tmp_path, server.address), mail)
+        assert len({name for name, _ in server.asked}) == 3  # silence is not waited for ten times
+    with name_server(zone({(NAME + ".", "TXT"): [in_strings(record(rsa_key(2048)))]})) as server:
+        settled = config(tmp_path, server.address)
+        run(settled, tmp_path / "mail" / "1.eml")
+        assert (NAME + ".", "TXT") in server.asked
+        asked = len(server.asked)
+        run(settled, tmp_path / "mail" / "1.eml")
+        assert len(server.asked) == asked
+    assert (0, "s1", "pass", dkim.PASSED) in rows(settled, VERDICTS)
+
+
 def test_with_dns_off_nothing_is_asked_and_it_is_said(tmp_path: Path) -> None:
     with name_server(zone({})) as server:
         settled = config(tmp_path, server.address, "off")

@@ -288,7 +288,8 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     """Ask DNS for the DKIM keys of messages that have none stored yet, and store the answers as evidence.
 
     Every signed message that came since the last look is considered; a name that was answered once is not asked again,
-    for a later answer says nothing about the day the message came.
+    for a later answer says nothing about the day the message came. A name that DNS did not answer at all is asked again
+    on the next run; where it stays silent three times in a row, the rest is left for then.
     """
     if config.dkim.dns == "off":
         return []
@@ -297,18 +298,24 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     from evidence.message.dkim import needed_keys
 
     archive.commit()
-    known = {name for (name,) in archive.connection.execute("SELECT DISTINCT name FROM dns_key")}
-    wanted: dict[str, None] = {}
+    answered = "SELECT DISTINCT name FROM dns_key WHERE error IN ('', 'nxdomain', 'no-answer', 'bad-name', 'too-long')"
+    known = {name for (name,) in archive.connection.execute(answered)}
+    unchecked = "SELECT DISTINCT selector || '._domainkey.' || domain FROM dkim WHERE result = 'unchecked' AND domain <> ''"
+    wanted: dict[str, None] = {n: None for (n,) in archive.connection.execute(unchecked) if n not in known}
     for _number, _sha256, raw in raws(archive.connection, missing_only=True):
         for name in needed_keys(raw):
             if name not in known:
                 wanted.setdefault(name)
-    failed = 0
+    failed = silent = 0
     for done, name in enumerate(wanted, 1):
         progress.step("DKIM", done, len(wanted))
         key = fetch_key(name, resolver=config.dkim.resolver, now=now())
         archive.dns_key(key)
         failed += bool(key.error)
+        silent = silent + 1 if key.error in ("timeout", "no-resolver") else 0
+        if silent == 3:
+            failed += len(wanted) - done
+            break
     archive.commit()
     if not failed:
         return []
