@@ -95,7 +95,15 @@ def test_hidden_text_is_disclosed(make: Maker) -> None:
 
 def test_emoji_cjk_rtl_print_and_what_no_font_has_is_shown_and_counted(make: Maker) -> None:
     body = "Привет 😀👨‍👩‍👧 漢字 かな 한글 שלום مرحبا ₽ ⚖️ a\u00adb\u200bc | \ue000 \ue001 \x0b \x85 \u202e txt \U000e0041 \U0010fffd"
-    result = make(case_of(html_mail("<p>" + body.replace("\x0b", "") + "&#xE002;</p>", body, "тема \ue123"))).result
+    import base64
+
+    raw = html_mail("<p>" + body.replace("\x0b", "") + "&#xE002;</p>", "REPLACED", "тема \ue123")
+    encoded = base64.b64encode(body.encode())
+    raw = raw.replace(b"7bit\n\nREPLACED\n", b"base64\n\n" + encoded + b"\n").replace(
+        b'charset="utf-8"', b'charset="utf-8"', 1
+    )
+    assert encoded in raw
+    result = make(case_of(raw)).result
     text = text_of(result.pdf)
     for wanted in (
         "😀",

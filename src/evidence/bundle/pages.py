@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,7 @@ _HEADER_NAMES = {
     "delivered-to": "Delivered-To", "resent-from": "Resent-From", "resent-sender": "Resent-Sender",
     "resent-to": "Resent-To", "resent-cc": "Resent-Cc", "resent-bcc": "Resent-Bcc",
 }  # fmt: skip
+_EMPTY_TABLE = re.compile(r"<table[^>]*>(<thead>(?:(?!</thead>).)*</thead>)?\s*<tbody>\s*</tbody></table>", re.DOTALL)
 PARAGRAPH_LINES = 50  # a paragraph of more lines is parted, so that pages break quickly
 
 
@@ -70,7 +72,8 @@ class Pages:
     def part(self, template: str, **values: Any) -> Markup:
         """One template's markup, unfinished."""
         self._environment.globals["digits"] = self.digits
-        return Markup(self._environment.get_template(template).render(**values))  # noqa: S704 - autoescaped
+        markup = self._environment.get_template(template).render(**values)
+        return Markup(_EMPTY_TABLE.sub(_said_empty, markup))  # noqa: S704 - autoescaped
 
     def finish(self, *bodies: str) -> str:
         """A whole document of these bodies: redactions burned in, unprintable characters shown."""
@@ -348,6 +351,15 @@ class Pages:
             return self.words.day(datetime.fromisoformat(file.event_date).date())
         except ValueError:
             return file.event_date
+
+
+def _said_empty(match: re.Match[str]) -> str:
+    """A table without rows has no valid structure (ISO 14289-1, 7.5): it gets one row that says there is nothing."""
+    head = match.group(1)
+    if not head:
+        return ""
+    columns = len(re.findall(r"<th\b", head))
+    return f'<table class="fixed">{head}<tbody><tr><td colspan="{columns}">—</td></tr></tbody></table>'
 
 
 def _paragraphs(lines: Sequence[str]) -> list[str]:
