@@ -36,7 +36,8 @@ from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
 
 FIRST_L2, SECOND_L2 = 2.0, 20.0
-PROPOSE_PRECISION, AGREE_PRECISION, TOLERATE_PRECISION = 0.52, 0.96, 0.50
+PROPOSE_PRECISION, TOLERATE_PRECISION = 0.52, 0.50
+AGREE_PRECISION = ((0.96, 8), (0.93, 14), (0.90, 20))  # (precision, from at least so many rule hits)
 
 
 @dataclass
@@ -111,7 +112,7 @@ def idf(x: csr_matrix) -> np.ndarray:
     return np.where(seen > 2, np.log(x.shape[0] / np.maximum(1, seen)), 0.0)  # what was seen once or twice is left out
 
 
-def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 30) -> tuple[np.ndarray, np.ndarray]:
+def fit(x: Any, targets: np.ndarray, l2: float, rounds: int = 22) -> tuple[np.ndarray, np.ndarray]:
     """Weights (features x outputs) and biases. Doubtful targets count for nothing."""
     known = (targets >= 0).astype(np.float64)
     wanted = (targets == 1).astype(np.float64)
@@ -264,8 +265,12 @@ def thresholds(final: np.ndarray, units: list[Unit]) -> dict[str, dict[str, int]
         if (line := lowest(final[rows, at], right[rows], PROPOSE_PRECISION)) is not None:
             found["propose"][category] = line
         stated = rows & ruled
-        if (line := lowest(final[stated, at], right[stated], AGREE_PRECISION)) is not None:
-            found["agree"][category] = line
+        # Where too few rule hits reach the first aim on open text, the second is taken, on a larger number of them.
+        for precision, least in AGREE_PRECISION:
+            line = lowest(final[stated, at], right[stated], precision, least)
+            if line is not None:
+                found["agree"][category] = line
+                break
         propose = found["propose"].get(category, 1 << 20)
         weak = stated & (final[:, at] < propose)
         line = lowest(final[weak, at], right[weak], TOLERATE_PRECISION, least=5) if weak.any() else None

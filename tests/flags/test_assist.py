@@ -112,7 +112,15 @@ def test_letter_cannot_close_the_fence_around_it(server: tuple[str, type[Script]
 
 @pytest.mark.parametrize(
     "url",
-    ["http://10.0.0.5:11434/v1", "http://model.example/v1", "https://8.8.8.8", "file:///etc/passwd", "http://localhost.example/", "http://u:p@127.0.0.1/", ""],
+    [
+        "http://10.0.0.5:11434/v1",
+        "http://model.example/v1",
+        "https://8.8.8.8",
+        "file:///etc/passwd",
+        "http://localhost.example/",
+        "http://u:p@127.0.0.1/",
+        "",
+    ],
 )
 def test_any_address_but_loopback_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not on this machine"):
@@ -143,7 +151,11 @@ def test_outcome_needs_a_quote_of_the_reply(server: tuple[str, type[Script]]) ->
     url, script = server
     asked = Request("0" * 16, "a" * 64, "body", 0, 5, "Когда заберёте?", "us", "question", NOW, "no-reply", "stated")
     reply = letter("В субботу заберу всё.")
-    script.answers = [{"outcome": "answered", "quote": "В субботу"}, {"outcome": "answered", "quote": "завтра"}, {"outcome": "won", "quote": "В субботу"}]
+    script.answers = [
+        {"outcome": "answered", "quote": "В субботу"},
+        {"outcome": "answered", "quote": "завтра"},
+        {"outcome": "won", "quote": "В субботу"},
+    ]
     first = propose_outcome(asked, reply, url=url, model="m", now=NOW)
     assert first is not None
     assert (first.value, first.quote, first.request) == ("answered", "В субботу", asked.id)

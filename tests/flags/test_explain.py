@@ -16,8 +16,30 @@ TEXT = "Добрый день.\n\nЕсли не вернёте деньги, я 
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["possible threat", "Sentence", "ru.threat.police.step", "«напишу»", "is it negated?", "Condition", "Unflagged does not mean absent"]),
-        ("ru", ["возможная угроза", "Предложение", "ru.threat.police.step", "«напишу»", "отрицани", "Условие", "не означает"]),
+        (
+            "en",
+            [
+                "possible threat",
+                "Sentence",
+                "ru.threat.police.step",
+                "«напишу»",
+                "is it negated?",
+                "Condition",
+                "Unflagged does not mean absent",
+            ],
+        ),
+        (
+            "ru",
+            [
+                "возможная угроза",
+                "Предложение",
+                "ru.threat.police.step",
+                "«напишу»",
+                "отрицани",
+                "Условие",
+                "не означает",
+            ],
+        ),
     ],
 )
 def test_rule_flag_is_explained(language: str, words: list[str]) -> None:

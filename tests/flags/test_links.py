@@ -23,7 +23,9 @@ def linked(flags: tuple[Flag, ...], category: str, role: str) -> list[dict[str, 
 def test_broken_promise_quotes_the_promise_and_its_day() -> None:
     promise = letter("Ладно. В понедельник пришлю машину, вывезу всё лишнее.", at=AT)
     other = letter("Оплачу полку сегодня вечером.", at=AT + timedelta(days=1))
-    complaint = letter("Вы обещали прислать машину в понедельник, но никто не приезжал.", "us", at=AT + timedelta(days=7))
+    complaint = letter(
+        "Вы обещали прислать машину в понедельник, но никто не приезжал.", "us", at=AT + timedelta(days=7)
+    )
     (found,) = linked(run(complaint, other, promise), "broken_promise", "commitment")
     assert found["quote"] == "В понедельник пришлю машину, вывезу всё лишнее."
     assert found["due"] == "2025-03-17"
@@ -32,7 +34,9 @@ def test_broken_promise_quotes_the_promise_and_its_day() -> None:
 
 def test_promise_that_shares_no_word_is_not_linked() -> None:
     promise = letter("Ключи оставлю у охраны.", at=AT)
-    complaint = letter("Вы обещали прислать машину в понедельник, но никто не приезжал.", "us", at=AT + timedelta(days=7))
+    complaint = letter(
+        "Вы обещали прислать машину в понедельник, но никто не приезжал.", "us", at=AT + timedelta(days=7)
+    )
     assert linked(run(promise, complaint), "broken_promise", "commitment") == []
 
 
@@ -44,14 +48,21 @@ def test_later_promise_is_never_the_broken_one() -> None:
 
 def test_unpaid_sum_quotes_the_invoice() -> None:
     invoice = letter("Please find invoice 1042 for £3,200 attached.", "us", at=AT)
-    reminder = letter("Invoice 1042 for £3,200 is still unpaid and overdue since 1 October.", "us", at=AT + timedelta(days=40))
+    reminder = letter(
+        "Invoice 1042 for £3,200 is still unpaid and overdue since 1 October.", "us", at=AT + timedelta(days=40)
+    )
     (found,) = linked(run(invoice, reminder), "nonpayment", "invoice")
     assert found["quote"] == "Please find invoice 1042 for £3,200 attached."
 
 
 def test_refusal_quotes_what_it_answers() -> None:
     demand = letter("Добрый день. Требуем сделать скидку 50 % на апрель.", at=AT)
-    answer = letter("Скидку за апрель сделать не сможем, возвращать оплату не будем.", "us", at=AT + timedelta(days=1), parent=demand.sha256)
+    answer = letter(
+        "Скидку за апрель сделать не сможем, возвращать оплату не будем.",
+        "us",
+        at=AT + timedelta(days=1),
+        parent=demand.sha256,
+    )
     found = linked(run(demand, answer), "refusal", "answers")
     assert found
     assert found[0]["quote"] == "Требуем сделать скидку 50 % на апрель."

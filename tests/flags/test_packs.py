@@ -87,7 +87,9 @@ def test_mistake_in_a_pack_is_named(tmp_path: Path, change: tuple[str, str], say
 
 def test_example_that_does_not_hold_is_reported_with_what_stopped_it(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(OWN_PACK.replace('must_match = ["Я повешу', 'must_match = ["Не повешу ваше фото.", "Я повешу'), "utf-8")
+    path.write_text(
+        OWN_PACK.replace('must_match = ["Я повешу', 'must_match = ["Не повешу ваше фото.", "Я повешу'), "utf-8"
+    )
     (problem,) = check_pack(path)
     assert "negation" in problem
 

@@ -12,13 +12,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from math import exp, sqrt
+from math import exp
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.timeline.ranker_features import CATEGORIES, GROUP_WEIGHT, OUTPUTS, groups, surroundings, word_features
+from evidence.timeline.ranker_features import (
+    CATEGORIES,
+    GROUP_WEIGHT,
+    OUTPUTS,
+    batched,
+    groups,
+    list_features,
+    shape_features,
+    surroundings,
+    word_features,
+)
 from evidence.timeline.rules import Match
 from evidence.timeline.sentences import Sentence
 
@@ -73,21 +83,17 @@ class Ranker:
         """Log-odds in 1/256 per category for each sentence of one part, read together."""
         if not row:
             return []
-        first = np.stack([self._first(s) for s in row])
+        first = np.zeros((len(row), len(OUTPUTS)), dtype=np.int64)
+        for language, model in self.models.items():
+            here = [n for n, s in enumerate(row) if s.language == language]
+            if here:
+                first[here] = first_scores(model, [row[n] for n in here])
         lines = context_lines(first, surroundings(row, matches, self.trust))
-        found: list[dict[str, int]] = []
-        for number, sentence in enumerate(row):
-            model = self.models[sentence.language]
-            total = (lines[number].astype(np.int64) @ model.second.astype(np.int64)) // 4096 + model.second_bias
-            found.append({c: int(v) for c, v in zip(CATEGORIES, total, strict=True)})
-        return found
-
-    def _first(self, sentence: Sentence) -> NDArray[np.int64]:
-        model = self.models[sentence.language]
-        value = model.bias.copy()
-        for (total, count), weight in zip(first_sums(model, sentence), GROUP_WEIGHT, strict=True):
-            value += total * model.scale * (weight / sqrt(count))
-        return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
+        total = np.zeros((len(row), len(CATEGORIES)), dtype=np.int64)
+        for language, model in self.models.items():
+            here = [n for n, s in enumerate(row) if s.language == language]
+            total[here] = (lines[here] @ model.second.astype(np.int64)) // 4096 + model.second_bias
+        return [dict(zip(CATEGORIES, values, strict=True)) for values in total.tolist()]
 
     def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER)
@@ -123,20 +129,32 @@ class Ranker:
         )
 
 
-def first_sums(model: LanguageModel, sentence: Sentence) -> tuple[tuple[NDArray[np.int64], int], ...]:
-    """For each group of features the summed weights per output and the number of features."""
-    words, classes, lists = groups(sentence)
-    total = model.first[words].sum(axis=0, dtype=np.int64)
-    count = len(words)
-    for token in sentence.tokens:
-        weights, features = model.word(token.form, token.word.lemma)
-        total += weights
-        count += features
-    return (
-        (total, count),
-        (model.first[classes].sum(axis=0, dtype=np.int64), len(classes)),
-        (model.first[lists].sum(axis=0, dtype=np.int64), len(lists)),
-    )
+def first_scores(model: LanguageModel, row: Sequence[Sentence]) -> NDArray[np.int64]:
+    """Log-odds in 1/256 per output for each sentence alone. All sums are of whole numbers; one rounding at the end."""
+    batch = batched(row)
+    count = len(row)
+    sums = np.zeros((3, count, len(OUTPUTS)), dtype=np.int64)
+    sizes = np.zeros((3, count), dtype=np.int64)
+    for group, kinds in enumerate((batch.words, batch.classes)):
+        for buckets, borders in kinds:
+            added = np.zeros((len(buckets) + 1, len(OUTPUTS)), dtype=np.int64)
+            np.cumsum(model.first[buckets], axis=0, dtype=np.int64, out=added[1:])
+            sums[group] += added[borders[1:]] - added[borders[:-1]]
+            sizes[group] += borders[1:] - borders[:-1]
+    for number, sentence in enumerate(row):
+        words = [model.word(t.form, t.word.lemma) for t in sentence.tokens]
+        shape = shape_features(sentence)
+        lists = list_features(sentence)
+        if words:
+            sums[0, number] += np.array([w for w, _ in words]).sum(axis=0)
+        sums[0, number] += model.first[shape].sum(axis=0, dtype=np.int64)
+        sums[2, number] = model.first[lists].sum(axis=0, dtype=np.int64)
+        sizes[0, number] += sum(n for _, n in words) + len(shape)
+        sizes[2, number] = len(lists)
+    value = np.repeat(model.bias[None, :], count, axis=0)
+    for group, weight in enumerate(GROUP_WEIGHT):
+        value += sums[group] * model.scale * (weight / np.sqrt(sizes[group]))[:, None]
+    return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
 
 
 def context_lines(first: NDArray[np.int64], around: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import log2
 
@@ -89,9 +90,61 @@ def groups(sentence: Sentence) -> tuple[NDArray[np.uint64], NDArray[np.uint64], 
     return words, classes, list_features(sentence)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The buckets of several sentences at once: one array per kind of n-gram, and where each sentence begins and ends in it."""
+
+    words: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
+    classes: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
+
+
+def batched(row: Sequence[Sentence]) -> Batch:
+    """The n-grams that ``groups`` gives for each sentence, reckoned for all of them together."""
+    bos, eos = lemma_hash("\x01bos"), lemma_hash("\x01eos")
+    lemmas: list[int] = []
+    shapes: list[int] = []
+    lengths: list[int] = []
+    for sentence in row:
+        words = [t.word for t in sentence.tokens]
+        lemmas += [bos, *[lemma_hash(w.lemma) for w in words], eos]
+        shapes += [bos, *[shape_hash(w.shape or w.lemma) for w in words], eos]
+        lengths.append(len(words) + 2)
+    length = np.asarray(lengths, dtype=np.int64)
+    number = np.repeat(np.arange(len(row)), length)
+    made = []
+    for kind, hashes in enumerate((lemmas, shapes)):
+        h = np.asarray(hashes, dtype=np.uint64)
+        grams = [
+            _cut(h[:-1] * _A + h[1:] * _B, number, 1, len(row)),
+            _cut(h[:-2] * _B + h[2:] * _C, number, 2, len(row)),
+        ]
+        grams.append(_cut(h[:-2] * _A + h[1:-1] * _C + h[2:] * _B, number, 2, len(row)))
+        if kind == 1:
+            grams.append(_cut(h[:-3] * _A + h[1:-2] * _B + h[2:-1] * _C + h[3:] * _D, number, 3, len(row)))
+        made.append(grams)
+    return Batch(*made)
+
+
+def _cut(
+    mixed: NDArray[np.uint64], number: NDArray[np.int64], reach: int, count: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The n-grams that lie within one sentence, and the borders between sentences (count + 1 numbers)."""
+    inside = number[:-reach] == number[reach:]
+    kept = mixed[inside]
+    borders = np.searchsorted(number[:-reach][inside], np.arange(count + 1))
+    return (kept ^ (kept >> _SHIFT)) & _MASK, borders
+
+
+@lru_cache(maxsize=200_000)
+def shape_hash(shape: str) -> int:
+    return lemma_hash("~" + shape)
+
+
 @cache
 def _lists(language: str) -> tuple[tuple[str, Slot], ...]:
-    return tuple((name, parse_slots([f"@{name}"], common_lists()[language])[0]) for name in sorted(common_lists()[language]))
+    return tuple(
+        (name, parse_slots([f"@{name}"], common_lists()[language])[0]) for name in sorted(common_lists()[language])
+    )
 
 
 _MEMBERS: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -121,7 +174,11 @@ def list_features(sentence: Sentence) -> NDArray[np.uint64]:
             forms.add("if")
     if sentence.question:
         forms.add("?")
-    met, spoken = sorted(lists), sorted(forms)
+    return _list_buckets(tuple(sorted(lists)), tuple(sorted(forms)))
+
+
+@lru_cache(maxsize=50_000)
+def _list_buckets(met: tuple[str, ...], spoken: tuple[str, ...]) -> NDArray[np.uint64]:
     hashes = [lemma_hash("@" + a) for a in met]
     verbs = [lemma_hash("^" + b) for b in spoken]
     found = list(hashes)
@@ -144,8 +201,8 @@ def shape_features(sentence: Sentence) -> list[int]:
         names.append("quote")
     if "..." in text or "…" in text:
         names.append("dots")
-    letters = [c for c in text if c.isalpha()]
-    if len(letters) > 8 and sum(c.isupper() for c in letters) > 0.6 * len(letters):
+    letters = sum(map(str.isalpha, text))
+    if letters > 8 and sum(map(str.isupper, text)) > 0.6 * letters:
         names.append("caps")
     if text[:1].islower():
         names.append("lower")

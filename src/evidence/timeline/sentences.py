@@ -51,7 +51,7 @@ class Sentence:
     def lemmas(self) -> frozenset[str]:
         return frozenset().union(*(t.word.lemmas for t in self.tokens))
 
-    @property
+    @cached_property
     def question(self) -> bool:
         return self.text.rstrip(")»”\"' ").endswith("?")
 
