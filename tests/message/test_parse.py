@@ -6,6 +6,7 @@ import base64
 import hashlib
 from datetime import UTC, datetime
 from email.header import Header
+from pathlib import Path
 
 import pytest
 
@@ -276,6 +277,32 @@ def test_text_around_a_picture_is_one_body() -> None:
         multipart("mixed", b"Content-Type: text/plain\r\n\r\nbefore", png, b"Content-Type: text/plain\r\n\r\nafter")
     )
     assert one.texts["body"] == "before\nafter" and [a.filename for a in one.attachments] == ["p.png"]
+
+
+def test_a_letter_whose_text_has_a_file_name_is_still_read() -> None:
+    named = b'Content-Type: text/plain; name="msg.txt"\r\n\r\nThe words.'
+    assert parse_message(b"From: a@n.example\r\n" + named).texts["body"] == "The words."
+    one = parse_message(multipart("mixed", named, PDF))
+    assert one.texts["body"] == "The words." and [a.filename for a in one.attachments] == ["act.pdf"]
+    sent = b'Content-Type: text/plain; name="list.txt"\r\nContent-Disposition: attachment\r\n\r\nNot the letter.'
+    assert parse_message(multipart("mixed", sent)).texts["body"] == ""
+    beside = parse_message(multipart("mixed", PLAIN, named))
+    assert beside.texts["body"] == "Plain words of the letter." and [a.filename for a in beside.attachments] == [
+        "msg.txt"
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(Path("fixtures/corpus").glob("*/messages/*.eml"))[::7], ids=lambda p: p.stem)
+def test_the_body_is_the_one_mail_parser_reads(path: Path) -> None:
+    """An independent reading of the same octets, on mail that holds none of mail-parser's traps."""
+    import mailparser
+
+    raw = path.read_bytes()
+    ours, theirs = parse_message(raw), mailparser.parse_from_bytes(raw)
+    if ours.body_source == "plain" and ours.kind == "human":
+        assert ours.texts["body"] == "\n".join(theirs.text_plain).replace("\r\n", "\n")
+    assert ours.subject == theirs.subject
+    assert [a.address for a in ours.of("to")] == [address for _, address in theirs.to]
 
 
 def test_attachments_are_hashed_decoded() -> None:

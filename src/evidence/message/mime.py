@@ -19,7 +19,7 @@ _END_OF_HEADERS = re.compile(rb"\r*\n\r*\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """A node of the tree: its fields and the span of its body in ``source``. ``path`` counts from 1: "2.1"."""
 

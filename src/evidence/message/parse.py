@@ -192,6 +192,13 @@ def _bare_id(value: bytes) -> str | None:
 def _sort(root: Part) -> _Reading:
     reading = _Reading()
     _sort_into(root, reading)
+    if not reading.plain and not reading.html:
+        # Nothing but named parts: the first text that was not sent as an attachment is the letter.
+        for part in reading.attached:
+            if _is_text(part) and part.disposition != "attachment":
+                reading.attached.remove(part)
+                (reading.html if part.content_type == "text/html" else reading.plain).append(part)
+                break
     return reading
 
 
@@ -242,9 +249,8 @@ def _is_text(part: Part) -> bool:
 
 
 def _attached(part: Part) -> bool:
-    return part.disposition == "attachment" or (bool(part.filename) and part.disposition != "inline") or (
-        bool(part.filename) and part.path != ""
-    )  # fmt: skip
+    """A text that came as a file: said so, or named. The only part of a message is its text even if it has a name."""
+    return part.disposition == "attachment" or (bool(part.filename) and part.path != "")
 
 
 # ---- body
