@@ -13,8 +13,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
+from evidence.browse.metadata import CLOSED_TABLES
 from evidence.browse.site import Site, site_of
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -67,7 +68,7 @@ def guard(datasette: Any, app: App) -> App:
             await app(scope, receive, send)
             return
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope.get("headers") or []}
-        refusal = _refusal(site, scope, headers)
+        refusal = _refusal(site, scope, headers) or _closed(datasette, site, scope)
         nonce = secrets.token_urlsafe(16)
 
         async def send_guarded(message: Mapping[str, Any]) -> None:
@@ -100,6 +101,25 @@ def _refusal(site: Site, scope: Scope, headers: Mapping[str, str]) -> str:
             return "The form was sent from another site and was not read."
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "The form was sent from another site and was not read."
+    return ""
+
+
+def _closed(datasette: Any, site: Site, scope: Scope) -> str:
+    """Free SQL, the database file and the tables of whole files, by their address: a second lock beside Datasette's permissions."""
+    path = unquote(scope["path"])
+    database = f"/{site.database}"
+    if path == f"{database}.db":
+        return "The database is not handed out as a whole here. Use `evidence export`."
+    if any(
+        path == f"{database}/{name}" or path.startswith((f"{database}/{name}.", f"{database}/{name}/"))
+        for name in CLOSED_TABLES
+    ):
+        return "This table holds whole files; they are on the page of other files."
+    asks = "sql" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    if (asks and (path == database or path.startswith(f"{database}."))) or path.startswith(f"{database}/-/"):
+        stated = datasette.metadata("allow_sql", database=site.database) if hasattr(datasette, "metadata") else None
+        if stated is None or stated is False:
+            return "Free SQL is switched off. Use the filters of the tables, or sqlite3 on a copy."
     return ""
 
 
