@@ -93,6 +93,15 @@ def test_a_chain_that_does_not_fit_is_taken_as_unknown(damage: str) -> None:
     assert not with_it.links
 
 
+def test_a_chain_of_answers_is_followed_in_both_directions() -> None:
+    ledger = Ledger()
+    for uid in range(1, 5001):
+        ledger.put(uid, Kind.OUT, 0, uid * 2 + 1_000_001, (uid * 2 + 999_999,))
+    linked = {2500 * 2 + 1_000_001}
+    assert ledger.tied(linked) == list(range(1, 5001))
+    assert len(linked) == 5001
+
+
 def test_a_large_drop_equals_a_small_one() -> None:
     ledger, _ = filled()
     ledger.drop(set(range(1, 180)))

@@ -82,7 +82,7 @@ def test_a_message_that_comes_as_nothing_is_owed_and_had_when_it_comes(
     result = sync(connect(server), sink)
     assert (result.outcome, result.new, result.owed) == ("incomplete", 19, 1)
     assert counts_are_even(result)
-    assert [(7, True)] == [(u, said in r) for u, r in owed(sink)]
+    assert [(u, said in r) for u, r in owed(sink)] == [(7, True)]
     again = sync(connect(server), sink)
     assert (again.outcome, again.owed, again.new) == ("incomplete", 1, 0)
     assert len(sink.connection.execute("SELECT 1 FROM owed").fetchall()) == 1  # said once

@@ -75,7 +75,7 @@ class SimulatedFolder(FakeFolder):
     def message(self, uid: int) -> FakeMessage:
         sender = b"director@romashka.example" if self.every and uid % self.every == 0 else b"someone@else.example"
         raw = (
-            b"From: %b\r\nTo: office@north.example\r\nMessage-ID: <%d@else.example>\r\nReferences: <%d@else.example>\r\n\r\nx"
+            b"From: %b\r\nTo: office@north.example\r\nMessage-ID: <%d@else.example>\r\nReferences: <%d@other.example>\r\n\r\nx"
             % (sender, uid, uid - 1)
         )
         return FakeMessage(raw)

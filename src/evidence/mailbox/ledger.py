@@ -13,7 +13,6 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -149,17 +148,29 @@ class Ledger:
     def of(self, kind: Kind) -> list[int]:
         return [self.uids[at] for at, k in enumerate(self._kinds) if k == kind] if self._kinds.count(kind) else []
 
-    def tied(self, linked: set[int]) -> Iterator[int]:
-        """UIDs passed over whose own identifier or references are among ``linked``."""
-        start = 0
+    def tied(self, linked: set[int]) -> list[int]:
+        """UIDs passed over whose own identifier or references are among ``linked``, which grows by theirs.
+
+        Up and down the folder until nothing is added: a chain of answers is followed in one pass, not one link a pass.
+        """
+        found: set[int] = set()
         owns, refs, ends, kinds = self._owns, self._refs, self._ref_ends, self._kinds
-        for at in range(len(kinds)):
-            end = ends[at]
-            if kinds[at] == Kind.OUT and (
-                owns[at] in linked or (end > start and not linked.isdisjoint(refs[start:end]))
-            ):
-                yield self.uids[at]
-            start = end
+        rows = [at for at, kind in enumerate(kinds) if kind == Kind.OUT]
+        downwards = False
+        while True:
+            before = len(found)
+            for at in reversed(rows) if downwards else rows:
+                if at in found:
+                    continue
+                some = refs[ends[at - 1] if at else 0 : ends[at]]
+                if owns[at] in linked or (some and not linked.isdisjoint(some)):
+                    found.add(at)
+                    linked.update(some)
+                    if owns[at]:
+                        linked.add(owns[at])
+            if len(found) == before:
+                return [self.uids[at] for at in sorted(found)]
+            downwards = not downwards
 
     # ---- stored form -----------------------------------------------------------------------
 

@@ -397,6 +397,8 @@ class _Run:
         if self._known_elsewhere(place, peek, verdict, mark, found):
             return False
         place.verdicts[peek.uid] = verdict
+        if self._rule.messages == "linked" and (verdict.scope == "in-scope" or verdict.tied):
+            self._linked |= found.all
         return True
 
     def _known_elsewhere(self, place: _Place, peek: HeaderPeek, verdict: Verdict, mark: int, found: Links) -> bool:
@@ -532,7 +534,11 @@ class _Run:
         while True:
             for place in self._places:
                 self._linked |= place.ledger.links
-            todo = [(p, [u for u in p.ledger.tied(self._linked) if (id(p), u) not in tried]) for p in self._places]
+            todo = [
+                (p, [u for u in p.ledger.tied(self._linked) if (id(p), u) not in tried])
+                for p in self._places
+                if p.done or p.looked
+            ]
             if not any(uids for _, uids in todo):
                 return
             for place, uids in todo:
