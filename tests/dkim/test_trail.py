@@ -83,11 +83,11 @@ def test_no_trail_and_an_unreadable_date_are_remarked() -> None:
 
 
 def test_hostile_received_headers_take_bounded_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     values = ["(" * 100_000, "from " * 100_000, "by " + "x." * 100_000, "; " * 100_000, "()" * 100_000] * 200
     assert len(read_received(values)) == received.MAX_HOPS
     observations(headers(values), sender_domain="x" * 10_000)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 AUTH = (
@@ -130,10 +130,10 @@ def test_claims_that_are_none_give_nothing() -> None:
 
 
 def test_hostile_claims_take_bounded_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for value in ("(" * 200_000, "a=b;" * 100_000, '"' * 100_000, "x.y=" * 50_000, "reason=" * 50_000, "\\" * 99_999):
         claims([("Authentication-Results", "mx; dkim=pass " + value)] * 200)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_every_stored_sentence_has_its_russian() -> None:

@@ -338,9 +338,9 @@ def test_hostile_bodies_and_headers_take_bounded_time(name: str) -> None:
     template = sign(canonicalize=(b"relaxed", b"relaxed"))
     signature = template[: len(template) - len(LETTER)]
     raw = b"".join(signature.replace(b"s=s1", b"s=s%d" % n) for n in range(3)) + HOSTILE[name]
-    began = time.perf_counter()
+    began = time.process_time()
     results = verify_message(raw, lambda name: answer(record(rsa_key(2048)), name=name))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert results
 
 
@@ -359,9 +359,9 @@ def test_hostile_bodies_and_headers_take_bounded_time(name: str) -> None:
 )
 def test_hostile_signature_headers_take_bounded_time(value: bytes) -> None:
     raw = (b"DKIM-Signature: " + value + b"\r\n") * 40 + LETTER
-    began = time.perf_counter()
+    began = time.process_time()
     results = verify_message(raw, lambda name: answer(record(rsa_key(2048)), name=name))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(results) <= ours.MAX_SIGNATURES + 1
     assert results[-1].reason == ours.TOO_MANY
 
@@ -369,9 +369,9 @@ def test_hostile_signature_headers_take_bounded_time(value: bytes) -> None:
 @pytest.mark.parametrize(("bits", "exponent_bits"), [(60_000, 17), (2048, 60_000), (8, 2), (2048, 1)])
 def test_a_hostile_key_takes_bounded_time(bits: int, exponent_bits: int) -> None:
     octets = _der_key((1 << (bits - 1)) | 1, (1 << (exponent_bits - 1)) | 1)
-    began = time.perf_counter()
+    began = time.process_time()
     result = one(sign(), kept(answer(b"p=" + base64.b64encode(octets))))
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert result.result == "error"
 
 

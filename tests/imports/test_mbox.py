@@ -190,10 +190,10 @@ def test_hostile_octets_never_raise_and_lose_nothing_between_the_cuts() -> None:
 
 
 def test_a_file_of_separator_lines_takes_linear_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for octets in (SEPARATOR + b"\n", b"From " + b" " * 300_000, b"From Mon, 1 Jan 1 1:1 " * 40_000):
         mboxes.survey(io.BytesIO(octets * (2_000_000 // len(octets) + 1)))
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_an_import_of_mbox_names_source_hash_positions_and_caveats(matter: Matter, tmp_path: Path) -> None:
