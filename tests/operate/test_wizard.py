@@ -1,0 +1,176 @@
+"""init: from an address to a config.toml that loads; a second run keeps what the person wrote."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from evidence.config import load_config
+from evidence.operate import wizard
+from evidence.operate.demo import sample_folders
+from evidence.operate.embedded_server import EmbeddedServer
+
+FLAGS = [
+    "init", "--yes", "--no-connect", "--address", "office@north.example", "--host", "imap.north.example", "--password-env", "NORTH_PASSWORD",
+    "--us-name", "North", "--us-address", "@north.example", "--client-name", "Romashka", "--client-address", "director@romashka.example",
+    "--delegate", "Conflict manager=claims@romashka.example", "--staff", "Anna=anna@north.example=900", "--title", "Shelf",
+]  # fmt: skip
+
+
+def evidence(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from evidence.cli import main; main()", *words], cwd=cwd, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL, env=os.environ | {"EVIDENCE_LANG": "en"} | environment,
+    )  # fmt: skip
+
+
+def test_every_answer_as_a_flag_gives_a_file_that_loads(tmp_path: Path) -> None:
+    ended = evidence(*FLAGS, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    config = load_config(tmp_path / "config.toml")
+    assert config.account[0].host == "imap.north.example"
+    assert config.client.delegates[0].addresses == ("claims@romashka.example",)
+    assert config.us.staff[0].hourly_rate == 900
+    assert "#" in (tmp_path / "config.toml").read_text(encoding="utf-8")
+
+
+def test_what_is_missing_with_yes_names_its_flag(tmp_path: Path) -> None:
+    ended = evidence(
+        "init", "--yes", "--address", "a@b.example", "--host", "h", "--password-env", "X", "--no-connect", cwd=tmp_path
+    )
+    assert ended.returncode == 2
+    assert "--us-name" in ended.stderr
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_a_second_run_keeps_comments_and_unasked_keys(tmp_path: Path) -> None:
+    evidence(*FLAGS, cwd=tmp_path)
+    path = tmp_path / "config.toml"
+    text = (
+        path.read_text(encoding="utf-8").replace("[scope]", "# my own remark\n[scope]")
+        + '\n[notify]\ncommand = "true"\n'
+    )
+    path.write_text(text, encoding="utf-8")
+    ended = evidence("init", "--yes", "--no-connect", "--answer-within-days", "7", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    again = path.read_text(encoding="utf-8")
+    assert "# my own remark" in again
+    config = load_config(path)
+    assert (config.timeline.answer_within_days, config.notify.command, config.client.name) == (7, "true", "Romashka")
+
+
+def test_correspondents_are_grouped_by_firm_and_public_addresses_stand_alone() -> None:
+    counts = Counter(
+        {
+            "a@firm.example": 3,
+            "b@firm.example": 2,
+            "x@gmail.com": 4,
+            "y@gmail.com": 1,
+            "me@own.example": 9,
+            "other@own.example": 5,
+        }
+    )
+    names: dict[str, Counter[str]] = defaultdict(Counter)
+    names["a@firm.example"]["Anna"] = 2
+    found = wizard.grouped(counts, names, "me@own.example")
+    assert [(c.domain, c.messages) for c in found] == [("firm.example", 5), ("x@gmail.com", 4), ("y@gmail.com", 1)]
+    assert found[0].names == ("Anna",)
+
+
+class Terminal:
+    """A pseudo-terminal with the wizard in it."""
+
+    def __init__(self, words: list[str], cwd: Path, environment: dict[str, str]) -> None:
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execvpe(
+                sys.executable,
+                [sys.executable, "-c", "from evidence.cli import main; main()", *words],
+                os.environ | environment,
+            )
+        self.seen = ""
+
+    def until(self, pattern: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.seen):
+            assert time.monotonic() < end, f"no {pattern!r} in:\n{self.seen}"
+            if select.select([self.descriptor], [], [], 0.2)[0]:
+                try:
+                    octets = os.read(self.descriptor, 65536)
+                except OSError:
+                    octets = b""
+                assert octets or re.search(pattern, self.seen), f"ended without {pattern!r}:\n{self.seen}"
+                self.seen += octets.decode("utf-8", "replace")
+        self.seen = self.seen[re.search(pattern, self.seen).end() :]  # type: ignore[union-attr]
+
+    def answer(self, text: str = "") -> None:
+        os.write(self.descriptor, text.encode() + b"\n")
+
+    def ended(self) -> int:
+        while True:
+            try:
+                if not os.read(self.descriptor, 65536):
+                    break
+            except OSError:
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_dialogue_proposes_the_client_from_the_mailbox(tmp_path: Path, language: str) -> None:
+    ru = language == "ru"
+    with EmbeddedServer("demo") as server:
+        for name, messages in sample_folders("shelf").items():
+            server.fill(name, messages)
+        words = [
+            "init",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(server.port),
+            "--tls",
+            "none",
+            "--username",
+            "demo",
+            "--password-env",
+            "PW",
+        ]
+        terminal = Terminal(words, tmp_path, {"PW": server.password, "EVIDENCE_LANG": language, "TERM": "dumb"})
+        for question, reply in (
+            ("IMAP", ""),
+            ("Папки:" if ru else "Folders:", None),
+            ("Наше название" if ru else "Our name", "Полка и точка"),
+            ("Наши адреса" if ru else "Our addresses", "@polka-tochka.example"),
+            (r"teply-dom\.example", None),
+            ("Кто из них клиент" if ru else "Which of them is the client", None),
+        ):
+            terminal.until(question)
+            if reply is not None:
+                terminal.answer(reply)
+        terminal.answer("")
+        terminal.until("Название или имя клиента" if ru else "The client's name")
+        terminal.answer("Romashka")
+        terminal.until("Адреса клиента" if ru else "The client's addresses")
+        terminal.answer("@teply-dom.example")
+        for _question in range(5):  # title, language, time zone, country, days
+            terminal.until(r"\]: ?$")
+            terminal.answer("")
+        terminal.until(r"\[y/N\]")
+        terminal.answer("n")
+        terminal.until(r"\[Y/n\]")
+        terminal.answer("n")
+        assert terminal.ended() == 0
+    config = load_config(tmp_path / "config.toml")
+    assert config.client.addresses == ("@teply-dom.example",)
+    assert config.matter.language == language
+    assert server.password not in (tmp_path / "config.toml").read_text(encoding="utf-8")
