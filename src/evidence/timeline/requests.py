@@ -25,6 +25,7 @@ from evidence.timeline.requests_repeats import tie
 
 OTHER_MESSAGES_AT_MOST = 20  # named one by one; ``detail["other_count"]`` says how many there are
 THREAD_AT_MOST, ELSEWHERE_AT_MOST = 25, 200  # letters weighed for one asking
+LATE_AT, DOUBT_AT = 0.35, 0.4  # see docs/reckoning.md, "When silence is asserted"
 NOT_SEARCHED = ("telephone", "messengers", "paper", "other mailboxes")
 _SUBJECT_PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|fw|aw|отв|на|ha|пересл)(?:\[\d+\])?\s*:)+\s*", re.I)
 
@@ -113,6 +114,7 @@ class _Search:
         vocabulary: Vocabulary,
     ) -> None:
         self._letters = letters
+        self._by_hash = {x.sha256: x for x in letters}
         self._settings = settings
         self._reckoner = settings.reckoner
         self._as_of = as_of
@@ -142,23 +144,28 @@ class _Search:
         in_time = [x for x in in_thread if x.at <= due]
         evidence = self._evidence(letter, ask, later, repeated_at)
         answer = next((e for e in evidence if e.verdict == "answered"), None)
+        doubtful = max((e.probability for e in evidence if e.verdict == "none"), default=0.0) >= DOUBT_AT
+        if answer is None and not in_time and due <= self._as_of:
+            # Silence is asserted only where not even a doubtful answer is: a late reply to this very letter is one.
+            answer = next(
+                (e for e in evidence if e.probability >= LATE_AT and self._replies_to(e.sha256, letter)), None
+            )
         deferral = next((e for e in evidence if e.verdict == "deferred"), None)
         returned, delivered = self._returned(letter)
-        by_hash = {x.sha256: x for x in self._letters}
         quote: str | None = None
         closed_at = self._as_of
         if answer:
-            closed_at = by_hash[answer.sha256].at
+            closed_at = self._by_hash[answer.sha256].at
             outcome: Outcome = "answered" if closed_at <= due else "answered-late"
             quote, why, sure = answer.quote, answer.why, answer.sure
         elif self._as_of < due:
             outcome, why, sure = "pending", "the time to answer is not up", True
-        elif deferral and by_hash[deferral.sha256].at <= due:
+        elif deferral and self._by_hash[deferral.sha256].at <= due:
             outcome, why, sure, quote = "deferred", deferral.why, deferral.sure, deferral.quote
         elif in_time:
             outcome, why, sure = "reply-without-answer", "they wrote in the thread in time; no answer is visible", False
         else:
-            outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), True
+            outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
         tier: Tier = "stated" if sure and (ask.probability >= SURE_AT or ask.explicit) else "possible"
@@ -217,6 +224,9 @@ class _Search:
             if said:
                 found.append((own.at, own.number, said))
         return [e for _, _, e in sorted(found, key=lambda x: (x[0], x[1]))]
+
+    def _replies_to(self, sha256: str, letter: Letter) -> bool:
+        return self._by_hash[sha256].parent == letter.sha256
 
     def _returned(self, letter: Letter) -> tuple[tuple[str, ...], bool]:
         """(addresses the letter was returned from, whether it reached the other side at all)."""

@@ -19,8 +19,8 @@ from evidence.stems import words
 from evidence.timeline.answers_model import models
 from evidence.timeline.requests_sentences import Sentence, sentences
 
-ASK_AT = 0.5  # at this probability a sentence counts as asking …
-CUED_AT = 0.35  # … or at this one, where it says "please", «прошу» or the like
+ASK_AT = 0.42  # at this probability a sentence counts as asking …
+CUED_AT = 0.3  # … or at this one, where it says "please", «прошу» or the like
 SURE_AT = 0.8  # … and at this one it needs no person's confirmation
 
 _CYRILLIC = re.compile(r"[а-яё]", re.I)
@@ -52,9 +52,14 @@ _EXPLICIT = re.compile(
 )
 # Forms that ask without asking; the weights have seen too few of them.
 _INDIRECT = re.compile(
-    r"\b(?:(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|получить|узнать|уточнить|знать|понять)"
+    r"\b(?:повтор(?:ю|им|яю|яем)\s+(?:просьбу|вопрос|запрос)|(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|получить|узнать|уточнить|знать|понять)"
     r"|(?:be\s+)?grateful\s+(?:if\s+you|for\s+(?:a|the|your)\s+(?:copy|answer|reply|date|list))|(?:appreciate\s+it|obliged|helpful|good|great|useful)\s+if\s+you\s+(?:could|would)|(?:would|'d)\s+be\s+(?:good|great|useful|helpful|nice)\s+to\s+(?:see|have|get|know))",
     re.I,
+)
+_SMALL_TALK = re.compile(
+    r"\W*(?:(?:and\s+)?how\s+are\s+(?:you|things)\b[^.]{0,12}|как\s+(?:ваши\s+|твои\s+)?дела|как\s+(?:вы\s+)?поживаете"
+    r"|(?:so\s+)?please\s+(?:be\s+(?:advised|aware)|note)\b.*|(?:и\s+)?(?:имейте\s+в\s+виду|обратите\s+внимание|примите\s+к\s+сведению)\b.*)\W*$",
+    re.I | re.S,
 )
 _DOCUMENT = re.compile(
     r"\b(?:акт|сч[её]т|накладн|чек|договор|скан|копи|фото|документ|реквизит|выписк|справк|паспорт|смет|сертификат|упд|прайс|отч[её]т|файл|схем|чертеж|макет|видео|запис|подтвержден|реестр|график|каталог|квитанци|претензи"
@@ -234,7 +239,7 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
 
 def _no_request(text: str) -> bool:
     """Rhetorical questions and courtesies, by name, where nothing is asked for in so many words."""
-    if COURTESY.search(text) and "?" not in text:
+    if (COURTESY.search(text) and "?" not in text) or _SMALL_TALK.match(text):
         return True
     return bool(RHETORICAL.search(text)) and not _EXPLICIT.search(text)
 
