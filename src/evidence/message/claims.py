@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 MAX_CLAIMS = 50
 MAX_VALUE = 16_384
+MAX_RESULTS = 200
 
 _METHOD = re.compile(
     r"([A-Za-z][A-Za-z0-9-]{0,60})(?:\s*/\s*\d{1,3})?\s*=\s*([A-Za-z][A-Za-z0-9-]{0,30})(.*)", re.DOTALL
@@ -45,7 +46,7 @@ class Claim:
 
 
 def claims(headers: Sequence[tuple[str, str]]) -> tuple[Claim, ...]:
-    """All claims of a message's headers, (name, value) in header order; at most 50 headers are read. Never raises."""
+    """All claims of a message's headers, (name, value) in header order; at most 50 headers and about 200 results are read."""
     found: list[Claim] = []
     received = read = 0
     for name, value in headers:
@@ -55,7 +56,7 @@ def claims(headers: Sequence[tuple[str, str]]) -> tuple[Claim, ...]:
         if key not in ("authentication-results", "arc-authentication-results", "arc-seal", "received-spf"):
             continue
         read += 1
-        if read > MAX_CLAIMS:
+        if read > MAX_CLAIMS or len(found) >= MAX_RESULTS:
             break
         text = _unfolded(value)
         if key == "authentication-results":
@@ -69,7 +70,7 @@ def claims(headers: Sequence[tuple[str, str]]) -> tuple[Claim, ...]:
             result = re.match(r"[A-Za-z]+", text)
             if result:
                 found.append(Claim(key, "", "spf", result[0].lower(), above=received))
-    return tuple(found)
+    return tuple(found[:MAX_RESULTS])
 
 
 def _results(source: str, text: str, instance: int | None, above: int) -> list[Claim]:
@@ -79,7 +80,7 @@ def _results(source: str, text: str, instance: int | None, above: int) -> list[C
     named = parts[0].split()
     server = named[0][:255] if named else ""
     found = []
-    for part in parts[1:]:
+    for part in parts[1 : MAX_RESULTS + 1]:
         method = _METHOD.match(part.strip())
         if not method:
             continue
