@@ -402,6 +402,21 @@ def test_a_decision_is_a_row_and_a_custody_event_with_who_and_when(served: Serve
     assert [r["decision"] for r in served.rows("SELECT decision FROM review ORDER BY id")] == ["rejected", "unreviewed"]
 
 
+def test_the_assessment_counts_decisions_as_they_stand_now(served: Served) -> None:
+    anna = Person(served)
+    flag = served.rows("SELECT id FROM flag WHERE speaker = 'client' AND tier = 'stated' LIMIT 1")[0][0]
+
+    def counts() -> list[int]:
+        text = anna.client.get("/-/evidence/assessment").text
+        found = re.search(r'class="side client">.*?<p>(.*?)</p>', text, re.DOTALL)
+        assert found
+        return [int(n) for n in re.findall(r"\d+", found[1].partition(";")[0])]
+
+    before = counts()
+    anna.decide("flag", flag, "reject")
+    assert counts() == [before[0], before[1] - 1, before[2] + 1]
+
+
 def test_undo_brings_back_what_held_before_not_nothing(served: Served) -> None:
     anna, flag = Person(served), first_flag(served)
     one = anna.decide("flag", flag, "category", category="insult").json()

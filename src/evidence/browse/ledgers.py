@@ -90,13 +90,24 @@ def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
     for notice in (found or {}).get("notices", ()):
         ids.append(notice.get("flag") or "")
     requests_ += [*(found or {}).get("ours_unanswered", ()), *(found or {}).get("ours_late", ())]
+    flags = _flags(conn, ids)
+    for question in (found or {}).get("questions", ()):
+        for side in ("client", "us"):
+            _recount(question.get(side) or {}, flags)
     return {
         "assessment": found,
         "answers": answers,
-        "flags": _flags(conn, ids),
+        "flags": flags,
         "requests": _requests(conn, requests_),
         "files": {row["id"]: row for row in _all(conn, "SELECT * FROM outside_files")},
     }
+
+
+def _recount(side: dict[str, Any], flags: Mapping[str, Mapping[str, Any]]) -> None:
+    """Counts as decisions stand now: what was built lists the flags that stood then, and how many were rejected already."""
+    now = Counter(flags[i]["review"] for i in side.get("flags") or () if i in flags)
+    side["accepted"], side["unreviewed"] = now["accepted"], now["unreviewed"]
+    side["rejected"] = (side.get("rejected") or 0) + now["rejected"]
 
 
 def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:

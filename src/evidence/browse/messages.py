@@ -48,6 +48,7 @@ class MessagePage:
     headers: tuple[tuple[str, str], ...]
     received: tuple[Mapping[str, Any], ...]
     dkim: tuple[Mapping[str, Any], ...]
+    trail: tuple[Mapping[str, Any], ...]
     sightings: tuple[Mapping[str, Any], ...]
     copies: tuple[Mapping[str, Any], ...]
     first_copy: str | None
@@ -97,6 +98,7 @@ def message(conn: sqlite3.Connection, sha256: str) -> MessagePage | None:
         headers=tuple((str(k), str(v)) for k, v in json_or(row["headers"], [])),
         received=tuple(h for h in json_or(row["received"], []) if isinstance(h, dict)),
         dkim=tuple(_all(conn, "SELECT * FROM dkim WHERE message = ? ORDER BY number", (n,))),
+        trail=tuple(_all(conn, "SELECT kind, what, detail FROM trails WHERE number = ?", (n,))),
         sightings=tuple(_all(conn, "SELECT * FROM sightings WHERE number = ? ORDER BY id", (n,))),
         copies=tuple(_all(
             conn,

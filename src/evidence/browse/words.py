@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 
-from evidence.i18n import translation
+from evidence.i18n import translated, translation
 
 
 def _mark(text: str) -> str:
@@ -153,6 +153,10 @@ class Words:
         """What a flagged text does, for people: never the name of an offence."""
         key = f"{category}/{subtype}" if subtype else category
         return self._(DOES.get(key) or DOES.get(category) or category)
+
+    def sentence(self, text: str) -> str:
+        """A sentence of the message stage that is stored as a value: a DKIM reason or warning, a remark on the trail."""
+        return translated("message", self.language, text)
 
     def of(self, table: dict[Any, str], key: Any) -> str:
         return self._(table[key]) if key in table else str(key)
