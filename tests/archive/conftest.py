@@ -29,6 +29,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a machine remembers of archives lies in the test's own folder."""
     folder = tmp_path / "state"
     monkeypatch.setenv("EVIDENCE_STATE_DIR", str(folder))
+    monkeypatch.setenv("EVIDENCE_LANG", "en")
     return folder
 
 

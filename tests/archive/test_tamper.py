@@ -418,3 +418,15 @@ def _sound(path: Path) -> bool:
         return verify_archive(path).sound
     except EvidenceError:
         return False
+
+
+def test_verdict_is_said_in_the_persons_language(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVIDENCE_LANG", "ru")
+    damage(copy, "UPDATE hours SET minutes = 450")
+    report = verify_archive(copy)
+    assert (
+        report.problems[0].text
+        == "Строка 1 таблицы hours: столбец minutes не совпадает с тем, что внесено в запись 22."
+    )
+    assert report.problems[0].column == "minutes"
+    assert any(text.startswith("Записи с 33 по") for text in report.unknowable)

@@ -47,6 +47,7 @@ from evidence.archive.timestamp import (
     statement,
 )
 from evidence.archive.witness import read_witness, root_lines
+from evidence.archive.words import _
 from evidence.config import LOOPBACK_HOSTS
 from evidence.config import Anchor as AnchorConfig
 from evidence.errors import EvidenceError, IntegrityFailure, NetworkError, UsageError
@@ -129,7 +130,7 @@ def obtain(
     ``ca_file`` is taken from ``folder`` (None: where the archive lies).
     """
     if not config.tsa_url:
-        raise UsageError("The configuration names no time-stamp authority.", "", "Set tsa_url under [anchor].")
+        raise UsageError(_("The configuration names no time-stamp authority."), "", _("Set tsa_url under [anchor]."))
     archive.commit()
     roots = trusted_roots(config, archive.path.parent if folder is None else folder)
     head = _head(archive)
@@ -164,14 +165,21 @@ def take_witness(archive: Archive, raw: bytes, now: datetime | Callable[[], date
     archive.commit()
     found = read_witness(raw)
     if found.uuid != archive.uuid:
-        raise UsageError(f"This mail is about another archive ({found.uuid}).", f"This one is {archive.uuid}.")
+        raise UsageError(
+            _("This mail is about another archive ({uuid}).").format(uuid=found.uuid),
+            _("This one is {uuid}.").format(uuid=archive.uuid),
+        )
     head = _head(archive)
     known = _root_at(archive, found.size) if found.size <= head.size else None
     if known != found.root:
         raise IntegrityFailure(
-            "The root in this mail is not the root this log has at that size.",
-            f"The mail: size {found.size}, root {found.root}. Here: {known or f'the log has only {head.size} events'}.",
-            "Keep the mail and this file as they are: one of them was changed. Run `evidence verify`.",
+            _("The root in this mail is not the root this log has at that size."),
+            _("The mail: size {size}, root {root}. Here: {value}.").format(
+                size=found.size,
+                root=found.root,
+                value=known or _("the log has only {size} events").format(size=head.size),
+            ),
+            _("Keep the mail and this file as they are: one of them was changed. Run `evidence verify`."),
         )
     row = {
         "kind": "witness", "root": found.root, "size": found.size,
@@ -203,7 +211,7 @@ def anchor_state(reader: ArchiveReader, now: datetime) -> AnchorState:
     anchors = reader.anchors()
     last = anchors[-1] if anchors else None
     owed = None
-    for _, body, _ in reader.events(last["event"] if last else 0):
+    for _seq, body, _leaf in reader.events(last["event"] if last else 0):
         event = json.loads(body)
         if event["kind"] == "anchor-owed":
             owed = owed or event
@@ -226,7 +234,9 @@ def trusted_roots(config: AnchorConfig | None, folder: Path = Path()) -> tuple[b
         found = from_pem(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"[anchor] ca_file: {path} cannot be read.", str(error), "Name a PEM file of certificates."
+            _("[anchor] ca_file: {path} cannot be read.").format(path=path),
+            str(error),
+            _("Name a PEM file of certificates."),
         ) from None
     return tuple(der for der in found if load(der).subject == load(der).issuer) or found
 
@@ -247,16 +257,18 @@ def _roots_of_this_machine() -> tuple[bytes, ...]:
 def fetch_over_http(url: str, body: bytes | None, content_type: str) -> bytes:
     """POST ``body``, or GET. Raises NetworkError; at most 4 MiB and 20 seconds between octets."""
     if urlsplit(url).scheme not in ("http", "https"):
-        raise NetworkError(f"{_host(url)}: only http and https are spoken here.")
+        raise NetworkError(_("{host}: only http and https are spoken here.").format(host=_host(url)))
     headers = {"User-Agent": "evidence", **({"Content-Type": content_type} if body is not None else {})}
     request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - the scheme was checked
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             octets: bytes = answer.read(MOST_OCTETS + 1)
     except (OSError, ValueError) as error:
-        raise NetworkError(f"{_host(url)} could not be asked.", str(error)) from None
+        raise NetworkError(_("{host} could not be asked.").format(host=_host(url)), str(error)) from None
     if len(octets) > MOST_OCTETS:
-        raise NetworkError(f"{_host(url)} answered with more than {MOST_OCTETS} octets.")
+        raise NetworkError(
+            _("{host} answered with more than {MOST_OCTETS} octets.").format(host=_host(url), MOST_OCTETS=MOST_OCTETS)
+        )
     return octets
 
 
@@ -335,10 +347,14 @@ def check_anchor(row: Mapping[str, Any], uuid: str, roots: Sequence[bytes] | Non
     except (ValueError, TypeError) as error:
         return AnchorVerdict(**made, sound=False, trusted=False, problems=(f"It cannot be read: {error}",))
     problems = (
-        [] if utc_text(stamp.at) == row["stated_at"] else ["The time recorded beside the token is not the token's."]
+        [] if utc_text(stamp.at) == row["stated_at"] else [_("The time recorded beside the token is not the token's.")]
     )
     if not trusted:
-        said += (f"Its root certificate (SHA-256 {stamp.root_sha256}) is not among those this machine trusts.",)
+        said += (
+            _("Its root certificate (SHA-256 {root_sha256}) is not among those this machine trusts.").format(
+                root_sha256=stamp.root_sha256
+            ),
+        )
     return AnchorVerdict(
         **made, sound=trusted and not problems, trusted=trusted, root_sha256=stamp.root_sha256, said=said,
         problems=tuple(problems),
@@ -360,8 +376,8 @@ def _check_token(
 def _check_witness(row: Mapping[str, Any], uuid: str, made: Mapping[str, Any]) -> AnchorVerdict:
     found = read_witness(row["token"])
     if (found.uuid, found.size, found.root) != (uuid, row["size"], row["root"]):
-        return AnchorVerdict(**made, sound=False, trusted=False, problems=("The mail states another root.",))
-    said = ("A mail proves as much as the mailbox of the one who got it: compare with the copy there.",)
+        return AnchorVerdict(**made, sound=False, trusted=False, problems=(_("The mail states another root."),))
+    said = (_("A mail proves as much as the mailbox of the one who got it: compare with the copy there."),)
     return AnchorVerdict(**made, sound=True, trusted=True, said=said)
 
 

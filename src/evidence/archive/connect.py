@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
+from evidence.archive.words import _
 from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
 
 BUSY_SECONDS = 60.0
@@ -83,9 +84,9 @@ def _let_sqlite_roll_back(path: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         raise EvidenceError(
-            f"{path} was left in an unfinished write, and this place is read-only.",
-            f"The journal beside it must be undone before the archive can be read ({error}).",
-            "Copy the file and its -journal together to a folder where you may write, and read them there.",
+            _("{path} was left in an unfinished write, and this place is read-only.").format(path=path),
+            _("The journal beside it must be undone before the archive can be read ({error}).").format(error=error),
+            _("Copy the file and its -journal together to a folder where you may write, and read them there."),
         ) from error
     finally:
         connection.close()
@@ -94,7 +95,9 @@ def _let_sqlite_roll_back(path: Path) -> None:
 def require_archive(path: Path) -> None:
     if not path.is_file():
         raise NoArchive(
-            f"There is no archive at {path}.", "", "Run `evidence sync` to make one, or name its configuration with -c."
+            _("There is no archive at {path}.").format(path=path),
+            "",
+            _("Run `evidence sync` to make one, or name its configuration with -c."),
         )
 
 
@@ -105,13 +108,16 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID:
         raise IntegrityFailure(
-            f"{path} is not an archive of this program.", "Its application mark is missing or altered."
+            _("{path} is not an archive of this program.").format(path=path),
+            _("Its application mark is missing or altered."),
         )
     if version > SCHEMA_VERSION:
         raise EvidenceError(
-            f"{path} was written by a newer version of this program.",
-            f"It has schema {version}; this version knows schemas up to {SCHEMA_VERSION}.",
-            "Install the newer version. The archive was not touched.",
+            _("{path} was written by a newer version of this program.").format(path=path),
+            _("It has schema {version}; this version knows schemas up to {SCHEMA_VERSION}.").format(
+                version=version, SCHEMA_VERSION=SCHEMA_VERSION
+            ),
+            _("Install the newer version. The archive was not touched."),
         )
 
 
@@ -136,26 +142,30 @@ def in_words(error: Exception, path: Path) -> EvidenceError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if isinstance(error, sqlite3.OperationalError) and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Locked(
-            f"{path} is being written by another program.", str(error), "Wait until it has finished and run this again."
+            _("{path} is being written by another program.").format(path=path),
+            str(error),
+            _("Wait until it has finished and run this again."),
         )
     if name.startswith("SQLITE_FULL"):
         return EvidenceError(
-            f"The disk that holds {path} is full.",
-            "Everything acknowledged so far is stored; the message in hand is not.",
-            "Make room and run the command again: it goes on where it stopped.",
+            _("The disk that holds {path} is full.").format(path=path),
+            _("Everything acknowledged so far is stored; the message in hand is not."),
+            _("Make room and run the command again: it goes on where it stopped."),
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return EvidenceError(
-            f"{path} cannot be written.",
-            f"The file or its folder is read-only for you ({error}).",
-            "Give yourself the right to write there, or copy the folder to where you may.",
+            _("{path} cannot be written.").format(path=path),
+            _("The file or its folder is read-only for you ({error}).").format(error=error),
+            _("Give yourself the right to write there, or copy the folder to where you may."),
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or not name:
         return IntegrityFailure(
-            f"{path} is damaged: SQLite cannot read it.",
+            _("{path} is damaged: SQLite cannot read it.").format(path=path),
             str(error),
-            "Keep this file as it is, and go back to a copy that `evidence verify` finds sound.",
+            _("Keep this file as it is, and go back to a copy that `evidence verify` finds sound."),
         )
     return EvidenceError(
-        f"{path} could not be read or written.", f"{name} {error}".strip(), "Check the disk and try again."
+        _("{path} could not be read or written.").format(path=path),
+        f"{name} {error}".strip(),
+        _("Check the disk and try again."),
     )

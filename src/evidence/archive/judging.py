@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from evidence.archive.acquiring import Acquiring
 from evidence.archive.binding import utc_text
 from evidence.archive.texts import json_text
+from evidence.archive.words import _
 from evidence.errors import EvidenceError, UsageError
 from evidence.model import sha256_hex
 from evidence.ports import IssuedBundle, IssuedExhibit
@@ -39,9 +40,11 @@ class Judging(Acquiring):
                 ).fetchone()[0]
                 if last != expect:
                     raise Superseded(
-                        "Someone else has decided on this since you opened it.",
-                        f"The last decision is number {last}; you were shown number {expect}.",
-                        "Look at it again and decide anew. Your decision was not written.",
+                        _("Someone else has decided on this since you opened it."),
+                        _("The last decision is number {last}; you were shown number {expect}.").format(
+                            last=last, expect=expect
+                        ),
+                        _("Look at it again and decide anew. Your decision was not written."),
                     )
             row = {
                 "target": target, "target_id": target_id, "decision": decision, "category": category, "outcome": outcome,
@@ -62,7 +65,9 @@ class Judging(Acquiring):
         """Include a message in bundles or exclude it. Raises UsageError if no such message is held."""
         if not self.connection.execute("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)).fetchone():
             raise UsageError(
-                f"No message with SHA-256 {sha256} is in this archive.", "", "`evidence timeline` lists them."
+                _("No message with SHA-256 {sha256} is in this archive.").format(sha256=sha256),
+                "",
+                _("`evidence timeline` lists them."),
             )
         return self._judge("selection", "selected", actor, sha256=sha256, action=action, reason=reason)
 
@@ -115,7 +120,7 @@ class Judging(Acquiring):
         """Keep a file's octets, 8 MiB at a time, with who added it, when, and what it is. All of it or nothing. Returns its id."""
         self.commit()
         with self.at_once():
-            acquisition, _ = self.append(
+            acquisition, _seq = self.append(
                 "acquisition",
                 {"kind": "add", "account": "", "began_at": self._at(), "record": json_text({"added_by": added_by})},
                 "acquisition-begun",
@@ -167,7 +172,7 @@ class Judging(Acquiring):
                 "package_sha256": bundle.package_sha256, "options": json_text(bundle.options),
                 "language": bundle.language, "supplements": bundle.supplements,
             }  # fmt: skip
-            number, _ = self.append("bundle", row, "bundle-issued")
+            number, _seq = self.append("bundle", row, "bundle-issued")
             for exhibit in exhibits:
                 self.append(
                     "exhibit",

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from evidence.archive.connect import READING_FAILED, connect_read
+from evidence.archive.words import _
 from evidence.model import sha256_hex
 
 WORK_OCTETS = 16 * 1024 * 1024
@@ -46,14 +47,14 @@ def hash_file(path: Path, file: int) -> tuple[str, list[tuple[int, str]]]:
         whole = hashlib.sha256()
         chunks = "SELECT number, sha256, octets FROM outside_chunk WHERE file = ? ORDER BY number"
         try:
-            for _, _, octets in connection.execute(chunks, (file,)):
+            for _number, _sha256, octets in connection.execute(chunks, (file,)):
                 whole.update(octets)
         except (*READING_FAILED, TypeError):
             return UNREADABLE, [(0, "SQLite cannot read the octets.")]
         if whole.hexdigest() == recorded[0]:
             return whole.hexdigest(), []
         wrong = [
-            (number, "the octets are not those recorded.")
+            (number, _("the octets are not those recorded."))
             for number, sha256, octets in connection.execute(chunks, (file,))
             if sha256_hex(octets) != sha256
         ]

@@ -20,6 +20,7 @@ from evidence.archive.connect import connect_read, in_words
 from evidence.archive.letters import read_attachments, read_letters
 from evidence.archive.log import Tree
 from evidence.archive.schema import BOUND_TABLES, columns
+from evidence.archive.words import _
 from evidence.errors import EvidenceError
 from evidence.model import (
     Address,
@@ -54,7 +55,11 @@ class ArchiveReader:
             raise in_words(error, self.path) from error
         if at_size is not None and not 0 <= at_size <= size:
             self.close()
-            raise EvidenceError(f"The custody log has {size} events; there is no state of it at {at_size}.")
+            raise EvidenceError(
+                _("The custody log has {size} events; there is no state of it at {at_size}.").format(
+                    size=size, at_size=at_size
+                )
+            )
 
     def close(self) -> None:
         if self._owned:

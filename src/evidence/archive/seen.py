@@ -18,6 +18,7 @@ from typing import Any
 import platformdirs
 
 from evidence.archive.binding import utc_text
+from evidence.archive.words import _
 
 
 def state_folder() -> Path:
@@ -55,17 +56,19 @@ def alarms(connection: sqlite3.Connection, uuid: str) -> tuple[str, ...]:
     note = recalled(uuid)
     if note is None or note["size"] == 0:
         return ()
-    size, _ = _head(connection)
+    size, _leaf = _head(connection)
     if size < note["size"]:
         return (
-            f"This archive is OLDER than the one last seen on this machine: its log has {size} events, "
-            f"and on {note.get('at', '?')} it had {note['size']}. Events have been lost, or an old copy was put back.",
+            _(
+                "This archive is OLDER than the one last seen on this machine: its log has {size} events, and on {value} it had {size2}. Events have been lost, or an old copy was put back."
+            ).format(size=size, value=note.get("at", "?"), size2=note["size"]),
         )
     row = connection.execute("SELECT leaf FROM event WHERE seq = ?", (note["size"] - 1,)).fetchone()
     if row is None or bytes(row[0]).hex() != note["last_leaf"]:
         return (
-            f"The log of this archive was CHANGED since this machine last saw it on {note.get('at', '?')}: "
-            f"event {note['size'] - 1} is another. It was rewritten, or it grew on from an old copy.",
+            _(
+                "The log of this archive was CHANGED since this machine last saw it on {value}: event {value2} is another. It was rewritten, or it grew on from an old copy."
+            ).format(value=note.get("at", "?"), value2=note["size"] - 1),
         )
     return ()
 

@@ -20,6 +20,7 @@ from evidence.archive.binding import utc_text
 from evidence.archive.connect import connect_read, connect_write, in_words
 from evidence.archive.judging import Judging
 from evidence.archive.schema import SCHEMA_VERSION, migrations
+from evidence.archive.words import _
 from evidence.archive.writer import Writer
 from evidence.errors import EvidenceError, Locked, UsageError
 
@@ -53,7 +54,11 @@ class Archive(Judging):
         lock = _take(path, clock)
         try:
             if path.exists():
-                raise UsageError(f"{path} exists already.", "An archive is never overwritten.", "Name another file.")
+                raise UsageError(
+                    _("{path} exists already.").format(path=path),
+                    _("An archive is never overwritten."),
+                    _("Name another file."),
+                )
             unfinished = path.with_name(path.name + ".new")
             for leftover in (unfinished, unfinished.with_name(unfinished.name + "-journal")):
                 leftover.unlink(missing_ok=True)
@@ -177,15 +182,15 @@ def _take(path: Path, now: Clock) -> filelock.BaseFileLock:
         lock.acquire()
     except filelock.Timeout:
         raise Locked(
-            f"Another run is at work on {path}{_holder(name)}.",
-            "Two runs at once would tread on each other.",
-            "Wait until it has finished and run this again.",
+            _("Another run is at work on {path}{holder}.").format(path=path, holder=_holder(name)),
+            _("Two runs at once would tread on each other."),
+            _("Wait until it has finished and run this again."),
         ) from None
     except OSError as error:
         raise EvidenceError(
-            f"{path} cannot be written.",
-            f"The lock file beside it cannot be made ({error.strerror}).",
-            "Give yourself the right to write in that folder, or copy it to where you may.",
+            _("{path} cannot be written.").format(path=path),
+            _("The lock file beside it cannot be made ({strerror}).").format(strerror=error.strerror),
+            _("Give yourself the right to write in that folder, or copy it to where you may."),
         ) from None
     with suppress(OSError):  # Windows locks the octets themselves; the message then goes without the number
         name.write_text(json.dumps({"pid": os.getpid(), "since": utc_text(now())}), encoding="utf-8")
@@ -195,7 +200,7 @@ def _take(path: Path, now: Clock) -> filelock.BaseFileLock:
 def _holder(name: Path) -> str:
     try:
         held = json.loads(name.read_text(encoding="utf-8"))
-        return f" (process {held['pid']}, since {held['since']})"
+        return _(" (process {pid}, since {since})").format(pid=held["pid"], since=held["since"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

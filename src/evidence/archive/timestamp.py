@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rfc3161_client._rust import parse_timestamp_request
 
 from evidence.archive.der import sorted_certificates
+from evidence.archive.words import _
 from evidence.canonical import canonical_json
 from evidence.errors import EvidenceError
 from evidence.model import sha256_hex
@@ -37,7 +38,9 @@ class TokenRefused(EvidenceError):
     """
 
     def __init__(self, check: str, what: str, why: str = "") -> None:
-        super().__init__(what, why, "The anchor was not taken. Ask the authority, or name another in [anchor] tsa_url.")
+        super().__init__(
+            what, why, _("The anchor was not taken. Ask the authority, or name another in [anchor] tsa_url.")
+        )
         self.check = check
 
 
@@ -82,21 +85,21 @@ def check_response(
     answer = _decoded(response)
     if answer.status != rfc3161_client.PKIStatus.GRANTED:
         words = "; ".join(answer.status_string) or f"status {answer.status}"
-        raise TokenRefused("status", "The time-stamp authority did not grant a token.", words)
+        raise TokenRefused("status", _("The time-stamp authority did not grant a token."), words)
     stamped = answer.tst_info
     if request is not None and stamped.nonce != parse_timestamp_request(request).nonce:
-        raise TokenRefused("nonce", "The token answers another request: its nonce is not ours.")
+        raise TokenRefused("nonce", _("The token answers another request: its nonce is not ours."))
     imprint = stamped.message_imprint
     if imprint.hash_algorithm.dotted_string != "2.16.840.1.101.3.4.2.1" or imprint.message.hex() != sha256_hex(stated):
-        raise TokenRefused("imprint", "The token is over another root than this log has: its imprint differs.")
+        raise TokenRefused("imprint", _("The token is over another root than this log has: its imprint differs."))
     signer, others = _signer(answer)
     _check_signer(signer, stamped.gen_time)
     chain = _chain(signer, [*others, *(load(der) for der in extra), *(load(der) for der in roots)])
     ders = tuple(certificate.public_bytes(Encoding.DER) for certificate in chain)
     if ders[-1] not in set(roots):
         raise TokenRefused(
-            "foreign", f"The token is signed under «{name_of(chain[-1])}», which is not trusted here.",
-            f"SHA-256 of that certificate: {sha256_hex(ders[-1])}.",
+            "foreign", _("The token is signed under «{name}», which is not trusted here.").format(name=name_of(chain[-1])),
+            _("SHA-256 of that certificate: {hash}.").format(hash=sha256_hex(ders[-1])),
         )  # fmt: skip
     _check_signature(answer, stated, chain)
     return Stamp(stamped.gen_time, str(stamped.serial_number), name_of(signer), stamped.policy.dotted_string, ders)
@@ -110,7 +113,7 @@ def _decoded(response: bytes) -> rfc3161_client.TimeStampResponse:
     try:  # many authorities do not sort the set of certificates as DER wants; it is not part of what is signed
         return rfc3161_client.decode_timestamp_response(sorted_certificates(response))
     except ValueError as error:
-        raise TokenRefused("undecodable", "The answer is no time-stamp response.", str(error)) from None
+        raise TokenRefused("undecodable", _("The answer is no time-stamp response."), str(error)) from None
 
 
 def _signer(
@@ -124,7 +127,7 @@ def _signer(
             stated[0].issuer, stated[0].serial_number,
         ):  # fmt: skip
             return certificate, [other for other in certificates if other is not certificate]
-    raise TokenRefused("signer", "The token does not carry the certificate it was signed with.")
+    raise TokenRefused("signer", _("The token does not carry the certificate it was signed with."))
 
 
 def _check_signer(signer: x509.Certificate, at: datetime) -> None:
@@ -134,11 +137,13 @@ def _check_signer(signer: x509.Certificate, at: datetime) -> None:
     except x509.ExtensionNotFound:
         stamping = False
     if not stamping:
-        raise TokenRefused("key-usage", f"The certificate of «{name_of(signer)}» is not one for time stamps alone.")
+        raise TokenRefused(
+            "key-usage", _("The certificate of «{name}» is not one for time stamps alone.").format(name=name_of(signer))
+        )
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
         raise TokenRefused(
-            "expired", f"The certificate of «{name_of(signer)}» was not valid when it signed.",
-            f"Signed {at:%Y-%m-%d %H:%M}Z; valid {signer.not_valid_before_utc:%Y-%m-%d} to {signer.not_valid_after_utc:%Y-%m-%d}.",
+            "expired", _("The certificate of «{name}» was not valid when it signed.").format(name=name_of(signer)),
+            _("Signed {at:%Y-%m-%d %H:%M}Z; valid {not_valid_before_utc:%Y-%m-%d} to {not_valid_after_utc:%Y-%m-%d}.").format(at=at, not_valid_before_utc=signer.not_valid_before_utc, not_valid_after_utc=signer.not_valid_after_utc),
         )  # fmt: skip
 
 
@@ -170,7 +175,7 @@ def _check_signature(
     try:
         builder.build().verify_message(answer, stated)
     except (rfc3161_client.VerificationError, ValueError) as error:
-        raise TokenRefused("signature", "The signature of the token does not hold.", str(error)) from None
+        raise TokenRefused("signature", _("The signature of the token does not hold."), str(error)) from None
 
 
 # ---- revocation ------------------------------------------------------------------------------
@@ -196,7 +201,9 @@ def _by_list(
         return []
     entry = revoked.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None and entry.revocation_date_utc <= at:
-        raise TokenRefused("revoked", f"The certificate of «{name_of(certificate)}» was revoked before the token.")
+        raise TokenRefused(
+            "revoked", _("The certificate of «{name}» was revoked before the token.").format(name=name_of(certificate))
+        )
     return [f"{name_of(certificate)}: not revoked (CRL of {revoked.last_update_utc:%Y-%m-%d})"]
 
 
@@ -213,7 +220,9 @@ def _by_answer(
         return []
     revoked = answer.revocation_time_utc
     if answer.certificate_status == ocsp.OCSPCertStatus.REVOKED and revoked is not None and revoked <= at:
-        raise TokenRefused("revoked", f"The certificate of «{name_of(certificate)}» was revoked before the token.")
+        raise TokenRefused(
+            "revoked", _("The certificate of «{name}» was revoked before the token.").format(name=name_of(certificate))
+        )
     return [f"{name_of(certificate)}: not revoked (OCSP of {answer.this_update_utc:%Y-%m-%d})"]
 
 

@@ -26,6 +26,7 @@ from evidence.archive.connect import READING_FAILED, connect_read, in_words
 from evidence.archive.log import Frontier, leaf_hash
 from evidence.archive.octets import UNREADABLE, WORK_OCTETS, hash_file, hash_messages
 from evidence.archive.schema import BOUND_TABLES, columns, expected_objects, schema_objects
+from evidence.archive.words import _
 from evidence.canonical import canonical_json
 from evidence.model import Problem, VerificationReport
 from evidence.ports import LogHead, Progress
@@ -129,7 +130,7 @@ def _verify(
         with _damage_noted(found, "outside_file"):
             _check_files(connection, path, found, quick, pool, talk)
         for text in structure.result() if structure else ():
-            found.add("structure", "file", f"SQLite finds the file damaged: {text}")
+            found.add("structure", "file", _("SQLite finds the file damaged: {text}").format(text=text))
     anchors: tuple[Mapping[str, Any], ...] = ()
     with _damage_noted(found, "anchor"):
         anchors = _check_anchors(connection, log, found, roots)
@@ -153,7 +154,7 @@ def _damage_noted(found: _Findings, where: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        found.add("structure", where, f"SQLite cannot read all of {where}: {error}")
+        found.add("structure", where, _("SQLite cannot read all of {where}: {error}").format(where=where, error=error))
 
 
 def _lenient(text: bytes) -> str:
@@ -177,11 +178,17 @@ def _check_schema(connection: sqlite3.Connection, found: _Findings) -> None:
     expected, actual = expected_objects(), schema_objects(connection)
     for (kind, name), sql in expected.items():
         if (kind, name) not in actual:
-            found.add("schema", name, f"The {kind} {name} is missing.")
+            found.add("schema", name, _("The {kind} {name} is missing.").format(kind=kind, name=name))
         elif actual[kind, name] != sql:
-            found.add("schema", name, f"The {kind} {name} is not as this format defines it.")
+            found.add(
+                "schema", name, _("The {kind} {name} is not as this format defines it.").format(kind=kind, name=name)
+            )
     for kind, name in actual.keys() - expected.keys():
-        found.add("schema", name, f"The {kind} {name} is no part of this format, and nothing binds it.")
+        found.add(
+            "schema",
+            name,
+            _("The {kind} {name} is no part of this format, and nothing binds it.").format(kind=kind, name=name),
+        )
     found.checked["schema objects"] = len(expected)
 
 
@@ -203,10 +210,22 @@ def _check_log(
         log.roots[0] = frontier.root().hex()
     for seq, body, leaf in connection.execute("SELECT seq, body, leaf FROM event ORDER BY seq"):
         if seq != frontier.size:
-            found.add("log-gap", "event", f"Event {frontier.size} is missing: the next one is {seq}.", event=seq)
+            found.add(
+                "log-gap",
+                "event",
+                _("Event {size} is missing: the next one is {seq}.").format(size=frontier.size, seq=seq),
+                event=seq,
+            )
         text = body if isinstance(body, str) else ""
         if leaf_hash(text.encode("utf-8", "surrogatepass")) != leaf:
-            found.add("log-leaf", "event", f"The leaf hash of event {seq} is not that of its body.", seq, "leaf", seq)
+            found.add(
+                "log-leaf",
+                "event",
+                _("The leaf hash of event {seq} is not that of its body.").format(seq=seq),
+                seq,
+                "leaf",
+                seq,
+            )
         log.binds.append(_CODES.get(_bound_table(seq, text, found), 0))
         frontier.append(bytes(leaf))
         if frontier.size in sizes:
@@ -214,7 +233,7 @@ def _check_log(
         if frontier.size % 5000 == 0:
             talk.step("log", frontier.size, total)
     if frontier.size == 0:
-        found.add("log-empty", "event", "The custody log is empty: not even the making of the archive is recorded.")
+        found.add("log-empty", "event", _("The custody log is empty: not even the making of the archive is recorded."))
     found.checked["events"] = frontier.size
 
 
@@ -225,14 +244,33 @@ def _bound_table(seq: int, text: str, found: _Findings) -> str:
         return tail[2]
     body = _parsed(text)
     if body is None:
-        found.add("log-body", "event", f"The body of event {seq} is not canonical JSON of an event.", seq, "body", seq)
+        found.add(
+            "log-body",
+            "event",
+            _("The body of event {seq} is not canonical JSON of an event.").format(seq=seq),
+            seq,
+            "body",
+            seq,
+        )
         return ""
     if body.get("seq") != seq:
-        found.add("log-order", "event", f"Event {seq} says it is event {body.get('seq')}.", seq, "seq", seq)
+        found.add(
+            "log-order",
+            "event",
+            _("Event {seq} says it is event {value}.").format(seq=seq, value=body.get("seq")),
+            seq,
+            "seq",
+            seq,
+        )
     table = body.get("table", "")
     if table and (table not in _CODES or not isinstance(body.get("row"), dict)):
         found.add(
-            "log-body", "event", f"Event {seq} binds a row of «{table}», which this format has not.", seq, "body", seq
+            "log-body",
+            "event",
+            _("Event {seq} binds a row of «{table}», which this format has not.").format(seq=seq, table=table),
+            seq,
+            "body",
+            seq,
         )
         return ""
     return str(table)
@@ -265,12 +303,12 @@ def _check_table(
         count += 1
         if not isinstance(event, int) or not 0 <= event < log.size or log.binds[event] != code:
             found.add(
-                "row-unbound", table, f"Row {rowid} of {table} names event {event}, which binds no row of that table.",
+                "row-unbound", table, _("Row {rowid} of {table} names event {event}, which binds no row of that table.").format(rowid=rowid, table=table, event=event),
                 rowid, "event", event,
             )  # fmt: skip
             continue
         if log.claimed[event]:
-            found.add("row-duplicate", table, f"Row {rowid} of {table} names event {event}, as another row does.",
+            found.add("row-duplicate", table, _("Row {rowid} of {table} names event {event}, as another row does.").format(rowid=rowid, table=table, event=event),
                       rowid, "event", event)  # fmt: skip
         log.claimed[event] = 1
         row = {name: bound_value(value) for name, value in zip(names, values, strict=True)}
@@ -300,22 +338,33 @@ def _name_difference(
     bound = parsed.get("row") if parsed else None
     if not isinstance(bound, dict):
         found.add(
-            "log-body", "event", f"The body of event {event} is not canonical JSON of an event.", event, "body", event
+            "log-body",
+            "event",
+            _("The body of event {event} is not canonical JSON of an event.").format(event=event),
+            event,
+            "body",
+            event,
         )
         return
     for name, value in row.items():
         recorded = bound.get(name, _MISSING)
         if name != blob and recorded != value:
-            found.add("row-altered", table, f"Row {rowid} of {table}: column {name} is not what event {event} recorded.",
+            found.add("row-altered", table, _("Row {rowid} of {table}: column {name} is not what event {event} recorded.").format(rowid=rowid, table=table, name=name, event=event),
                       rowid, name, event)  # fmt: skip
         if name == blob and not (recorded == value or (not hashed and _size_of(recorded) == value["size"])):
             found.add(
                 "octets-altered", table,
-                f"The octets in row {rowid} of {table} are not those that event {event} recorded "
-                f"(SHA-256 {bound.get('sha256', '?')}).", rowid, blob, event,
+                _("The octets in row {rowid} of {table} are not those that event {event} recorded (SHA-256 {value}).").format(rowid=rowid, table=table, event=event, value=bound.get('sha256', '?')), rowid, blob, event,
             )  # fmt: skip
     if bound.keys() != row.keys():
-        found.add("log-body", "event", f"Event {event} records other columns than {table} has.", event, "body", event)
+        found.add(
+            "log-body",
+            "event",
+            _("Event {event} records other columns than {table} has.").format(event=event, table=table),
+            event,
+            "body",
+            event,
+        )
 
 
 def _size_of(recorded: object) -> Any:
@@ -326,7 +375,12 @@ def _check_unclaimed(log: _Log, found: _Findings) -> None:
     for seq, (code, claimed) in enumerate(zip(log.binds, log.claimed, strict=True)):
         if code and not claimed:
             table = BOUND_TABLES[code - 1]
-            found.add("row-missing", table, f"The row of {table} that event {seq} recorded is missing.", event=seq)
+            found.add(
+                "row-missing",
+                table,
+                _("The row of {table} that event {seq} recorded is missing.").format(table=table, seq=seq),
+                event=seq,
+            )
 
 
 def _check_message_names(connection: sqlite3.Connection, found: _Findings) -> None:
@@ -336,7 +390,7 @@ def _check_message_names(connection: sqlite3.Connection, found: _Findings) -> No
         " WHERE json_valid(e.body) AND json_extract(e.body, '$.row.sha256') IS NOT json_extract(e.body, '$.row.raw.sha256')"
     )
     for number, event in rows:
-        found.add("name-false", "message", f"Message {number} is named by a hash that is not of its octets.",
+        found.add("name-false", "message", _("Message {number} is named by a hash that is not of its octets.").format(number=number),
                   number, "sha256", event)  # fmt: skip
 
 
@@ -379,22 +433,31 @@ def _check_files(
     known = {row[0] for row in rows}
     for file in sizes.keys() - known:
         found.add(
-            "row-unbound", "outside_chunk", f"There are octets of a file {file} that is not recorded.", file, "file"
+            "row-unbound",
+            "outside_chunk",
+            _("There are octets of a file {file} that is not recorded.").format(file=file),
+            file,
+            "file",
         )
     work = [] if quick else [(row, pool.submit(hash_file, path, row[0])) for row in rows]
     for number, _sha256, size, event in rows:
         if sizes.get(number, 0) != size:
-            found.add("octets-altered", "outside_file", f"File {number} has {sizes.get(number, 0)} octets, not {size}.",
+            found.add("octets-altered", "outside_file", _("File {number} has {value} octets, not {size}.").format(number=number, value=sizes.get(number, 0), size=size),
                       number, "size", event)  # fmt: skip
     for (number, sha256, _size, event), future in work:
         whole, wrong = future.result()
         talk.step("files", number, len(rows))
         for chunk, text in wrong:
             found.add(
-                "octets-altered", "outside_chunk", f"File {number}, chunk {chunk}: {text}", number, "octets", event
+                "octets-altered",
+                "outside_chunk",
+                _("File {number}, chunk {chunk}: {text}").format(number=number, chunk=chunk, text=text),
+                number,
+                "octets",
+                event,
             )
         if whole != sha256:
-            found.add("octets-altered", "outside_file", f"The octets of file {number} do not have the SHA-256 recorded.",
+            found.add("octets-altered", "outside_file", _("The octets of file {number} do not have the SHA-256 recorded.").format(number=number),
                       number, "sha256", event)  # fmt: skip
     if not quick:
         found.checked["octets"] = found.checked.get("octets", 0) + sum(sizes.values())
@@ -414,12 +477,19 @@ def _check_anchors(
         if log.roots.get(row["size"]) != row["root"]:
             found.add(
                 "anchor-root", "anchor",
-                f"Anchor {number} states the root {row['root'][:16]}… for the first {row['size']} events; they have another.",
+                _("Anchor {number} states the root {value}… for the first {size} events; they have another.").format(number=number, value=row['root'][:16], size=row['size']),
                 number, "root", row["event"],
             )  # fmt: skip
         verdict = check_anchor(row, _uuid(connection), roots)
         for text in verdict.problems:
-            found.add("anchor-token", "anchor", f"Anchor {number}: {text}", number, "token", row["event"])
+            found.add(
+                "anchor-token",
+                "anchor",
+                _("Anchor {number}: {text}").format(number=number, text=text),
+                number,
+                "token",
+                row["event"],
+            )
         reports.append({**verdict.as_mapping(), "id": number, "event": row["event"]})
     found.checked["anchors"] = len(reports)
     return tuple(reports)
@@ -430,17 +500,23 @@ def _check_heads(connection: sqlite3.Connection, log: _Log, found: _Findings, he
         "SELECT number, log_size, root, event FROM bundle ORDER BY number"
     ):
         if log.roots.get(size) != root:
-            found.add("bundle-root", "bundle", f"Bundle {number} was issued over another log than this: its root is not ours.",
+            found.add("bundle-root", "bundle", _("Bundle {number} was issued over another log than this: its root is not ours.").format(number=number),
                       number, "root", event)  # fmt: skip
     for head in heads:
         if head.size > log.size:
             found.add(
                 "older-copy",
                 "event",
-                f"The log had {head.size} events once; here it has {log.size}. The end is cut off.",
+                _("The log had {size} events once; here it has {size2}. The end is cut off.").format(
+                    size=head.size, size2=log.size
+                ),
             )
         elif log.roots.get(head.size) != head.root.lower():
-            found.add("head-root", "event", f"The first {head.size} events have another root than was kept elsewhere.")
+            found.add(
+                "head-root",
+                "event",
+                _("The first {size} events have another root than was kept elsewhere.").format(size=head.size),
+            )
 
 
 def _unknowable(log: _Log, anchors: Sequence[Mapping[str, Any]], quick: bool) -> tuple[str, ...]:
@@ -449,25 +525,27 @@ def _unknowable(log: _Log, anchors: Sequence[Mapping[str, Any]], quick: bool) ->
     outside = [a for a in anchors if a["sound"] and not a["test"]]
     if not outside:
         said.append(
-            "Nothing outside this machine vouches for the time: without an anchor, whoever holds the file could have "
-            "rewritten all of it, or put back an older copy."
+            _(
+                "Nothing outside this machine vouches for the time: without an anchor, whoever holds the file could have rewritten all of it, or put back an older copy."
+            )
         )
     else:
         last = max(a["size"] for a in outside)
         if last < log.size:
             said.append(
-                f"Events {last} to {log.size - 1} are later than the last anchor: that they were not rewritten or cut off "
-                "is not vouched for by anyone outside."
+                _(
+                    "Events {last} to {value} are later than the last anchor: that they were not rewritten or cut off is not vouched for by anyone outside."
+                ).format(last=last, value=log.size - 1)
             )
         said.append(
-            "An anchor proves that this content existed at its time, not that the server sent it or who wrote it."
+            _("An anchor proves that this content existed at its time, not that the server sent it or who wrote it.")
         )
     if any(a["test"] for a in anchors):
-        said.append("An anchor marked TEST proves that the program works and nothing about time.")
+        said.append(_("An anchor marked TEST proves that the program works and nothing about time."))
     if quick:
-        said.append("A quick check compares sizes: an octet changed in place is found only by the full check.")
+        said.append(_("A quick check compares sizes: an octet changed in place is found only by the full check."))
     said.append(
-        "Derived rows (zones, flags, requests, full text) are not evidence and are not checked: `evidence reindex`."
+        _("Derived rows (zones, flags, requests, full text) are not evidence and are not checked: `evidence reindex`.")
     )
     return tuple(said)
 

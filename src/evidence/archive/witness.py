@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from evidence.archive.words import _
 from evidence.errors import UsageError
 from evidence.ports import LogHead
 
@@ -55,9 +56,9 @@ def read_witness(raw: bytes) -> Witness:
             at = _date(received) or _date(str(message.get("Date", "")))
             return Witness(archive[1].lower(), int(size[1]), root[1].lower(), sender, at)
     raise UsageError(
-        "This mail does not hold the root of a custody log.",
-        "It must have the lines «archive», «size» and «root» as `evidence anchor --print` gives them.",
-        "Save the mail as .eml with its whole text and try again.",
+        _("This mail does not hold the root of a custody log."),
+        _("It must have the lines «archive», «size» and «root» as `evidence anchor --print` gives them."),
+        _("Save the mail as .eml with its whole text and try again."),
     )
 
 
