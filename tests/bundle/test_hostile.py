@@ -98,7 +98,7 @@ def test_emoji_cjk_rtl_print_and_what_no_font_has_is_shown_and_counted(make: Mak
     import base64
 
     raw = html_mail("<p>" + body.replace("\x0b", "") + "&#xE002;</p>", "REPLACED", "тема \ue123")
-    encoded = base64.b64encode(body.encode())
+    encoded = base64.b64encode(f"other {body}".encode())
     raw = raw.replace(b"7bit\n\nREPLACED\n", b"base64\n\n" + encoded + b"\n").replace(
         b'charset="utf-8"', b'charset="utf-8"', 1
     )
