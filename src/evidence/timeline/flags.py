@@ -122,7 +122,13 @@ def _by_rules(
     first = min(matches, key=lambda m: m.rule.tier != "stated")
     tier = first.rule.tier
     objection = ""
-    if tier == "stated" and ranker is not None and not ranker.agrees(reading.scores, category, sentence):
+    if (
+        tier == "stated"
+        and ranker is not None
+        and not ranker.agrees(
+            reading.scores, category, sentence, [m.rule.id for m in matches if m.rule.tier == "stated"]
+        )
+    ):
         tier, objection = "possible", "the learned reader does not see it here"
     if tier == "stated" and _inward(letter):
         tier, objection = "possible", "the other side is not among the recipients"
