@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evidence.message import envelope
 from evidence.message.parse import attachment_octets, parse_message
 from evidence.message.zones import find_zones
 from tests.message.letters import letter, own_words, parsed
@@ -412,3 +413,29 @@ def test_no_message_at_all() -> None:
         one = parse_message(raw)
         assert one.failed is None and one.sha256 == hashlib.sha256(raw).hexdigest()
     assert parse_message(b"no header at all, only words").texts["body"] == "no header at all, only words"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "from a.example (a.example [198.51.100.1]) by b.example with ESMTPS id 1 for <x@y.example>; Mon, 03 Mar 2025 11:13:00 +0300",
+        "from [203.0.113.5] (unknown [203.0.113.5]) by b.example with ESMTPSA id 9; Mon, 03 Mar 2025 11:13:00 +0300 (MSK)",
+        "from a.example by b.example (Postfix) with ESMTP id 7; Mon, 03 Mar 2025 11:13:00 +0300",
+        "from a.example (helo=by evil.example) by b.example; Mon, 03 Mar 2025 11:13:00 +0300",
+        "from a.example (x) by b.example (y) by c.example; Mon, 03 Mar 2025 11:13:00 +0300",
+        "by b.example with HTTP; Mon, 03 Mar 2025 11:13:00 +0300",
+    ],
+)
+def test_the_quick_reading_of_a_received_field_equals_the_full_one(value: str) -> None:
+    quick, full = envelope._clauses(value), envelope.full_clauses(value)
+    assert quick[:2] == full[:2]
+    assert envelope.date_of(quick[2]) == envelope.date_of(full[2])
+
+
+def test_the_quick_reading_equals_the_full_one_on_the_corpus() -> None:
+    seen = 0
+    for path in sorted(Path("fixtures/corpus").glob("*/messages/*.eml")):
+        for hop in parse_message(path.read_bytes()).received:
+            assert (hop.from_host, hop.by_host) == envelope.full_clauses(hop.raw)[:2]
+            seen += 1
+    assert seen > 100

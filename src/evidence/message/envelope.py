@@ -21,6 +21,13 @@ from evidence.message.headers import ENCODED_WORD, Field, decode_field
 from evidence.message.limits import MAX_ADDRESS_VALUE, MAX_RECEIVED
 from evidence.model import Address, ReceivedHop
 
+_NUMERIC_ZONE = re.compile(r"(?:\+\d{4}|-(?!0000)\d{4})\s*(?:\([^()]*\))?$")
+# The plain RFC 5321 form, comments not nested: most Received fields, read without the full scanner and to the same result.
+_COMMON_HOP = re.compile(
+    r"from (?P<from>[^\s();\"]+(?: \([^()\"\\]*\))?) by (?P<by>[^\s();\"]+(?: \([^()\"\\]*\))?)"
+    r"(?: (?:with|id|via) [^\s();\"]+){0,3}(?: for <[^\s();\"<>]+>)?; (?P<date>[^();]+)(?: \([^()]*\))?"
+)
+
 ADDRESS_FIELDS = (
     "from",
     "sender",
@@ -141,8 +148,10 @@ def date_of(value: str) -> tuple[datetime | None, tuple[str, ...]]:
     if reading.value is not None:
         minutes = round(float(reading.timezone) * 60)
         at = _in_offset(reading.value, minutes)
-        if re.search(r"-0000\b|(?<![A-Za-z])[A-Za-z]+\s*$", _uncommented(value)) and not re.search(
-            r"\b(UT|UTC|GMT|Z|[ECMP][SD]T)\s*$", _uncommented(value), re.I
+        if (
+            not _NUMERIC_ZONE.search(value)
+            and re.search(r"-0000\b|(?<![A-Za-z])[A-Za-z]+\s*$", _uncommented(value))
+            and not re.search(r"\b(UT|UTC|GMT|Z|[ECMP][SD]T)\s*$", _uncommented(value), re.I)
         ):
             defects.append("date-no-offset")
     else:
@@ -186,18 +195,29 @@ def received_trail(fields: Sequence[Field]) -> tuple[ReceivedHop, ...]:
 def _hop(position: int, field: Field) -> ReceivedHop:
     text, _ = decode_field(field.unfolded()[:8_000])
     at: datetime | None = None
-    from_host = by_host = ""
-    try:
-        clauses = parse_received(text)
-        from_host, by_host = str(clauses.get("from", "")), str(clauses.get("by", ""))
-        stamp = str(clauses.get("date", ""))
-    except (MailParserError, ValueError, TypeError, AttributeError, IndexError):
-        stamp = ""
+    from_host, by_host, stamp = _clauses(re.sub(r" {2,}", " ", text))
     stamp = stamp or text.rpartition(";")[2]
     if stamp:
         at, defects = date_of(stamp)
         at = None if at is None or "date-no-offset" in defects else _utc(at)
     return ReceivedHop(position, text, from_host, by_host, at)
+
+
+def _clauses(text: str) -> tuple[str, str, str]:
+    """(from, by, date) of a Received value; empty where there is none."""
+    common = _COMMON_HOP.fullmatch(text)
+    if common:
+        return common["from"], common["by"], common["date"].strip()
+    return full_clauses(text)
+
+
+def full_clauses(text: str) -> tuple[str, str, str]:
+    """The same by mail-parser's scanner, which minds nested comments and words that only look like clauses."""
+    try:
+        clauses = parse_received(text)
+    except (MailParserError, ValueError, TypeError, AttributeError, IndexError):
+        return "", "", ""
+    return str(clauses.get("from", "")), str(clauses.get("by", "")), str(clauses.get("date", ""))
 
 
 def _utc(at: datetime) -> datetime | None:
