@@ -70,15 +70,20 @@ class ImapHand:
             if folder.upper() != "INBOX" and folder not in self._uids:
                 client.create(self.wire(folder))
             self._uids[folder] = 1
-            found = []
+            # MULTIAPPEND (RFC 3502) with LITERAL+; imaplib's own append would rewrite line ends
+            command = b"A1 APPEND " + self.wire(folder).encode()
             for raw in raws:
-                # imaplib's own append rewrites line ends; the octets must arrive as they are
-                client.literal = raw
-                typ, answer = client._simple_command("APPEND", self.wire(folder), "()", DATE)  # type: ignore[attr-defined]
-                assert typ == "OK", answer
-                stated = re.search(rb"APPENDUID \d+ (\d+)", answer[0])
-                assert stated, answer
-                found.append(int(stated[1]))
+                command += b" () " + DATE.encode() + b" {%d+}\r\n" % len(raw) + raw
+            client.send(command + b"\r\n")
+            while not (line := client.readline()).startswith(b"A1 "):
+                assert line, "the server closed the connection"
+            stated = re.search(rb"APPENDUID \d+ ([\d:,]+)", line)
+            assert stated, line
+            found: list[int] = []
+            for part in stated[1].split(b","):
+                low, _, high = part.partition(b":")
+                found += range(int(low), int(high or low) + 1)
+            assert len(found) == len(raws)
             return found
         finally:
             client.logout()
