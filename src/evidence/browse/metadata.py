@@ -76,6 +76,12 @@ VIEWS: dict[str, dict[str, Any]] = {
             "size": "Octets, decoded", "sha256": "SHA-256 of the decoded octets",
         },
     },
+    "trails": {
+        "title": "The way letters took",
+        "description": "What is odd about the Received trail, and what other servers claim to have checked. Remarks, not verdicts.",
+        "facets": ["kind", "what"],
+        "columns": {"sha256": SHA, "kind": "observation or claim", "what": "The remark, or the header the claim stands in", "detail": "Hosts and times, or the claim as its server words it"},
+    },
     "people": {"title": "People", "facets": ["party"], "sort_desc": "messages", "columns": {"party": SPEAKER, "address": "As written, domain in lower case", "messages": "In how many messages"}},
     "folders": {
         "title": "Completeness by folder",
