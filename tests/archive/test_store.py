@@ -442,3 +442,15 @@ def test_state_folder_that_cannot_be_written_or_read_hinders_nothing(
         (tmp_path / "odd" / f"{opened.uuid}.json").write_text(text)
         with archive() as again:
             assert again.alarms == ()
+
+
+def test_clock_that_jumps_by_years_changes_no_order(tmp_path: Path) -> None:
+    from datetime import timedelta
+
+    times = iter([0, 0, 0, 3650, -3650, 0, 1, -1, 2, -2, 5, -5, 7, 9, 3, 1, 0, 0, 0, 0, 0, 0, 0])
+    with Archive.create(tmp_path / "a.db", now=lambda: START + timedelta(days=next(times)), tool="x") as opened:
+        opened.hours("Anna", "2026-03-03", 1, "first", actor="Anna")
+        opened.hours("Anna", "2036-03-03", 2, "second", actor="Anna")
+        opened.hours("Anna", "2016-03-03", 3, "third", actor="Anna")
+        assert [row["about"] for row in ArchiveReader(opened.connection).hours()] == ["first", "second", "third"]
+    assert verify_archive(tmp_path / "a.db").sound
