@@ -52,7 +52,7 @@ def police_values(b: Brief) -> dict[str, Any]:
     letters = b.selection.letters
     return {
         "us": b.config.us.name,
-        "addresses": ", ".join(b.config.us.addresses),
+        "addresses": ", ".join(a for p in (b.config.us, *b.config.us.staff) for a in p.addresses),
         "opponent": people,
         "quotes": quotes[:MOST_QUOTES],
         "more": max(0, len(quotes) - MOST_QUOTES),

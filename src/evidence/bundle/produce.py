@@ -454,8 +454,10 @@ class _Maker:
             title=b.config.matter.title,
             language=b.words.language,
             exhibits=self._manifest_exhibits(exhibits, files, pages_of, spans),
-            chronology=tuple(replace(r, page=pages_of[r.exhibit][0]) if r.exhibit is not None and r.exhibit in pages_of else r
-                for r in rows),
+            chronology=tuple(
+                replace(r, page=pages_of[r.exhibit][0]) if r.exhibit is not None and r.exhibit in pages_of else r
+                for r in rows
+            ),
             log_size=b.head.size,
             root=b.head.root,
             anchors=tuple(b.case.anchors()),
