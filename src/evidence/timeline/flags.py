@@ -174,7 +174,9 @@ def _by_ranker(letter: Letter, reading: Reading, category: str, ranker: Ranker) 
         tier="possible",
         rule=f"ranker.{category}",
         pack=ranker.label,
-        why="carried by: " + ", ".join(words) if words else "carried by the sentence as a whole",
+        why="carried by: " + ", ".join(words)
+        if words
+        else "carried by the sentence as a whole and what stands around it",
         score=score,
         links=_condition_links(letter, reading) if category == "threat" else (),
         detail={"words": list(words), "blocked": _blocked(reading, category)},
