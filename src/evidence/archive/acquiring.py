@@ -134,7 +134,7 @@ class Acquiring(Writer):
         row = {
             "sha256": sha256, "size": len(raw), "acquisition": acquisition, "acquired_at": self._at(), "raw": bytes(raw),
         }  # fmt: skip
-        number, seq = self.append("message", row, "message-stored")
+        number, seq = self.append("message", row, "message-stored", digest=sha256)
         return ArchivedMessage(number, sha256, len(raw), seq)
 
     def sight(

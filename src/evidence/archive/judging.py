@@ -129,14 +129,15 @@ class Judging(Acquiring):
             whole, size, number = hashlib.sha256(), 0, 0
             while octets := _read_fully(stream):
                 whole.update(octets)
+                digest = sha256_hex(octets)
                 row = {
                     "file": file,
                     "number": number,
-                    "sha256": sha256_hex(octets),
+                    "sha256": digest,
                     "size": len(octets),
                     "octets": octets,
                 }
-                self.append("outside_chunk", row, "file-chunk")
+                self.append("outside_chunk", row, "file-chunk", digest=digest)
                 size, number = size + len(octets), number + 1
             row = {
                 "id": file, "acquisition": acquisition, "sha256": whole.hexdigest(), "size": size, "filename": filename,

@@ -83,9 +83,10 @@ class Writer:
             raise
         self.commit()
 
-    def append(self, table: str, row: Mapping[str, Any], kind: str) -> tuple[int, int]:
+    def append(self, table: str, row: Mapping[str, Any], kind: str, *, digest: str | None = None) -> tuple[int, int]:
         """Write ``row`` and its event. Returns (row id, seq). A column not named is NULL; ``id`` is given by the table.
 
+        ``digest`` is the SHA-256 of the row's octets where the caller has just computed it: they are then not hashed twice.
         Raises EvidenceError in words when SQLite cannot write; the open transaction is then rolled back.
         """
         self.begin_transaction()
@@ -96,7 +97,13 @@ class Writer:
             cursor = self.connection.execute(_insert(table), list(values.values()))
             if values.get("id", 0) is None:
                 values["id"] = cursor.lastrowid
-            bound = {name: bound_value(value) for name, value in values.items() if name != "event"}
+            bound = {
+                name: {"sha256": digest, "size": len(value)}
+                if digest and isinstance(value, bytes)
+                else bound_value(value)
+                for name, value in values.items()
+                if name != "event"
+            }
             self._event(seq, event_body(seq, self._now(), kind, table=table, row=bound))
         except sqlite3.Error as error:
             self.rollback()
