@@ -80,12 +80,15 @@ class Vocabulary:
     """How telling a stem is in this matter: rare ones tie letters together, common ones do not."""
 
     def __init__(self, letters: Iterable[Letter]) -> None:
-        seen: Counter[str] = Counter()
-        count = 0
+        self._seen: Counter[str] = Counter()
+        self._count = 0
         for letter in letters:
-            seen.update(stems_of(letter.own_text()))
-            count += 1
-        self._seen, self._count = seen, max(count, 1)
+            self.learn(stems_of(letter.own_text()))
+
+    def learn(self, stems: Iterable[str]) -> None:
+        """Take in one more text."""
+        self._seen.update(stems)
+        self._count += 1
 
     def weight(self, stem: str) -> float:
         return math.log((self._count + 1) / (self._seen[stem] + 0.5)) + 0.3
@@ -267,6 +270,12 @@ def _span(reply: Letter, own: str, index: int | None) -> tuple[str | None, int |
             return body[start:end], start, end
         at += length + 1
     return None, None, None
+
+
+def may_report(letter: Letter) -> bool:
+    """Whether a letter speaks of a call or of something received at all: the others need not be read for it."""
+    own = letter.own_text()
+    return bool(_CALL.search(own) or _RECEIVED.search(own))
 
 
 def reported_call(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:

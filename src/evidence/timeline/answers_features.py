@@ -110,6 +110,7 @@ _TELL = re.compile(
 )
 
 
+@lru_cache(maxsize=20_000)
 def ask_type(ask: str, kind: str) -> str:
     """when, how-much, why, who, where, which, how, confirm, what, yes-no, pay, send or do."""
     if kind == "payment" or (kind == "action" and _PAY.search(ask) and "?" not in ask):
@@ -131,23 +132,25 @@ def ask_type(ask: str, kind: str) -> str:
     return best[2] if early else "yes-no"
 
 
-def content(text: str) -> list[str]:
+@lru_cache(maxsize=50_000)
+def content(text: str) -> tuple[str, ...]:
     """Stems of the words that carry meaning."""
     tokens = words(text)
     tokens += [part for w in tokens if "-" in w for part in w.split("-")]  # "sign-off" is answered by "signed off"
-    return [s for w in tokens if len(w) > 2 and (s := root(w)) not in _STOP]
+    return tuple(s for w in tokens if len(w) > 2 and (s := root(w)) not in _STOP)
 
 
-def cues(text: str) -> Iterator[str]:
-    for name, pattern in CUES:
-        if pattern.search(text):
-            yield name
+@lru_cache(maxsize=50_000)
+def cues(text: str) -> tuple[str, ...]:
+    """The names of the kinds of evidence that stand in ``text``."""
+    found = [name for name, pattern in CUES if pattern.search(text)]
     if _NAME.search(text):
-        yield "name"
+        found.append("name")
     if "?" in text:
-        yield "question"
+        found.append("question")
     if "!" in text:
-        yield "bang"
+        found.append("bang")
+    return tuple(found)
 
 
 def parts_asked(ask: str) -> int:
@@ -230,6 +233,7 @@ def latin(text: str) -> str:
     return text.casefold().translate(_LATIN)
 
 
+@lru_cache(maxsize=20_000)
 def reply_run(reply: str) -> tuple[Sentence, ...]:
     return sentences(reply, 0, len(reply))
 

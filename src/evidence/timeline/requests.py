@@ -17,7 +17,7 @@ from evidence.canonical import canonical_json
 from evidence.config import Config
 from evidence.model import Letter, Outcome, Request, Side, Tier, judged_id
 from evidence.ports import FolderCount
-from evidence.timeline.answers import Evidence, Vocabulary, acknowledged, reported_call, weigh
+from evidence.timeline.answers import Evidence, Vocabulary, acknowledged, may_report, reported_call, weigh
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.parties import Parties
 from evidence.timeline.requests_find import SURE_AT, Ask, find_asks
@@ -125,6 +125,7 @@ class _Search:
             side: [x for x in letters if x.kind == "human" and x.speaker == side and _other(side) in x.addressees]
             for side in ("us", "client")
         }
+        self._reporting = {x.sha256 for x in letters if x.kind == "human" and may_report(x)}
         self._coverage = [
             {
                 "account": c.account,
@@ -214,11 +215,19 @@ class _Search:
                 ask, letter, other, direct=other.sha256 in direct, in_thread=other.thread == letter.thread,
                 same_subject=bool(subject) and bare_subject(other.subject) == subject, vocabulary=self._vocabulary,
             )  # fmt: skip
-            if evidence.verdict == "none" and (call := reported_call(ask, other, self._vocabulary)):
+            if (
+                evidence.verdict == "none"
+                and other.sha256 in self._reporting
+                and (call := reported_call(ask, other, self._vocabulary))
+            ):
                 evidence = call
             found.append((other.at, other.number, evidence))
         for own in self._human[letter.speaker]:
-            if own.at <= letter.at or (repeated_at is not None and own.at > repeated_at):
+            if (
+                own.sha256 not in self._reporting
+                or own.at <= letter.at
+                or (repeated_at is not None and own.at > repeated_at)
+            ):
                 continue
             said = reported_call(ask, own, self._vocabulary) or acknowledged(ask, letter, own, self._vocabulary)
             if said:

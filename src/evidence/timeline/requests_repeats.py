@@ -14,6 +14,7 @@ _AGAIN = re.compile(
     r"|так\s+и\s+не\s+(?:ответил\w*|получил\w*|прислал\w*)|again|once\s+more|(?:second|third|fourth|fifth|umpteenth)\s+time|remind\w*|reminder|still\s+(?:waiting|awaiting|need|no|haven't)|repeat\w*|as\s+(?:i|we)\s+asked|i\s+asked|we\s+asked|chasing|nudge)\b",
     re.I,
 )
+BACK_AT_MOST = 400  # askings of either side
 PLAIN, MARKED = 0.5, 0.2  # least overlap without and with a word that says "again"
 
 
@@ -24,12 +25,12 @@ def tie(asked: Sequence[tuple[Letter, Ask]], vocabulary: Vocabulary) -> dict[int
         stems = stems_of(ask.quote)
         marked = bool(_AGAIN.search(_around(letter, ask)))
         best: tuple[float, int] | None = None
-        for earlier in range(later):
+        for earlier in range(max(0, later - BACK_AT_MOST), later):
             before, first = asked[earlier]
             if before.speaker != letter.speaker or before.sha256 == letter.sha256 or before.at >= letter.at:
                 continue
             other = stems_of(first.quote)
-            if not stems or not other:
+            if stems.isdisjoint(other):
                 continue
             forth, back = vocabulary.overlap(stems, other), vocabulary.overlap(other, stems)
             likeness = (forth + back) / 2 + (0.1 if before.thread == letter.thread else 0.0)
