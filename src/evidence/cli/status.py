@@ -74,6 +74,10 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
         click.echo(_("Disappeared     {n} (our copies stay)").format(n=state.vanished))
     if state.alarms:
         click.secho(_("Alarms          {n}; see `evidence log --kind observation`").format(n=state.alarms), fg="red")
+    if state.same_message_id:
+        click.secho(
+            _("Alarms          {n} Message-IDs came with different texts").format(n=state.same_message_id), fg="red"
+        )
     for address in state.proposed_delegates:
         click.echo(
             _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ class Health:
     owed: tuple[dict[str, Any], ...]
     vanished: int
     alarms: int
+    same_message_id: int  # Message-IDs that came with different texts: no copies, an alarm
     anchors: int
     last_anchor: datetime | None
     renew_by: str | None
@@ -46,8 +48,6 @@ class Health:
 
 def health(config: Config, case: Any) -> Health:
     """Read the state from the archive; ``case`` is an ArchiveReader."""
-    import json
-
     acquisitions = [a for a in case.acquisitions() if a["kind"] != "add"]
     ended = [a for a in acquisitions if a.get("ended_at")]
     letters = case.letters(everything=True)
@@ -81,6 +81,7 @@ def health(config: Config, case: Any) -> Health:
         owed=tuple(dict(o) for o in case.owed_now()),
         vanished=len(case.disappearances()),
         alarms=sum(1 for o in observations if o["severity"] == "alarm"),
+        same_message_id=len(json.loads(case.rendered("same-message-id", "") or "[]")),
         anchors=len(anchors),
         last_anchor=_time(max((str(a["at"]) for a in anchors), default=None)),
         renew_by=max((str(a["renew_by"]) for a in anchors if a.get("renew_by")), default=None),

@@ -300,7 +300,9 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     archive.commit()
     answered = "SELECT DISTINCT name FROM dns_key WHERE error IN ('', 'nxdomain', 'no-answer', 'bad-name', 'too-long')"
     known = {name for (name,) in archive.connection.execute(answered)}
-    unchecked = "SELECT DISTINCT selector || '._domainkey.' || domain FROM dkim WHERE result = 'unchecked' AND domain <> ''"
+    unchecked = (
+        "SELECT DISTINCT selector || '._domainkey.' || domain FROM dkim WHERE result = 'unchecked' AND domain <> ''"
+    )
     wanted: dict[str, None] = {n: None for (n,) in archive.connection.execute(unchecked) if n not in known}
     for _number, _sha256, raw in raws(archive.connection, missing_only=True):
         for name in needed_keys(raw):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -27,6 +28,7 @@ from evidence.timeline.parties import Parties
 
 if TYPE_CHECKING:
     from evidence.archive.store import Archive
+    from evidence.message.threads import CopyGroups
 
 _ = translation("cli", default_language()).gettext
 
@@ -59,7 +61,9 @@ def reindex(
     parsed = _parse_all(connection, len(clocks), progress, jobs)
     places, copies = _threads(parsed, clocks)
     reader = ArchiveReader(connection)
-    rows = _derive_all(connection, parsed, places, copies, clocks, reader.dns_keys(), Parties(config), progress, jobs)
+    rows = _derive_all(
+        connection, parsed, places, copies.first_of, clocks, reader.dns_keys(), Parties(config), progress, jobs
+    )
     with derived.rebuilding(connection):
         derived.drop_derived(connection)
         derived.write_messages(connection, rows)
@@ -74,6 +78,9 @@ def reindex(
         derived.write_requests(connection, requests)
         for name, language, body in render_pages(config, reader, letters, flags, requests, as_of):
             derived.write_rendered(connection, name, language, body)
+        if copies.alarms:
+            said = [{"message_id": name, "sha256": list(hashes)} for name, hashes in copies.alarms]
+            derived.write_rendered(connection, "same-message-id", "", json.dumps(said, ensure_ascii=False))
         derived.write_state(
             connection,
             {
@@ -248,9 +255,7 @@ def _at(message: ParsedMessage, clocks: _Clocks) -> tuple[datetime, str, str]:
     return choose_at(message.date, clocks.internal, top, clocks.captured, clocks.imported)
 
 
-def _threads(
-    parsed: Sequence[_Parsed], clocks: Mapping[int, _Clocks]
-) -> tuple[Mapping[str, ThreadPlace], Mapping[str, str]]:
+def _threads(parsed: Sequence[_Parsed], clocks: Mapping[int, _Clocks]) -> tuple[Mapping[str, ThreadPlace], CopyGroups]:
     from evidence.message.threads import ThreadInput, build_threads, copy_groups
 
     items = []
@@ -273,7 +278,7 @@ def _threads(
                 number=one.number,
             )
         )
-    return build_threads(items), copy_groups(items).first_of
+    return build_threads(items), copy_groups(items)
 
 
 def _search_rows(connection: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:
@@ -307,6 +312,7 @@ class _Work:
     message: ParsedMessage
     place: ThreadPlace
     parent_text: str | None
+    parent_subject: str | None
     copy_of: int | None
     clocks: _Clocks
     raw: bytes | None
@@ -340,6 +346,7 @@ def _derive_all(
                 message,
                 place,
                 parent.message.texts.get("body") if parent else None,
+                parent.message.subject if parent else None,
                 by_sha[first].number if first and first != message.sha256 else None,
                 clocks[number],
                 raw,
@@ -368,7 +375,7 @@ def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derive
     from evidence.message.zones import find_zones
 
     message = item.message
-    zones = find_zones(message, item.parent_text)
+    zones = find_zones(message, item.parent_text, parent_subject=item.parent_subject)
     at, at_clock, note = _at(message, item.clocks)
     speaker, person = parties.speaker(message.addresses)
     scope, scope_reason = parties.scope(message.addresses)
