@@ -68,9 +68,7 @@ def produce(
             f"{folder} is there already.", "An issued bundle is never overwritten.", "Name another folder or number."
         )
     out.mkdir(parents=True, exist_ok=True)
-    made = _Maker(brief, now, progress).make(out, folder)
-    progress.say("")
-    return made
+    return _Maker(brief, now, progress).make(out, folder)
 
 
 def _brief(
