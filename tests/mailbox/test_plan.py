@@ -142,7 +142,7 @@ def test_a_plan_fetches_what_is_new_and_names_what_vanished(
     known: array[int], listing: array[int], retry: set[int]
 ) -> None:
     plan = plan_folder(known, listing, retry & set(known))
-    assert {w.uid for w in plan.fetch} == (set(listing) - set(known)) | (retry & set(known) & set(listing))
+    assert set(plan.fetch) == (set(listing) - set(known)) | (retry & set(known) & set(listing))
     assert set(plan.vanished) == set(known) - set(listing)
 
 

@@ -14,6 +14,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 _FRAME = struct.Struct("<cII")
@@ -155,12 +156,14 @@ class Ledger:
         """
         found: set[int] = set()
         owns, refs, ends, kinds = self._owns, self._refs, self._ref_ends, self._kinds
-        rows = [at for at, kind in enumerate(kinds) if kind == Kind.OUT]
+        rows = range(len(kinds))
         downwards = False
+        if not linked:
+            return []
         while True:
             before = len(found)
             for at in reversed(rows) if downwards else rows:
-                if at in found:
+                if kinds[at] or at in found:  # Kind.OUT is 0
                     continue
                 some = refs[ends[at - 1] if at else 0 : ends[at]]
                 if owns[at] in linked or (some and not linked.isdisjoint(some)):
@@ -258,14 +261,18 @@ class Ledger:
             columns.append(column)
             at += size
         uids, kinds, shapes, owns, lengths, references, gone, linked = columns
+        self.links.update(linked)
+        self.questioned = bool(questioned)
+        if not len(self):  # a full frame: its columns are ours
+            self.uids, self._kinds, self._shapes, self._owns = uids, kinds, shapes, owns
+            self._refs, self._ref_ends = references, array("I", accumulate(lengths))
+            return
         self.drop(set(gone))
         start = 0
         for row, uid in enumerate(uids):
             end = start + lengths[row]
             self.put(uid, Kind(kinds[row]), shapes[row], owns[row], tuple(references[start:end]))
             start = end
-        self.links.update(linked)
-        self.questioned = bool(questioned)
 
 
 def _little(column: array[Any]) -> bytes:

@@ -7,6 +7,7 @@ address header, and (``scope.messages = "linked"``) whatever References or In-Re
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 from evidence.canonical import canonical_json
 from evidence.config import Config
 from evidence.mailbox.addresses import Mention, addresses, digest, fields, hides_address, identifiers, normal
-from evidence.mailbox.mailbox import Uids, Wanted
+from evidence.mailbox.mailbox import Uids
 from evidence.model import Scope
 
 SENDERS = frozenset({"from", "sender", "resent-from", "resent-sender"})
@@ -155,7 +156,9 @@ class ScopeRule:
 
     def tie(self, header: bytes, linked: Collection[int]) -> Verdict:
         """Context by thread: which identifier ties it. ``linked``: digests of the threads in scope. OUT where none does."""
-        found = sorted(fields(header), key=lambda f: f[0] not in LINK_HEADERS)  # what it answers says more than what answers it
+        found = sorted(
+            fields(header), key=lambda f: f[0] not in LINK_HEADERS
+        )  # what it answers says more than what answers it
         for name, value in found:
             for identifier in identifiers(value) if name in ("message-id", *LINK_HEADERS) else ():
                 if digest(identifier) in linked:
@@ -200,14 +203,14 @@ def links(header: bytes) -> Links:
 class SyncPlan:
     """One folder: UIDs to look at or fetch, known UIDs that are gone, and what became of a changed UIDVALIDITY."""
 
-    fetch: tuple[Wanted, ...]
+    fetch: Uids
     vanished: tuple[int, ...]
     reset: Literal["", "genuine", "spurious", "doubtful"] = ""
 
 
 def plan_folder(known: Uids, listing: Uids, retry: Iterable[int] = ()) -> SyncPlan:
     """``known`` and ``listing`` ascending. New UIDs and those to retry are wanted; known ones that are not listed vanished."""
-    fetch: list[int] = []
+    fetch: Uids = array("I")
     vanished: list[int] = []
     i = j = 0
     while i < len(known) and j < len(listing):
@@ -223,10 +226,10 @@ def plan_folder(known: Uids, listing: Uids, retry: Iterable[int] = ()) -> SyncPl
             j += 1
     vanished.extend(known[i:])
     fetch.extend(listing[j:])
-    here = set(retry)
+    here = set(retry) - set(vanished)
     if here:
-        fetch = sorted({*fetch, *(u for u in here if u not in set(vanished))})
-    return SyncPlan(tuple(Wanted(u) for u in fetch), tuple(vanished))
+        fetch = array("I", sorted({*fetch, *here}))
+    return SyncPlan(fetch, tuple(vanished))
 
 
 Fingerprint = tuple[int, int]  # (digest of Message-ID or 0, digest of size and INTERNALDATE)

@@ -335,14 +335,13 @@ class _Run:
         if place.held:
             here = set(listing)
             self._vanish(place, [u for u in place.held if u not in here and u not in ledger])
-        new = [w.uid for w in plan.fetch]
-        listed = set(new)
+        new = plan.fetch
         missing_peeks = set(new)
         wanted: list[Wanted] = []
         whole = self._rule.messages == "all" and not self._gmail
         rejudge: list[int] = []
         for peek in self._peeks(new, listing, headers=not whole):
-            if peek.uid not in listed:
+            if peek.uid not in missing_peeks:
                 continue
             missing_peeks.discard(peek.uid)
             if whole and peek.uid in place.held and peek.uid not in again:
@@ -350,27 +349,29 @@ class _Run:
             elif whole or self._consider(place, peek, again=peek.uid in again):
                 wanted.append(Wanted(peek.uid, peek.size))
         here = set(rejudge)
-        for peek in self._peeks(rejudge, listing, headers=True):
+        for peek in self._peeks(sorted(rejudge), listing, headers=True):
             if peek.uid in here:
                 self._consider(place, peek, again=False)
         place.would_fetch += len(wanted)
         self._fetch(place, wanted + [Wanted(u) for u in sorted(missing_peeks)])  # no header shown: the octets decide
 
-    def _peeks(self, uids: list[int], listing: Iterable[int], *, headers: bool) -> Iterator[HeaderPeek]:
-        """Peeks of ``uids``, asked for in stretches that skip what is known."""
+    def _peeks(self, uids: Sequence[int], listing: Sequence[int], *, headers: bool) -> Iterator[HeaderPeek]:
+        """Peeks of ``uids``, asked for in stretches that skip what is known. Both ascend; ``uids`` are among ``listing``."""
         if not uids:
             return
         runs: list[tuple[int, int]] = []
-        inside = set(uids)
-        first = last = 0
+        first = last = at = 0
         for uid in listing:
-            if uid in inside:
+            if at < len(uids) and uid == uids[at]:
                 first, last = first or uid, uid
+                at += 1
             elif first:
                 runs.append((first, last))
                 first = 0
         if first:
             runs.append((first, last))
+        if at < len(uids):
+            runs = [(uids[0], uids[-1])]
         if len(runs) > MOST_RUNS:
             runs = [(uids[0], uids[-1])]
         for low, high in runs:
