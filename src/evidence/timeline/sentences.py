@@ -14,12 +14,14 @@ from functools import cached_property
 
 from evidence.timeline.morph import Token, language_of, tokens
 
-_BREAK = re.compile(r"(?:[.!?…]+[)»”\"']*|\){2,})(?=\s)|\n\s*\n|\n")
+# A run of marks is tried from its beginning only: linear on "!!!!…".
+_BREAK = re.compile(r"(?<![.!?…])[.!?…]++[)»”\"']*+(?=\s)|(?<!\))\){2,}+(?=\s)|\n[^\S\n]*\n|\n")
 _ABBREVIATIONS = frozenset(
     "г ул д кв стр руб коп тыс млн т п пп ч ст рис им см др пр тел доб обл mr mrs ms dr no st inc ltd co vs e.g i.e etc approx dept ref".split()
 )
 _TAIL_WORD = re.compile(r"([\w.]+)\.$")
 _BULLET = re.compile(r"[-–—•*·]|\d{1,2}[.)]\s")
+_LONGEST = 1_500  # code points
 _WRAP = 58  # a line at least this long that ends without a full stop goes on in the next one
 
 _CLAUSE_BREAK = re.compile(r"[;:()]|\s[-–—]\s|—|\.{2,}|…")
@@ -58,20 +60,32 @@ class Sentence:
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
     """The sentences of ``text[start:end]``, without surrounding space, never empty."""
-    stop = len(text) if end is None else end
-    at = start
     number = 0
-    for match in _BREAK.finditer(text, start, stop):
-        if match.start() < at or not _ends(text, at, match, stop):
-            continue
-        found = _trimmed(text, at, match.end(), number)
+    for low, high in _pieces(text, start, len(text) if end is None else end):
+        found = _trimmed(text, low, high, number)
         if found:
             yield found
             number += 1
+
+
+def _pieces(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    at = start
+    for match in _BREAK.finditer(text, start, stop):
+        if match.start() < at or not _ends(text, at, match, stop):
+            continue
+        yield from _bounded(text, at, match.end())
         at = match.end()
-    found = _trimmed(text, at, stop, number)
-    if found:
-        yield found
+    yield from _bounded(text, at, stop)
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What goes on without an end is cut at a space: the cost of a rule grows faster than the length of its sentence."""
+    while end - start > _LONGEST:
+        cut = text.rfind(" ", start + _LONGEST // 2, start + _LONGEST)
+        cut = start + _LONGEST if cut < 0 else cut
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _trimmed(text: str, start: int, end: int, number: int) -> Sentence | None:
