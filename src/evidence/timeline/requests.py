@@ -209,30 +209,27 @@ class _Search:
         if thread:
             direct.add(thread[0].sha256)
         subject = bare_subject(letter.subject)
-        found: list[tuple[datetime, int, Evidence]] = []
-        for other in (*thread, *elsewhere):
-            evidence = weigh(
-                ask, letter, other, direct=other.sha256 in direct, in_thread=other.thread == letter.thread,
-                same_subject=bool(subject) and bare_subject(other.subject) == subject, vocabulary=self._vocabulary,
-            )  # fmt: skip
-            if (
-                evidence.verdict == "none"
-                and other.sha256 in self._reporting
-                and (call := reported_call(ask, other, self._vocabulary))
-            ):
-                evidence = call
-            found.append((other.at, other.number, evidence))
-        for own in self._human[letter.speaker]:
-            if (
-                own.sha256 not in self._reporting
-                or own.at <= letter.at
-                or (repeated_at is not None and own.at > repeated_at)
-            ):
-                continue
-            said = reported_call(ask, own, self._vocabulary) or acknowledged(ask, letter, own, self._vocabulary)
+        reports = [
+            x
+            for x in self._human[letter.speaker]
+            if x.sha256 in self._reporting and x.at > letter.at and (repeated_at is None or x.at <= repeated_at)
+        ]
+        found: list[Evidence] = []
+        for other in sorted((*thread, *elsewhere, *reports), key=lambda x: (x.at, x.number)):
+            if other.speaker == letter.speaker:
+                said = reported_call(ask, other, self._vocabulary) or acknowledged(ask, letter, other, self._vocabulary)
+            else:
+                said = weigh(
+                    ask, letter, other, direct=other.sha256 in direct, in_thread=other.thread == letter.thread,
+                    same_subject=bool(subject) and bare_subject(other.subject) == subject, vocabulary=self._vocabulary,
+                )  # fmt: skip
+                if said.verdict == "none" and other.sha256 in self._reporting:
+                    said = reported_call(ask, other, self._vocabulary) or said
             if said:
-                found.append((own.at, own.number, said))
-        return [e for _, _, e in sorted(found, key=lambda x: (x[0], x[1]))]
+                found.append(said)
+            if said and said.verdict == "answered":
+                break  # the first answer decides
+        return found
 
     def _replies_to(self, sha256: str, letter: Letter) -> bool:
         return self._by_hash[sha256].parent == letter.sha256
