@@ -46,7 +46,7 @@ def command(session: Session, path: Path | None, quick: bool, as_json: bool, job
     if path is None or _is_archive(target):
         from evidence.archive.verify import verify_archive
 
-        report = verify_archive(target, quick=quick, progress=progress, jobs=jobs or None)
+        report = verify_archive(target, quick=quick, progress=progress, jobs=jobs or None, roots=_roots(session, path))
     else:
         from evidence.bundle.check import verify_bundle, verify_package
 
@@ -60,6 +60,15 @@ def command(session: Session, path: Path | None, quick: bool, as_json: bool, job
     else:
         _tell(target, report)
     return 0 if report.sound else INTEGRITY
+
+
+def _roots(session: Session, path: Path | None) -> Any:
+    """Certificates that time stamps may lead to: this machine's, and the configured one where the matter is known."""
+    from evidence.archive.anchor import trusted_roots
+
+    if path is not None:
+        return None
+    return trusted_roots(session.config.anchor, session.config.folder)
 
 
 def _recorded(session: Session, pdf: Path) -> str | None:
