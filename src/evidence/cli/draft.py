@@ -41,6 +41,7 @@ def command(session: Session, kind: str, as_html: bool, as_of: str | None) -> in
             now=now(),
             language=session.config.matter.language,
             format="html" if as_html else "text",
+            reviews=shown.reviews,
         )
     )
     return 0

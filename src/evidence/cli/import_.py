@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,14 +31,23 @@ from evidence.cli.text import _, help_end
     ),
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--mbox-dialect",
+    type=click.Choice(["auto", "mboxo", "mboxrd", "mboxcl", "mboxcl2"]),
+    default="auto",
+    show_default=True,
+    help=_("How the mbox marks lines that begin with From; auto changes bytes only on proof."),
+)
 @click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
 @click.pass_obj
-def command(session: Session, paths: tuple[Path, ...], no_index: bool, as_json: bool) -> int:
+def command(session: Session, paths: tuple[Path, ...], mbox_dialect: Any, no_index: bool, as_json: bool) -> int:
     from evidence import pipeline
 
     progress = TerminalProgress(quiet=as_json)
-    report = pipeline.import_files(session.config, paths, index=not no_index, now=now, progress=progress)
+    report = pipeline.import_files(
+        session.config, paths, index=not no_index, mbox_dialect=mbox_dialect, now=now, progress=progress
+    )
     progress.clear()
     if as_json:
         one_json(report.as_row())

@@ -33,6 +33,13 @@ from evidence.cli.text import _, help_end
 )
 @click.option("--dry-run", is_flag=True, help=_("Count what would be archived; write nothing."))
 @click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
+@click.option(
+    "--trust-reset",
+    "trust_reset",
+    multiple=True,
+    metavar="FOLDER",
+    help=_("Believe this folder's doubtful renumbering (UIDVALIDITY): you have looked at it; may be repeated."),
+)
 @click.option("--scheduled", is_flag=True, help=_("As the schedule runs it: log to logs/sync.log, notify when needed."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
 @click.option("-q", "--quiet", is_flag=True, help=_("Say nothing unless something is wrong."))
@@ -42,6 +49,7 @@ def command(
     accounts: tuple[str, ...],
     dry_run: bool,
     no_index: bool,
+    trust_reset: tuple[str, ...],
     scheduled: bool,
     as_json: bool,
     quiet: bool,
@@ -54,7 +62,13 @@ def command(
         return run_scheduled(session.config, now=now)
     progress = TerminalProgress(quiet=quiet or as_json)
     result = pipeline.sync(
-        session.config, accounts=accounts, dry_run=dry_run, index=not no_index, now=now, progress=progress
+        session.config,
+        accounts=accounts,
+        dry_run=dry_run,
+        index=not no_index,
+        trust_reset=trust_reset,
+        now=now,
+        progress=progress,
     )
     progress.clear()
     if as_json:

@@ -8,9 +8,10 @@ import os
 import platform
 import socket
 import sqlite3
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,10 +21,14 @@ from typing import TYPE_CHECKING, Any
 from evidence import __version__
 from evidence.config import Account, Config
 from evidence.errors import EvidenceError, LoginRefused, UsageError
+from evidence.i18n import default_language, translation
 from evidence.ports import FolderCount, Progress
 
 if TYPE_CHECKING:
     from evidence.archive.store import Archive
+    from evidence.mailbox.imports_mbox import Dialect
+
+_ = translation("cli", default_language()).gettext
 
 LIBRARIES = ("imapclient", "mail-parser", "sqlite-utils", "dkimpy", "rfc3161-client", "pymorphy3")
 OUTCOME_CODES = {"complete": 0, "failed": 1, "incomplete": 3, "interrupted": 130}
@@ -135,11 +140,13 @@ def sync(
     accounts: Sequence[str] = (),
     dry_run: bool = False,
     index: bool = True,
+    trust_reset: Sequence[str] = (),
     now: Callable[[], datetime],
     progress: Progress,
 ) -> AcquireReport:
     """Acquire what is new from every account (or those named); then DNS keys, index and anchor.
 
+    ``trust_reset`` names folders whose doubtful UIDVALIDITY change a person has looked at and confirmed.
     One account that fails does not keep the others from being read; its error is in the report.
     """
     wanted = [a for a in config.account if not accounts or a.name in accounts]
@@ -153,11 +160,15 @@ def sync(
         )
     reports: list[AccountReport] = []
     failure: EvidenceError | None = None
-    with open_archive(config, now, create=True) as archive:
+    with _archive_for(config, now, dry_run) as archive:
         before = log_size(archive)
         for account in wanted:
             try:
-                reports.append(_acquire_account(archive, config, account, dry_run=dry_run, now=now, progress=progress))
+                reports.append(
+                    _acquire_account(
+                        archive, config, account, dry_run=dry_run, trust_reset=trust_reset, now=now, progress=progress
+                    )
+                )
             except EvidenceError as error:
                 if len(wanted) == 1:
                     raise
@@ -180,6 +191,7 @@ def _acquire_account(
     account: Account,
     *,
     dry_run: bool,
+    trust_reset: Sequence[str],
     now: Callable[[], datetime],
     progress: Progress,
 ) -> AccountReport:
@@ -188,6 +200,8 @@ def _acquire_account(
     from evidence.mailbox.plan import ScopeRule
     from evidence.mailbox.reader import acquire
 
+    if account.ca_file:
+        account = account.model_copy(update={"ca_file": str(config.folder / account.ca_file)})
     secret = secret_for(account, environ=os.environ, folder=config.folder)
     with closing(ImapMailbox.connect(account, secret)) as mailbox:
         result = acquire(
@@ -199,6 +213,7 @@ def _acquire_account(
             progress=progress,
             dry_run=dry_run,
             record=acquisition_record(config),
+            trust_reset=trust_reset,
         )
     owed = [o for o in archive_owed(archive) if o["account"] == account.name] if not dry_run else []
     return AccountReport(
@@ -209,8 +224,32 @@ def _acquire_account(
         vanished=result.vanished,
         owed=tuple(f"{o['folder']} UID {o['uid']}: {o['reason']}" for o in owed),
         folders=tuple(_folder_row(f) for f in result.folders),
-        notes=tuple(result.problems),
+        notes=tuple(result.problems) + _not_before(result.retry_at, config),
     )
+
+
+def _not_before(moment: datetime | None, config: Config) -> tuple[str, ...]:
+    """The provider asked for patience: until when, in the matter's time zone."""
+    if moment is None:
+        return ()
+    when = moment.astimezone(config.zone).strftime("%Y-%m-%d %H:%M %z")
+    return (_("The provider limits how much may be read; go on after {when}.").format(when=when),)
+
+
+@contextmanager
+def _archive_for(config: Config, now: Callable[[], datetime], dry_run: bool) -> Iterator[Archive]:
+    """The matter's archive; for a dry run where there is none yet, one that is thrown away."""
+    if not dry_run or config.archive_path.exists():
+        with open_archive(config, now, create=not dry_run) as archive:
+            yield archive
+        return
+    from evidence.archive.store import Archive
+
+    with (
+        tempfile.TemporaryDirectory(prefix="evidence-dry-run-") as folder,
+        Archive.create(Path(folder) / "archive.db", now=now, tool=tool_name()) as archive,
+    ):
+        yield archive
 
 
 def archive_owed(archive: Archive) -> list[dict[str, Any]]:
@@ -228,9 +267,18 @@ def _folder_row(count: FolderCount) -> dict[str, Any]:
 
 
 def import_files(
-    config: Config, paths: Sequence[Path], *, index: bool = True, now: Callable[[], datetime], progress: Progress
+    config: Config,
+    paths: Sequence[Path],
+    *,
+    index: bool = True,
+    mbox_dialect: Dialect = "auto",
+    now: Callable[[], datetime],
+    progress: Progress,
 ) -> AcquireReport:
-    """Bring mail files into the archive through the same door; all of it is archived."""
+    """Bring mail files into the archive through the same door; all of it is archived.
+
+    ``mbox_dialect`` is the person's word on how ">From" lines came about; ``auto`` changes octets only on proof.
+    """
     from evidence.mailbox.imports import import_paths
 
     missing = [str(p) for p in paths if not p.exists()]
@@ -238,7 +286,9 @@ def import_files(
         raise UsageError(f"There is no such file or folder: {', '.join(missing)}.")
     with open_archive(config, now, create=True) as archive:
         before = log_size(archive)
-        result = import_paths(paths, archive, now=now, progress=progress, record=acquisition_record(config))
+        result = import_paths(
+            paths, archive, now=now, progress=progress, record=acquisition_record(config), mbox_dialect=mbox_dialect
+        )
         warnings = fetch_keys(archive, config, now=now, progress=progress)
         _index(archive, config, index, now=now, progress=progress)
         anchored, anchor_error = _anchor(archive, config, before, now=now)
