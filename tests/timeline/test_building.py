@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from evidence.config import Client, Config, Matter, Us
 from evidence.model import Flag, Letter, judged_id
-from evidence.ports import OutsideFile
-from evidence.timeline.build import ViewFilter, build_timeline, gist_of, to_rows
+from evidence.pipeline import views
+from evidence.ports import OutsideFile, Review
+from evidence.timeline.build import ViewFilter, build_timeline, gist_of, standing, to_rows
 from tests.timeline.disputes import ZONES, as_of, letters_of, settings_of
 from tests.timeline.letters import CLIENT, DELEGATE, START, letter
 
@@ -167,3 +171,66 @@ def test_order_is_by_time_then_number_whatever_comes_first() -> None:
     a, b = letter("Раз два три."), letter("Четыре пять.", hours=0.001)
     assert build(a, b) == build(b, a)
     assert replace(a) == a and b.at - a.at < timedelta(minutes=1)
+
+
+# ---- what may stand in a document ----------------------------------------------------------
+
+
+def decided(target: str, target_id: str, decision: str, **more: Any) -> dict[tuple[str, str], Review]:
+    words = {"category": None, "outcome": None, "answering_sha256": None} | more
+    return {(target, target_id): Review(target, target_id, decision, note="", actor="Anna", at=START, **words)}
+
+
+def test_a_possible_flag_stands_only_once_a_person_accepted_it_and_a_stated_one_until_it_is_rejected() -> None:
+    x = letter("Мы пойдём в суд. Вернём деньги. Вы обманщики.", sender=CLIENT)
+    stated, possible = flag_on(x, "Мы пойдём в суд", "threat"), flag_on(x, "Вы обманщики", "threat", tier="possible")
+    flags = [stated, possible]
+    assert standing(flags, (), {})[0] == (stated,)
+    assert standing(flags, (), decided("flag", possible.id, "accepted"))[0] == (stated, possible)
+    assert standing(flags, (), decided("flag", stated.id, "rejected"))[0] == ()
+    assert standing(flags, (), {}, tier="possible")[0] == (possible,)
+    assert standing(flags, (), decided("flag", possible.id, "rejected"), tier="possible")[0] == ()
+    assert standing(flags, (), decided("flag", possible.id, "accepted"), only_accepted=True)[0] == (possible,)
+    assert standing(flags, (), {}, only_accepted=True)[0] == ()
+
+
+def test_what_a_person_set_stands_over_what_the_rule_said() -> None:
+    x = letter("Мы пойдём в суд.", sender=CLIENT)
+    flag = flag_on(x, "Мы пойдём в суд", "threat", "court")
+    (corrected,) = standing([flag], (), decided("flag", flag.id, "accepted", category="demand"))[0]
+    assert (corrected.category, corrected.subtype, corrected.id) == ("demand", None, flag.id)
+    from evidence.timeline.requests import find_requests
+
+    found = find_requests(letters_of("shelf"), settings_of("shelf"), (), as_of=as_of("shelf"))
+    asked = replace(found[0], outcome="no-reply", tier="stated")
+    review = decided("request", asked.id, "accepted", outcome="answered", answering_sha256="ab" * 32)
+    (answered,) = standing((), [asked], review)[1]
+    assert (answered.outcome, answered.answering_sha256) == ("answered", "ab" * 32)
+    waiting = replace(asked, tier="possible")
+    assert standing((), [waiting], {})[1] == ()
+    assert standing((), [asked], decided("request", asked.id, "rejected"))[1] == ()
+
+
+def test_the_drawn_pictures_count_what_stands_and_nothing_that_waits() -> None:
+    x = letter("Мы пойдём в суд. Мы напишем отзыв. Вы обманщики.", sender=CLIENT)
+    flags = [flag_on(x, "Мы пойдём в суд", "threat")] + [
+        flag_on(x, quote, "threat", tier="possible") for quote in ("Мы напишем отзыв", "Вы обманщики")
+    ]
+
+    config = Config(
+        matter=Matter(title="Shelf"), us=Us(name="North", addresses=("office@north.example",)),
+        client=Client(name="Romashka", addresses=(CLIENT,)),
+    )  # fmt: skip
+
+    def drawn(reviews: dict[tuple[str, str], Review]) -> str:
+        case = SimpleNamespace(
+            reviews=lambda: reviews, outside_files=list, disappearances=list, answers=dict, claims=list, links=list,
+            hours=list, folder_counts=list,
+        )  # fmt: skip
+        pages = views.render_pages(config, case, [x], flags, (), START)
+        return next(body for name, language, body in pages if (name, language) == ("picture", "en"))
+
+    legend = re.compile(r">possible threat[^<]*?(\d+)<", re.I)
+    assert legend.findall(drawn({})) == ["1"]
+    assert legend.findall(drawn(decided("flag", flags[1].id, "accepted"))) == ["2"]
+    assert legend.findall(drawn(decided("flag", flags[0].id, "rejected"))) == []

@@ -55,10 +55,12 @@ def command(
     as_json: bool,
     as_csv: bool,
 ) -> int:
-    from evidence.pipeline.views import entries_of
+    from evidence.pipeline.views import entries_of, standing_of
     from evidence.timeline.build import ViewFilter, to_rows
 
     case, shown = read_view(session, everything, as_of)
+    # A page or picture is a document: there only what stands; in the terminal also what waits, when it is asked for by name.
+    shown = standing_of(shown, tier=None if as_html or as_svg else tier)
     filters = ViewFilter(since=since, until=until, category=categories, person=person, tier=tier)
     entries = entries_of(session.config, case, shown, filters)
     if as_svg:
@@ -76,7 +78,14 @@ def command(
         return 0
     if as_html:
         return print_page(session, case, shown, "timeline", entries)
-    rows = to_rows(entries, shown.flags, shown.requests, timezone=session.config.matter.timezone, language=language)
+    rows = to_rows(
+        entries,
+        shown.flags,
+        shown.requests,
+        timezone=session.config.matter.timezone,
+        language=language,
+        reviews=shown.reviews,
+    )
     if as_json:
         json_lines(rows)
     elif as_csv:
@@ -87,20 +96,21 @@ def command(
 
 
 def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any = None) -> int:
-    """A self-contained HTML page on stdout."""
-    from evidence.pipeline.views import assessment_of, effort_of, entries_of
+    """A self-contained HTML page on stdout: a document, so only what may stand in one is printed."""
+    from evidence.pipeline.views import assessment_of, effort_of, entries_of, standing_of
     from evidence.timeline.page import html_page
 
     config = session.config
+    printed = shown if entries is not None else standing_of(shown)
     click.echo(
         html_page(
             what,
             title=config.matter.title,
             language=config.matter.language,
             timezone=config.matter.timezone,
-            entries=entries if entries is not None else entries_of(config, case, shown),
-            flags=shown.flags,
-            requests=shown.requests,
+            entries=entries if entries is not None else entries_of(config, case, printed),
+            flags=printed.flags,
+            requests=printed.requests,
             letters=shown.by_sha,
             reviews=shown.reviews,
             assessment=assessment_of(config, case, shown) if what == "assess" else None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evidence.config import Config
 from evidence.errors import UsageError
 from evidence.model import sha256_hex
-from evidence.pipeline.views import assessment_of, entries_of, view
+from evidence.pipeline.views import assessment_of, entries_of, standing_of, view
 from evidence.ports import IssuedBundle, IssuedExhibit, Progress
 
 if TYPE_CHECKING:
@@ -44,14 +44,15 @@ def produce_bundle(
                 "Either the sync has not run, or the addresses of [us] and [client] in the configuration fit no message.",
                 "Run `evidence sync`, then `evidence status`; `evidence timeline --all` shows what was archived.",
             )
-        entries = entries_of(config, case, shown)
+        printed = standing_of(shown, only_accepted=options.only_accepted)
+        entries = entries_of(config, case, printed)
         result = produce(
             case,
             config,
             options,
             assessment=assessment_of(config, case, shown),
             entries=entries,
-            picture=_picture(config, options, shown, entries),
+            picture=_picture(config, options, printed, entries),
             now=now(),
             out=out or config.bundles_path,
             progress=progress,

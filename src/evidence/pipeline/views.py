@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -58,6 +58,14 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         reviews=case.reviews(),
         by_sha={letter.sha256: letter for letter in whole},
     )
+
+
+def standing_of(shown: View, *, tier: str | None = None, only_accepted: bool = False) -> View:
+    """The view with only the flags and requests that may stand in a document (``timeline.build.standing``)."""
+    from evidence.timeline.build import standing
+
+    flags, requests = standing(shown.flags, shown.requests, shown.reviews, tier=tier, only_accepted=only_accepted)
+    return replace(shown, flags=flags, requests=requests)
 
 
 def stated_as_of(case: CaseFile) -> datetime | None:
@@ -143,12 +151,13 @@ def render_pages(
         case.reviews(),
         {letter.sha256: letter for letter in letters},
     )
-    entries = entries_of(config, case, reading)
+    drawn = standing_of(reading)
+    entries = entries_of(config, case, drawn)
     for language in ("ru", "en"):
         yield (
             "picture",
             language,
-            picture(entries, reading.flags, reading.requests, language=language, timezone=config.matter.timezone),
+            picture(entries, drawn.flags, drawn.requests, language=language, timezone=config.matter.timezone),
         )
     yield "assessment", "", to_json(assessment_of(config, case, reading))
     yield "effort", "", to_json(effort_of(config, case, reading))

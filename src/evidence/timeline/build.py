@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.i18n import translation
 from evidence.model import Flag, Letter, Request
-from evidence.ports import OutsideFile
+from evidence.ports import OutsideFile, Review
 from evidence.reckoning import TimelineEntry
 from evidence.timeline.requests_sentences import sentences
 from evidence.timeline.words import CATEGORY_WORDS, OUTCOME_WORDS, SUBTYPE_WORDS
@@ -42,6 +42,49 @@ class ViewFilter:
     @property
     def categories(self) -> frozenset[str]:
         return frozenset((self.category,) if isinstance(self.category, str) else self.category or ())
+
+
+def standing(
+    flags: Sequence[Flag],
+    requests: Sequence[Request],
+    reviews: Mapping[tuple[str, str], Review],
+    *,
+    tier: str | None = None,
+    only_accepted: bool = False,
+) -> tuple[tuple[Flag, ...], tuple[Request, ...]]:
+    """What may stand in a document: stated and not rejected, or accepted; with the category and outcome a person set.
+
+    ``tier`` asks for one tier by name: ``possible`` gives those that wait for a person too. With ``only_accepted`` what no
+    person has looked at falls away.
+    """
+
+    def stands(target: str, target_id: str, found: str) -> bool:
+        review = reviews.get((target, target_id))
+        decision = review.decision if review else "unreviewed"
+        if decision == "rejected" or (tier and found != tier):
+            return False
+        return decision == "accepted" or (not only_accepted and (found == "stated" or tier == "possible"))
+
+    return (
+        tuple(_recategorised(f, reviews.get(("flag", f.id))) for f in flags if stands("flag", f.id, f.tier)),
+        tuple(_corrected(r, reviews.get(("request", r.id))) for r in requests if stands("request", r.id, r.tier)),
+    )
+
+
+def _recategorised(flag: Flag, review: Review | None) -> Flag:
+    if review is None or review.decision != "accepted" or review.category in (None, "", flag.category):
+        return flag
+    return replace(flag, category=str(review.category), subtype=None)
+
+
+def _corrected(request: Request, review: Review | None) -> Request:
+    if review is None or review.decision != "accepted" or not (review.outcome or review.answering_sha256):
+        return request
+    return replace(
+        request,
+        outcome=review.outcome or request.outcome,  # type: ignore[arg-type]  # the store lets only outcomes in
+        answering_sha256=review.answering_sha256 or request.answering_sha256,
+    )
 
 
 def gist_of(letter: Letter) -> tuple[str, str]:
@@ -245,6 +288,7 @@ def to_rows(
     *,
     timezone: str,
     language: str,
+    reviews: Mapping[tuple[str, str], Review] | None = None,
 ) -> list[dict[str, Any]]:
     """One plain row an entry for table, JSON and CSV; the columns are the same for every kind."""
     zone, _ = ZoneInfo(timezone), translation("timeline", language).gettext
@@ -266,7 +310,7 @@ def to_rows(
                 "actor": e.actor,
                 "addressees": "; ".join(e.addressees),
                 "gist": gist,
-                "marks": marks_in_words(e, by_flag, by_request, language),
+                "marks": marks_in_words(e, by_flag, by_request, language, reviews or {}),
                 "flags": list(e.flags),
                 "opened": list(e.opened),
                 "closed": list(e.closed),
@@ -281,16 +325,22 @@ def to_rows(
 
 
 def marks_in_words(
-    e: TimelineEntry, by_flag: Mapping[str, Flag], by_request: Mapping[str, Request], language: str
+    e: TimelineEntry,
+    by_flag: Mapping[str, Flag],
+    by_request: Mapping[str, Request],
+    language: str,
+    reviews: Mapping[tuple[str, str], Review],
 ) -> str:
-    """What stands under an entry, in words a person reads."""
+    """What stands under an entry, in words a person reads; a question mark on what waits for a person."""
     _ = translation("timeline", language).gettext
     said = []
     for flag in (by_flag[i] for i in e.flags if i in by_flag):
         word = _(
             SUBTYPE_WORDS.get((flag.category, flag.subtype or ""), CATEGORY_WORDS.get(flag.category, flag.category))
         )
-        said.append(word if flag.tier == "stated" else f"{word} (?)")
+        review = reviews.get(("flag", flag.id))
+        waits = flag.tier == "possible" and (review is None or review.decision != "accepted")
+        said.append(f"{word} (?)" if waits else word)
     for request in (by_request[i] for i in e.opened if i in by_request):
         said.append(_("asks") + ": " + _(OUTCOME_WORDS[request.outcome]))
     answered = [i for i in e.closed if i in by_request]
