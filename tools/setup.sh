@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by ./run and ./test: finds or installs what a fresh machine lacks, and makes .venv. POSIX sh.
 # Exit code 70: something must be installed first and we may not; the exact line to run is printed.
 
@@ -91,7 +92,9 @@ need_system() {
 # make_venv STAMP_NAME REQUIREMENTS_FILE EXTRA: installs only when the lock, pyproject or the extras changed.
 make_venv() {
     stamp=.venv/.installed-$1
-    want=$(cat requirements.lock pyproject.toml tools/setup.sh ${2:-} | cksum)" $1 $(pwd)"
+    tag=$(git describe --tags --match 'v[0-9]*' 2>/dev/null) || tag=""  # the version is made from it
+    # shellcheck disable=SC2086  # nothing, or a name
+    want=$(cat requirements.lock pyproject.toml tools/setup.sh tools/version.py ${2:-} | cksum)" $1 $(pwd)${tag:+ $tag}"
     [ -x .venv/bin/evidence ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return 0
     python=$(find_python)
     if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys' 2>/dev/null; then
