@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -46,23 +47,31 @@ class Health:
         return row
 
 
+SHOWN = "parsed_message WHERE copy_of IS NULL AND withheld = 0"
+
+
+def _counter(connection: sqlite3.Connection) -> Callable[[str], int]:
+    def count(rows: str) -> int:
+        return int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
+
+    return count
+
+
 def health(config: Config, case: Any) -> Health:
     """Read the state from the archive; ``case`` is an ArchiveReader."""
     acquisitions = [a for a in case.acquisitions() if a["kind"] != "add"]
     ended = [a for a in acquisitions if a.get("ended_at")]
-    letters = case.letters(everything=True)
+    count = _counter(case.connection)
     anchors = case.anchors()
     bundles = case.bundles()
-    flags = case.flags()
-    reviews = case.reviews()
     observations = case.observations()
     head = case.head()
     return Health(
         title=config.matter.title,
-        messages=case.connection.execute("SELECT count(*) FROM message").fetchone()[0],
-        in_scope=sum(1 for x in letters if x.scope == "in-scope" and not x.withheld),
-        context=sum(1 for x in letters if x.scope == "context" and not x.withheld),
-        withheld=sum(1 for x in letters if x.withheld),
+        messages=count("message"),
+        in_scope=count(f"{SHOWN} AND scope = 'in-scope'"),
+        context=count(f"{SHOWN} AND scope = 'context'"),
+        withheld=count("parsed_message WHERE copy_of IS NULL AND withheld = 1"),
         last_sync=_time(ended[-1]["ended_at"]) if ended else None,
         last_outcome=str(ended[-1]["outcome"]) if ended else "",
         folders=tuple(
@@ -90,11 +99,8 @@ def health(config: Config, case: Any) -> Health:
         root=head.root,
         bundles=len(bundles),
         last_bundle=bundles[-1].number if bundles else None,
-        unreviewed_possible=sum(
-            1
-            for f in flags
-            if f.tier == "possible"
-            and (("flag", f.id) not in reviews or reviews["flag", f.id].decision == "unreviewed")
+        unreviewed_possible=count(
+            "flags WHERE tier = 'possible' AND review = 'unreviewed' AND NOT is_copy AND NOT withheld"
         ),
         proposed_delegates=tuple(
             sorted(
