@@ -331,8 +331,8 @@ def test_a_mailbox_full_of_trackers_makes_no_request(listener: Listener, tmp_pat
             "/",
             "/-/evidence/search?q=нажмите",
             "/-/evidence/review",
-            "/archive/parsed_message?_shape=html",
-            "/archive/text_part",
+            "/archive/messages?_shape=html",
+            "/archive/flags",
         ):
             browser.get(running.url(path))
         for sha256 in shas:

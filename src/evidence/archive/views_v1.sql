@@ -1,4 +1,5 @@
 -- What readers use (Datasette, ad-hoc SQL). Singular names are storage; plural names are these views.
+-- Counsel's withheld mail is in none of them that shows a message, its words, its people or its places.
 
 CREATE VIEW reviews_latest AS
   SELECT r.* FROM review r JOIN (SELECT target, target_id, max(id) AS id FROM review GROUP BY target, target_id) l ON l.id = r.id;
@@ -11,7 +12,7 @@ CREATE VIEW messages AS
     (SELECT count(*) FROM attachment a WHERE a.message = p.message) AS attachments,
     (SELECT f.name FROM sighting s JOIN folder f ON f.id = s.folder WHERE s.message = p.message ORDER BY s.id LIMIT 1) AS folder,
     p.failed
-  FROM parsed_message p JOIN message m ON m.id = p.message;
+  FROM parsed_message p JOIN message m ON m.id = p.message WHERE p.withheld = 0;
 
 CREATE VIEW flags AS
   SELECT f.id, p.sha256, f.message AS number, p.message_id, p.date, p.at, p.at_clock, f.speaker, f.category, f.subtype, f.part, f.quote,
@@ -19,7 +20,8 @@ CREATE VIEW flags AS
     coalesce(r.decision, 'unreviewed') AS review, r.category AS reviewed_category, r.actor AS reviewed_by, r.at AS reviewed_at, r.note AS review_note,
     p.person, p.scope, p.withheld, p.copy_of IS NOT NULL AS is_copy, f.links, f.detail
   FROM flag f JOIN parsed_message p ON p.message = f.message
-  LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id;
+  LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id
+  WHERE p.withheld = 0;
 
 CREATE VIEW requests AS
   SELECT q.id, p.sha256, q.message AS number, p.message_id, q.part, q.quote, q.start, q."end", q.asker, q.kind, q.asked_at, q.due_at,
@@ -29,24 +31,33 @@ CREATE VIEW requests AS
     coalesce(r.decision, 'unreviewed') AS review, r.actor AS reviewed_by, r.at AS reviewed_at, r.note AS review_note,
     p.person, p.scope, p.withheld
   FROM request q JOIN parsed_message p ON p.message = q.message
-  LEFT JOIN reviews_latest r ON r.target = 'request' AND r.target_id = q.id;
+  LEFT JOIN reviews_latest r ON r.target = 'request' AND r.target_id = q.id
+  WHERE p.withheld = 0;
 
 CREATE VIEW sightings AS
   SELECT s.id, m.sha256, s.message AS number, coalesce(f.account, '') AS account, f.name AS folder, f.uidvalidity, s.uid, s.internal_date,
     s.server_size, s.flags, s.labels, s.seen_at, s.acquisition, src.path AS source, s.position, s.scope, s.reason, s.note,
     d.noticed_at AS gone_at, d.last_seen_at, d.kind AS gone_kind
   FROM sighting s JOIN message m ON m.id = s.message LEFT JOIN folder f ON f.id = s.folder LEFT JOIN source src ON src.id = s.source
-  LEFT JOIN disappearance d ON d.sighting = s.id;
+  LEFT JOIN disappearance d ON d.sighting = s.id
+  WHERE NOT EXISTS (SELECT 1 FROM parsed_message p WHERE p.message = s.message AND p.withheld = 1);
 
 CREATE VIEW attachments AS
   SELECT p.sha256 AS message_sha256, a.message, a.number, a.filename, a.safe_name, a.content_type, a.size, a.sha256, a.note
-  FROM attachment a JOIN parsed_message p ON p.message = a.message;
+  FROM attachment a JOIN parsed_message p ON p.message = a.message WHERE p.withheld = 0;
 
 CREATE VIEW trails AS
-  SELECT p.sha256, t.message AS number, t.kind, t.what, t.detail FROM trail t JOIN parsed_message p ON p.message = t.message;
+  SELECT p.sha256, t.message AS number, t.kind, t.what, t.detail FROM trail t JOIN parsed_message p ON p.message = t.message
+  WHERE p.withheld = 0;
 
 CREATE VIEW people AS
-  SELECT party, person, address, max(name) AS name, count(DISTINCT message) AS messages FROM participant GROUP BY party, person, address;
+  SELECT a.party, a.person, a.address, max(a.name) AS name, count(DISTINCT a.message) AS messages
+  FROM participant a JOIN parsed_message p ON p.message = a.message WHERE p.withheld = 0 GROUP BY a.party, a.person, a.address;
+
+CREATE VIEW signatures AS
+  SELECT p.sha256, k.message AS number, p.at, p.person, k.domain, k.selector, k.result, k.reason, k.algorithm, k.key_bits, k.canonicalization,
+    k.signed_headers, k.length_tag, k.warnings
+  FROM dkim k JOIN parsed_message p ON p.message = k.message WHERE p.withheld = 0;
 
 CREATE VIEW folders AS
   SELECT f.account, f.name AS folder, f.uidvalidity, s.at, s.on_server, s.in_scope, s.context, s.out_of_scope, s.owed, s.fetched, s.vanished,
@@ -68,7 +79,8 @@ CREATE VIEW acquisitions AS
 
 CREATE VIEW observations AS
   SELECT o.id, o.at, o.kind, o.severity, f.account, f.name AS folder, o.uid, m.sha256, o.detail, o.acquisition
-  FROM observation o LEFT JOIN folder f ON f.id = o.folder LEFT JOIN message m ON m.id = o.message;
+  FROM observation o LEFT JOIN folder f ON f.id = o.folder LEFT JOIN message m ON m.id = o.message
+  WHERE NOT EXISTS (SELECT 1 FROM parsed_message p WHERE p.message = o.message AND p.withheld = 1);
 
 CREATE VIEW outside_files AS
   SELECT id, sha256, filename, content_type, size, title, event_date, kind, note, added_by, added_at FROM outside_file;

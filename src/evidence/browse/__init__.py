@@ -62,7 +62,12 @@ def permission_allowed(datasette: Any, action: str, resource: Any) -> bool | Non
         return None
     if action == "view-database-download":
         return False
-    if action == "view-table" and resource and resource[0] == here.database and resource[1] in CLOSED_TABLES:
+    if (
+        action == "view-table"
+        and resource
+        and resource[0] == here.database
+        and str(resource[1]).casefold() in CLOSED_TABLES
+    ):
         return False
     if action == "execute-sql":
         stated = datasette.metadata("allow_sql", database=here.database)

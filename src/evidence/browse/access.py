@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from datasette.utils import tilde_decode
+
 from evidence.browse.metadata import CLOSED_TABLES
 from evidence.browse.site import Site, site_of
 
@@ -105,16 +107,17 @@ def _refusal(site: Site, scope: Scope, headers: Mapping[str, str]) -> str:
 
 
 def _closed(datasette: Any, site: Site, scope: Scope) -> str:
-    """Free SQL, the database file and the tables of whole files, by their address: a second lock beside Datasette's permissions."""
-    path = unquote(scope["path"])
-    database = f"/{site.database}"
+    """Free SQL, the database file and the tables that hold mail or whole files, by their address: a second lock beside Datasette's permissions."""
+    # Datasette reads ~61 in a path as "a", SQLite takes names in any case: the lock looks at what they would.
+    path = unquote(tilde_decode(scope["path"])).casefold()
+    database = f"/{site.database}".casefold()
     if path == f"{database}.db":
         return "The database is not handed out as a whole here. Use `evidence export`."
     if any(
         path == f"{database}/{name}" or path.startswith((f"{database}/{name}.", f"{database}/{name}/"))
         for name in CLOSED_TABLES
     ):
-        return "This table holds whole files; they are on the page of other files."
+        return "This table holds mail as it is stored. Use the views with plural names, and the pages of messages and files."
     asks = "sql" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     if (asks and (path == database or path.startswith(f"{database}."))) or path.startswith(f"{database}/-/"):
         stated = datasette.metadata("allow_sql", database=site.database) if hasattr(datasette, "metadata") else None

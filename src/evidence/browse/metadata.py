@@ -13,7 +13,7 @@ SPEAKER = "Whose words these are: us, client or third"
 VIEWS: dict[str, dict[str, Any]] = {
     "messages": {
         "title": "Messages",
-        "description": "One row per stored message with what was read out of it. The original octets are in the table message.",
+        "description": "One row per stored message with what was read out of it. The original is on the message's page.",
         "facets": ["speaker", "person", "kind", "scope", "folder"],
         "sort_desc": "at",
         "columns": {
@@ -24,7 +24,7 @@ VIEWS: dict[str, dict[str, Any]] = {
             "speaker": SPEAKER, "person": "The sender as the configuration names them", "sender": "From address as written",
             "sender_name": "From display name as written", "subject": "Subject, decoded", "gist": "Subject or first own sentence",
             "scope": "in-scope, context or out-of-scope", "scope_reason": "Which header or link decided so",
-            "withheld": "1: counsel's mail, in no view for others and no bundle", "kind": "human, auto, bounce or list", "language": "Of the own words",
+            "withheld": "Always 0: counsel's withheld mail is in no view", "kind": "human, auto, bounce or list", "language": "Of the own words",
             "thread": "SHA-256 of the first message of the thread", "parent": "SHA-256 of the message replied to, if held",
             "own_words": "Number of the sender's own words", "copy_of": "SHA-256 of the first of its copy group; empty: it is the first",
             "attachments": "How many", "folder": "Folder of the first sighting", "failed": "Why it could not be read, if so",
@@ -82,6 +82,15 @@ VIEWS: dict[str, dict[str, Any]] = {
         "facets": ["kind", "what"],
         "columns": {"sha256": SHA, "kind": "observation or claim", "what": "The remark, or the header the claim stands in", "detail": "Hosts and times, or the claim as its server words it"},
     },
+    "signatures": {
+        "title": "DKIM signatures",
+        "description": "One row per DKIM-Signature header and what checking it gave.",
+        "facets": ["result", "domain"],
+        "columns": {
+            "sha256": SHA, "domain": "Who signed (d=)", "selector": "Which key (s=)", "result": "What the check gave", "reason": "Why",
+            "signed_headers": "Which headers are covered (h=)", "length_tag": "How much of the body is covered, where not all (l=)",
+        },
+    },
     "people": {"title": "People", "facets": ["party"], "sort_desc": "messages", "columns": {"party": SPEAKER, "address": "As written, domain in lower case", "messages": "In how many messages"}},
     "folders": {
         "title": "Completeness by folder",
@@ -109,27 +118,20 @@ VIEWS: dict[str, dict[str, Any]] = {
     "selections_latest": {"title": "Included and excluded", "facets": ["action"], "columns": {"sha256": SHA, "action": "include or exclude", "reason": "As given"}},
 }  # fmt: skip
 
+# Storage that holds what was written, by whom and to whom, counsel's mail included, or whole files: neither listed nor served.
+# The views above show the same rows without what is withheld; originals and files are on their own pages.
+CLOSED_TABLES = frozenset({
+    "message", "sighting", "outside_chunk", "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "trail", "flag",
+    "request", "observation", "redaction", "proposal", "rendered",
+    "search", "search_data", "search_idx", "search_content", "search_docsize", "search_config",
+})  # fmt: skip
+
 TABLES: dict[str, dict[str, Any]] = {
-    "message": {"title": "message (original octets)", "description": "The exact octets as the server sent them. Open a message's page to download its .eml.", "size": 20, "label_column": "sha256"},
     "event": {"title": "event (custody log)", "sort_desc": "seq", "size": 50},
     "review": {"title": "review (every decision ever taken)", "facets": ["target", "decision", "actor"], "sort_desc": "id"},
-    "parsed_message": {"size": 20, "label_column": "subject", "facets": ["speaker", "person"]},
-    "participant": {"facets": ["header", "party"]},
-    "text_part": {"size": 20},
-    "zone": {"facets": ["kind"]},
-    "attachment": {"facets": ["content_type"]},
-    "dkim": {"facets": ["result", "domain"]},
-    "flag": {"facets": ["category", "tier", "speaker"]},
-    "request": {"facets": ["asker", "outcome", "kind"]},
-    "sighting": {"size": 50},
     "folder_state": {"size": 50},
-    "rendered": {"hidden": True, "size": 5},
     "derived_state": {"hidden": True},
-    "outside_chunk": {"hidden": True, "size": 1},
 }  # fmt: skip
-CLOSED_TABLES = frozenset(
-    {"outside_chunk"}
-)  # 8 MiB a row: a page of it would fill the memory; served as whole files instead
 
 SETTINGS = {
     "default_allow_sql": False,
@@ -146,15 +148,13 @@ SETTINGS = {
 
 def metadata(database: str, title: str) -> dict[str, Any]:
     """Datasette's metadata for one archive under the name ``database``."""
-    hidden = {
-        f"search{suffix}": {"hidden": True} for suffix in ("", "_data", "_idx", "_content", "_docsize", "_config")
-    }
+    hidden = {name: {"hidden": True} for name in sorted(CLOSED_TABLES)}
     return {
         "title": title,
         "databases": {
             database: {
                 "title": title,
-                "description": "Plural names are documented views; singular names are how it is stored.",
+                "description": "Plural names are documented views; singular names are how it is stored. What holds mail is not served as stored: use the views.",
                 "tables": {**VIEWS, **TABLES, **hidden},
             }
         },
