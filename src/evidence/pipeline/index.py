@@ -12,11 +12,15 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence import __version__
@@ -29,6 +33,7 @@ from evidence.timeline.parties import Parties
 if TYPE_CHECKING:
     from evidence.archive.store import Archive
     from evidence.message.threads import CopyGroups
+    from evidence.timeline.rules import Packs
 
 _ = translation("cli", default_language()).gettext
 
@@ -58,41 +63,44 @@ def reindex(
     connection = archive.connection
     jobs = jobs or os.cpu_count() or 1
     clocks = _clocks(connection)
-    parsed = _parse_all(connection, len(clocks), progress, jobs)
-    places, copies = _threads(parsed, clocks)
+    if len(clocks) < PARALLEL_FROM:
+        jobs = 1
     reader = ArchiveReader(connection)
-    rows = _derive_all(
-        connection, parsed, places, copies.first_of, clocks, reader.dns_keys(), Parties(config), progress, jobs
-    )
-    with derived.rebuilding(connection):
-        derived.drop_derived(connection)
-        derived.write_messages(connection, rows)
-        derived.write_search(connection, _search_rows(connection))
-        letters = reader.letters(everything=True)
-        flags = find_all_flags(config, letters, progress, jobs)
-        derived.write_flags(connection, flags)
-        from evidence.pipeline.views import render_pages, stated_as_of
-
-        as_of = stated_as_of(reader) or now()
-        requests = find_all_requests(config, letters, reader.folder_counts(), as_of)
-        derived.write_requests(connection, requests)
-        for name, language, body in render_pages(config, reader, letters, flags, requests, as_of):
-            derived.write_rendered(connection, name, language, body)
-        if copies.alarms:
-            said = [{"message_id": name, "sha256": list(hashes)} for name, hashes in copies.alarms]
-            derived.write_rendered(connection, "same-message-id", "", json.dumps(said, ensure_ascii=False))
-        derived.write_state(
-            connection,
-            {
-                "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "tool": f"evidence {__version__}",
-                "matter_title": config.matter.title,
-                "language": config.matter.language,
-                "timezone": config.matter.timezone,
-                "config_key": config_key(config),
-                "evidence_seen": _evidence_mark(connection),
-            },
+    with _workers(jobs) as spread:
+        parsed = _parse_all(connection, len(clocks), progress, spread)
+        places, copies = _threads(parsed, clocks)
+        rows = _derive_all(
+            connection, parsed, places, copies.first_of, clocks, reader.dns_keys(), Parties(config), progress, spread
         )
+        with derived.rebuilding(connection):
+            derived.drop_derived(connection)
+            derived.write_messages(connection, rows)
+            derived.write_search(connection, _search_rows(connection))
+            letters = reader.letters(everything=True)
+            flags, asks = _judge_all(config, letters, progress, spread)
+            derived.write_flags(connection, flags)
+            from evidence.pipeline.views import render_pages, stated_as_of
+
+            as_of = stated_as_of(reader) or now()
+            requests = find_all_requests(config, letters, reader.folder_counts(), as_of, asks)
+            derived.write_requests(connection, requests)
+            for name, language, body in render_pages(config, reader, letters, flags, requests, as_of):
+                derived.write_rendered(connection, name, language, body)
+            if copies.alarms:
+                said = [{"message_id": name, "sha256": list(hashes)} for name, hashes in copies.alarms]
+                derived.write_rendered(connection, "same-message-id", "", json.dumps(said, ensure_ascii=False))
+            derived.write_state(
+                connection,
+                {
+                    "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "tool": f"evidence {__version__}",
+                    "matter_title": config.matter.title,
+                    "language": config.matter.language,
+                    "timezone": config.matter.timezone,
+                    "config_key": config_key(config),
+                    "evidence_seen": _evidence_mark(connection),
+                },
+            )
     return IndexReport(
         len(parsed), len(flags), len(requests), tuple(p.message.sha256 for p in parsed if p.message.failed), as_of
     )
@@ -137,21 +145,16 @@ def config_key(config: Config) -> str:
     return sha256_hex(f"{__version__}\n{chosen}".encode())
 
 
-def find_all_flags(config: Config, letters: Sequence[Letter], progress: Progress, jobs: int = 1) -> tuple[Flag, ...]:
-    from evidence.timeline.flags import find_all
-    from evidence.timeline.rules import load_packs
-
-    own_packs = config.folder / "packs"
-    packs = load_packs([own_packs] if own_packs.is_dir() else [])
-    return find_all(letters, packs, timezone=config.matter.timezone)
-
-
 def find_all_requests(
-    config: Config, letters: Sequence[Letter], coverage: Sequence[Any], as_of: datetime
+    config: Config,
+    letters: Sequence[Letter],
+    coverage: Sequence[Any],
+    as_of: datetime,
+    asks: Mapping[str, Sequence[Any]] | None = None,
 ) -> tuple[Request, ...]:
     from evidence.timeline.requests import RequestSettings, find_requests
 
-    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of)
+    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, asks=asks)
 
 
 # ---- 1 parse -------------------------------------------------------------------------------
@@ -179,12 +182,12 @@ def _parse_chunk(chunk: Sequence[tuple[int, bytes]]) -> list[_Parsed]:
     return parsed
 
 
-def _parse_all(connection: sqlite3.Connection, total: int, progress: Progress, jobs: int) -> list[_Parsed]:
+def _parse_all(connection: sqlite3.Connection, total: int, progress: Progress, spread: _Spread) -> list[_Parsed]:
     from evidence.archive.derived import raws
 
     parsed: list[_Parsed] = []
     chunks = _chunks((number, raw) for number, _sha256, raw in raws(connection))
-    for part in _spread(_parse_chunk, chunks, jobs if total >= PARALLEL_FROM else 1):
+    for part in spread(_parse_chunk, chunks):
         parsed.extend(part)
         progress.step(_("reading letters"), len(parsed), total)
     return parsed
@@ -204,21 +207,28 @@ def _chunks(items: Iterable[Any], size: int = CHUNK, octets: int = 16 << 20) -> 
         yield chunk
 
 
-def _spread(work: Callable[[Any], Any], chunks: Iterable[Any], jobs: int) -> Iterable[Any]:
-    """Results in the order of the chunks; at most 2 × jobs chunks are under way at once."""
-    if jobs <= 1:
-        yield from map(work, chunks)
-        return
-    from collections import deque
+_Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[_Spread]:
+    """One set of processes for a whole rebuild: what they have imported and read serves every step."""
+    if jobs <= 1:
+        yield map
+        return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn" if os.name == "nt" else "forkserver")) as pool:
-        under_way: deque[Any] = deque()
-        for chunk in chunks:
-            under_way.append(pool.submit(work, chunk))
-            if len(under_way) >= 2 * jobs:
+
+        def spread(work: Callable[[Any], Any], chunks: Iterable[Any]) -> Iterable[Any]:
+            """Results in the order of the chunks; at most 2 × jobs chunks are under way at once."""
+            under_way: deque[Any] = deque()
+            for chunk in chunks:
+                under_way.append(pool.submit(work, chunk))
+                if len(under_way) >= 2 * jobs:
+                    yield under_way.popleft().result()
+            while under_way:
                 yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+
+        yield spread
 
 
 # ---- 2 threads -----------------------------------------------------------------------------
@@ -327,7 +337,7 @@ def _derive_all(
     keys: Sequence[DnsKey],
     parties: Parties,
     progress: Progress,
-    jobs: int,
+    spread: _Spread,
 ) -> Iterable[Derived]:
     by_sha = {one.message.sha256: one for one in parsed}
 
@@ -354,7 +364,7 @@ def _derive_all(
 
     done = 0
     chunked = ((chunk, keys, parties) for chunk in _chunks(work()))
-    for rows in _spread(_derive_chunk, chunked, jobs if len(parsed) >= PARALLEL_FROM else 1):
+    for rows in spread(_derive_chunk, chunked):
         yield from rows
         done += len(rows)
         progress.step(_("who says what"), done, len(parsed))
@@ -461,3 +471,43 @@ def gist(subject: str, own: str) -> str:
 
 def _utc(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ---- 4 flags and requests ------------------------------------------------------------------
+
+
+def _judge_all(
+    config: Config, letters: Sequence[Letter], progress: Progress, spread: _Spread
+) -> tuple[tuple[Flag, ...], dict[str, Sequence[Any]]]:
+    """The flags of all letters, linked, and what each letter asks. Each letter is read alone, so that cores share the work."""
+    from evidence.timeline.commitments import link
+
+    ordered = sorted(letters, key=lambda letter: (letter.at, letter.sha256))
+    flags: list[Flag] = []
+    asks: dict[str, Sequence[Any]] = {}
+    done = 0
+    tasks = ((chunk, config.folder / "packs") for chunk in _chunks(ordered))
+    for rows in spread(_judge_chunk, tasks):
+        for sha256, found, asked in rows:
+            flags.extend(found)
+            asks[sha256] = asked
+        done += len(rows)
+        progress.step(_("reading for flags"), done, len(ordered))
+    return link(ordered, flags, timezone=config.matter.timezone), asks
+
+
+def _judge_chunk(task: tuple[Sequence[Letter], Path]) -> list[tuple[str, tuple[Flag, ...], Sequence[Any]]]:
+    from evidence.timeline.flags import find_flags
+    from evidence.timeline.requests import asks_of
+
+    letters, own = task
+    packs = _packs(own, tuple((file.name, file.stat().st_mtime_ns) for file in sorted(own.glob("*.toml"))))
+    return [(letter.sha256, find_flags(letter, packs), asks_of(letter)) for letter in letters]
+
+
+@lru_cache(maxsize=2)
+def _packs(own: Path, _state: tuple[tuple[str, int], ...]) -> Packs:
+    """Read once in a process; again when a file of the matter's own packs has changed."""
+    from evidence.timeline.rules import load_packs
+
+    return load_packs([own] if own.is_dir() else [])

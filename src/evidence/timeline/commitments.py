@@ -50,6 +50,7 @@ def link(letters: Sequence[Letter], flags: Sequence[Flag], *, timezone: str) -> 
     zone = ZoneInfo(timezone)
     place = {letter.sha256: n for n, letter in enumerate(letters)}
     promised: dict[int, tuple[Commitment, ...]] = {}
+    named: dict[int, tuple[tuple[Sentence, frozenset[str]], ...]] = {}
     by_letter: dict[str, list[Flag]] = {}
     for flag in flags:
         by_letter.setdefault(flag.sha256, []).append(flag)
@@ -69,7 +70,7 @@ def link(letters: Sequence[Letter], flags: Sequence[Flag], *, timezone: str) -> 
                     promised[n] = tuple(commitments(letters[n], zone))
             made = _commitment(flag, letter, [c for n in earlier for c in promised[n]], zone)
         elif flag.category == "nonpayment":
-            made = _invoice(flag, [letters[n] for n in earlier])
+            made = _invoice(flag, letters, earlier, named)
         elif flag.category in ("refusal", "admission"):
             made = _answered(flag, letter, letters, place, by_letter)
         before = _before(letter, [letters[n] for n in earlier])
@@ -141,17 +142,29 @@ def _commitment(flag: Flag, letter: Letter, made: Sequence[Commitment], zone: Zo
     return {**_span(one.letter, one.sentence, "commitment"), **due}
 
 
-def _invoice(flag: Flag, earlier: Sequence[Letter]) -> Mapping[str, Any] | None:
-    """The first earlier sentence that names the same sum or the same invoice number."""
-    numbers = {_plain(n) for n in _NUMBER.findall(flag.quote) if len(_plain(n)) >= 3}
+def _invoice(
+    flag: Flag,
+    letters: Sequence[Letter],
+    earlier: Sequence[int],
+    named: dict[int, tuple[tuple[Sentence, frozenset[str]], ...]],
+) -> Mapping[str, Any] | None:
+    """The first earlier sentence that names the same sum or the same invoice number. ``named`` keeps what was cut before."""
+    numbers = _numbers(flag.quote)
     if not numbers:
         return None
-    for letter in earlier:
-        for sentence in _own_sentences(letter):
-            shared = numbers & {_plain(n) for n in _NUMBER.findall(sentence.text)}
-            if shared and (_INVOICE.search(sentence.text) or any(len(n) >= 4 for n in shared)):
-                return _span(letter, sentence, "invoice")
+    for n in earlier:
+        if n not in named:
+            named[n] = tuple((s, found) for s in _own_sentences(letters[n]) if (found := _numbers(s.text)))
+        for sentence, found in named[n]:
+            shared = numbers & found
+            if shared and (_INVOICE.search(sentence.text) or any(len(x) >= 4 for x in shared)):
+                return _span(letters[n], sentence, "invoice")
     return None
+
+
+def _numbers(text: str) -> frozenset[str]:
+    """Sums and invoice numbers of at least three digits, without their separators."""
+    return frozenset(plain for n in _NUMBER.findall(text) if len(plain := _plain(n)) >= 3)
 
 
 def _plain(number: str) -> str:

@@ -60,15 +60,21 @@ class RequestSettings:
 
 
 def find_requests(
-    letters: Sequence[Letter], settings: RequestSettings, coverage: Sequence[FolderCount], *, as_of: datetime
+    letters: Sequence[Letter],
+    settings: RequestSettings,
+    coverage: Sequence[FolderCount],
+    *,
+    as_of: datetime,
+    asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Request, ...]:
     """All requests of both sides in ``letters`` as they stood at ``as_of``; later mail is not looked at.
 
-    Asking letters are human, in scope and addressed to the other side. The result is in order of asking.
+    Asking letters are human, in scope and addressed to the other side. The result is in order of asking. ``asks`` is what
+    ``asks_of`` gave per letter's sha256, if somebody has it already (worker processes, say).
     """
     known = sorted((x for x in letters if x.at <= as_of and not x.withheld), key=lambda x: (x.at, x.number))
     vocabulary = Vocabulary(x for x in known if x.kind == "human")
-    asked = [(x, ask) for x in known if _may_ask(x) for ask in _asks(x)]
+    asked = [(x, ask) for x in known for ask in (asks_of(x) if asks is None else asks.get(x.sha256, ()))]
     ties = tie(asked, vocabulary)
     first_of: dict[int, int] = {}
     for index in range(len(asked)):
@@ -91,7 +97,10 @@ def _may_ask(letter: Letter) -> bool:
     return letter.kind == "human" and letter.speaker in ("us", "client") and _other(letter.speaker) in letter.addressees
 
 
-def _asks(letter: Letter) -> list[Ask]:
+def asks_of(letter: Letter) -> list[Ask]:
+    """What one letter asks of the other side. Pure: needs nothing but the letter."""
+    if letter.withheld or not _may_ask(letter):
+        return []
     body = letter.texts.get("body", "")
     asks = [a for z in letter.zones_of("body") if z.kind == "own" for a in find_asks(body, z.start, z.end)]
     seen: set[tuple[int, int]] = set()
