@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import cyrus as cyrus_server
 from tests.servers import dovecot as dovecot_server
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 
 FULL = os.environ.get("EVIDENCE_TEST_FULL") == "1"
@@ -28,4 +30,11 @@ def need(present: bool, what: str) -> None:
 def dovecot() -> Iterator[Dovecot]:
     need(dovecot_server.binary() is not None and shutil.which("openssl") is not None, "Dovecot")
     with tempfile.TemporaryDirectory(prefix="evd-") as folder, Dovecot(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cyrus() -> Iterator[Cyrus]:
+    need(cyrus_server.binary() is not None, "Cyrus (see tests/servers/README.md)")
+    with tempfile.TemporaryDirectory(prefix="evd-") as folder, Cyrus(Path(folder)) as server:
         yield server

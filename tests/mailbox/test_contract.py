@@ -10,6 +10,8 @@ import pytest
 from evidence.operate.embedded_server import EmbeddedServer
 from tests.mailbox.contract import MailboxContract
 from tests.mailbox.hands import ImapHand, MemoryHand
+from tests.servers import cyrus as cyrus_server
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import PASSWORD, Dovecot
 
 _number = itertools.count()
@@ -32,3 +34,11 @@ class TestDovecot(MailboxContract):
     @pytest.fixture
     def server(self, dovecot: Dovecot) -> Iterator[ImapHand]:
         yield ImapHand(dovecot.port, f"user{next(_number)}@north.example", PASSWORD)
+
+
+class TestCyrus(MailboxContract):
+    refused = frozenset({"bare-lf"})
+
+    @pytest.fixture
+    def server(self, cyrus: Cyrus) -> Iterator[ImapHand]:
+        yield ImapHand(cyrus.port, f"user{next(_number)}", cyrus_server.PASSWORD)

@@ -91,15 +91,16 @@ def through(hand: ImapHand, port: int) -> ImapMailbox:
 
 
 def undisturbed(hand: ImapHand, folder: Path) -> tuple[dict[tuple[str, int], list[str]], int]:
-    """(the archive of a run nobody disturbed, octets the server sent in it)."""
+    """(the archive of a run nobody disturbed, octets the server sent until it was done)."""
     folder.mkdir()
     with FaultProxy(hand.port) as proxy, matter.archive(folder) as sink:
         mailbox = through(hand, proxy.port)
         assert sync(mailbox, sink).outcome == "complete"
+        octets = proxy.down
         mailbox.close()
         assert proxy.verbs <= READING
         assert not any(b"BODY[" in line for line in proxy.lines)
-        return stored(sink), proxy.down
+        return stored(sink), octets
 
 
 # ---- the network -----------------------------------------------------------------------------------
@@ -111,7 +112,8 @@ def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> N
     flags = hand.flags()
     expected, octets = undisturbed(hand, quick_path / "calm")
     generator = random.Random(11)
-    points = sorted(generator.sample(range(1, octets), 300 if FULL else 10))
+    points = sorted(generator.sample(range(1, octets), 300 if FULL else 8))
+    uncut = 0
     for k in points:
         folder = quick_path / f"cut{k}"
         folder.mkdir()
@@ -119,7 +121,9 @@ def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> N
         with FaultProxy(hand.port, cut_down=k, half=half, cuts=99) as proxy, matter.archive(folder) as sink:
             try:
                 result = sync(through(hand, proxy.port), sink)
-                assert result.outcome == "incomplete"
+                # Dovecot says how long a command took: a run may need a few octets less than the calm one and escape the cut
+                uncut += proxy.cuts_left == 99
+                assert result.outcome == ("complete" if proxy.cuts_left == 99 else "incomplete")
             except MailboxError:
                 pass  # cut during login: nothing begun
             for hashes in stored(sink).values():
@@ -132,6 +136,7 @@ def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> N
             assert sync(through(hand, hand.port), sink).sightings == 0
         assert live(folder) == expected, k
         shutil.rmtree(folder)
+    assert uncut <= len(points) // 50
     assert hand.flags() == flags
 
 
@@ -140,7 +145,7 @@ def test_a_cut_that_heals_is_bridged_within_the_run(hand: ImapHand, quick_path: 
     fill(hand)
     expected, octets = undisturbed(hand, quick_path / "calm")
     generator = random.Random(12)
-    for number, k in enumerate(generator.sample(range(2500, octets), 60 if FULL else 6)):
+    for number, k in enumerate(generator.sample(range(2500, octets), 60 if FULL else 5)):
         folder = quick_path / f"heal{number}"
         folder.mkdir()
         up = number % 3 == 0
@@ -221,7 +226,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_is_made_good(hand: ImapHand, qui
     expected, _ = undisturbed(hand, quick_path / "calm")
     generator = random.Random(13)
     ended_early = 0
-    for number in range(200 if FULL else 12):
+    for number in range(200 if FULL else 8):
         folder = quick_path / f"kill{number}"
         folder.mkdir()
 
