@@ -2,11 +2,13 @@
 
 At the tag itself ``X.Y.Z``; N commits after it ``X.Y.(Z+1).devN+gHASH`` (PEP 440), so that no two states share a number.
 Without git, without tags, in a shallow clone or an unpacked archive the build must still pass: then what an earlier build
-wrote is used (a source distribution), or else the number in ``evidence/__init__.py``. Nothing here needs the network.
+wrote is used (a source distribution), or else the number in ``evidence/__init__.py``. EVIDENCE_BUILD_VERSION says it
+outright, for builds that do not see the repository (Dockerfile). Nothing here needs the network.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -17,6 +19,8 @@ WRITTEN = re.compile(r'__version__ = "([^"]+)"')
 
 def version(root: Path) -> str:
     """The version of the tree at ``root``, in PEP 440."""
+    if stated := os.environ.get("EVIDENCE_BUILD_VERSION", "").strip():
+        return stated
     said = _git(root, "describe", "--tags", "--long", "--match", "v[0-9]*", "--exclude", "*[!v0-9.]*")
     found = DESCRIBED.fullmatch(said)
     if found and found["distance"] == "0":

@@ -80,7 +80,7 @@ def test_a_shallow_clone_and_a_missing_git_do_not_stop_the_build(
 
 @git_needed
 def test_an_unpacked_archive_takes_no_tag_of_the_repository_around_it(
-    tree: Path, tmp_path: Path, version: Callable[[Path], str]
+    tree: Path, tmp_path: Path, version: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     git(tmp_path, "init", "-q")
     commit(tmp_path)
@@ -88,6 +88,8 @@ def test_an_unpacked_archive_takes_no_tag_of_the_repository_around_it(
     assert version(tree) == "9.8.7"
     (tree / "src" / "evidence" / "_version.py").write_text('__version__ = "1.2.3"\n')  # as in a source distribution
     assert version(tree) == "1.2.3"
+    monkeypatch.setenv("EVIDENCE_BUILD_VERSION", "4.5.6")
+    assert version(tree) == "4.5.6"
 
 
 def test_asking_for_the_version_does_not_search_the_installed_packages() -> None:
