@@ -7,6 +7,7 @@ python tools/catalogues.py check      exit 1 and say what is untranslated, orpha
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
@@ -64,7 +65,32 @@ def wanted(package: str) -> dict[str, tuple[object, list[str]]]:
             key = message if isinstance(message, str) else message[0]
             if key:
                 found.setdefault(key, (message, []))[1].append(f"{folder}/{name}:{line}")
+        for path in sorted((SOURCE / folder).rglob("*.py")):
+            for line, call in calls(path):
+                known = found.setdefault(call[0], (call if len(call) > 1 else call[0], []))
+                if not known[1]:
+                    known[1].append(f"{path.relative_to(SOURCE)}:{line}")
     return found
+
+
+def calls(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(line, (msgid,) or (msgid, plural)) of every call with a literal text: those inside f-strings, too, which Babel passes over."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        if name == "ngettext" and len(texts) >= 2:
+            yield node.lineno, (texts[0], texts[1])
+        elif name in KEYWORDS and "ngettext" not in name and name != "pgettext" and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value:
+                yield node.lineno, (first.value,)
+
+
+def written() -> str:
+    """All of the source and templates, to look for quoted texts in."""
+    return "\n".join(p.read_text(encoding="utf-8") for kind in ("*.py", "*.html") for p in sorted(SOURCE.rglob(kind)))
 
 
 def read(path: Path) -> Catalog:
@@ -87,9 +113,16 @@ def update(only: frozenset[str] = frozenset(PACKAGES)) -> None:
         for key, (message, _places) in sorted(wanted(package).items()):
             known = old.get(key)
             new.add(message, known.string if known else "")
+        sources = written()
         for message in old:
-            # Texts that are looked up by a variable are kept by a comment on them.
-            if message.id and "kept" in message.auto_comments + message.user_comments and not new.get(message.id):
+            key = message.id if isinstance(message.id, str) else message.id[0] if message.id else ""
+            if not key or new.get(key):
+                continue
+            # Looked up by a variable, or inside an f-string, where the extractor does not see it: kept while it stands in the source.
+            if f'"{key}"' in sources or f"'{key}'" in sources:
+                new.add(message.id, message.string)
+            # Texts that stand nowhere as they are looked up are kept by a comment on them.
+            elif "kept" in message.auto_comments + message.user_comments:
                 new.add(message.id, message.string, user_comments=["kept"])
         with path.open("wb") as stream:
             write_po(

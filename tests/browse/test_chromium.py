@@ -122,7 +122,7 @@ def test_deciding_by_keys_alone(served: Served, tmp_path: Path) -> None:
             return str(one(browser, "#said").text)
 
         press(browser, "a")
-        wait(browser, lambda b: said() == "Принято.")
+        wait(browser, lambda b: said() == "Подтверждено.")
         press(browser, "r")
         wait(browser, lambda b: said() == "Отклонено.")
         wait(browser, lambda b: one(b, ".item.here").get_attribute("data-id") == third)
@@ -146,7 +146,7 @@ def test_deciding_by_keys_alone(served: Served, tmp_path: Path) -> None:
         press(browser, "c")
         assert browser.switch_to.active_element.get_attribute("name") == "category"
         one(browser, ".item.here select[name=category] option[value=insult]").click()
-        wait(browser, lambda b: said() == "Принято в другой категории.")
+        wait(browser, lambda b: said() == "Подтверждено в другой категории.")
         row = served.rows("SELECT * FROM review ORDER BY id DESC LIMIT 1")[0]
         assert (row["target_id"], row["decision"], row["category"]) == (second, "accepted", "insult")
         press(browser, Keys.ESCAPE)
@@ -170,7 +170,7 @@ def test_two_browsers_at_once_lose_no_decision(served: Served, tmp_path: Path) -
             assert again[0].get_attribute("value") == name
             browser.get(served.url("/-/evidence/review"))
         press(anna, "a")
-        wait(anna, lambda b: one(b, "#said").text == "Принято.")
+        wait(anna, lambda b: one(b, "#said").text == "Подтверждено.")
         press(boris, "r")
         wait(boris, lambda b: "Анна" in one(b, "#said").text)
         assert "Не записано" in one(boris, "#said").text

@@ -292,7 +292,7 @@ def test_counsels_mail_is_in_no_page(tmp_path: Path) -> None:
         text = get(datasette, page).text
         assert "Тайна" not in text, page
         assert "Стратегия" not in text, page
-    assert "1 письмо переписки с адвокатом закрыто" in get(datasette, "/").text
+    assert "1 письмо переписки с юристом не показывается" in get(datasette, "/").text
     assert "Стратегия" not in get(datasette, "/-/evidence/search?q=" + quote("тайна OR стратегия")).text
     for path in ("", ".eml", "/html", "/proof.json", "/attachment/1", "/picture/1"):
         answer = get(datasette, f"/-/evidence/message/{sha256}{path}")
@@ -599,7 +599,7 @@ def test_without_scripts_a_form_leads_back_to_the_queue_with_an_undo(served: Ser
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/-/evidence/review?tier=stated&")
     page = anna.client.get(answer.headers["location"]).text
-    assert "Принято." in page
+    assert "Подтверждено." in page
     assert 'value="undo"' in page
 
 

@@ -205,7 +205,7 @@ def test_the_assessment_reads_in_a_terminal(language: str) -> None:
     a = assess(letters, (), requests, {}, {}, (), (), (), as_of=as_of("shelf"))
     lines = assessment_lines(a, language=language, timezone="Europe/Moscow")
     assert [line[:2] for line in lines if line[:1].isdigit()] == ["1.", "2.", "3.", "4."]
-    assert sum(({"ru": "ответа нет", "en": "not answered"}[language]) in line for line in lines) == 4
+    assert sum(({"ru": "ответ не дан", "en": "not answered"}[language]) in line for line in lines) == 4
 
 
 # ---- picture -------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_the_picture_prints_in_weasyprint_with_its_text() -> None:
     with_text = pypdfium2.PdfDocument(pdf)
     text = with_text[0].get_textpage().get_text_range()
     with_text.close()
-    assert "Клиент" in text and "просьба" in text
+    assert "Клиент" in text and "запрос" in text
 
 
 # ---- drafts --------------------------------------------------------------------------------

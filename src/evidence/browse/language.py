@@ -39,7 +39,7 @@ FIELDS: dict[str, str] = {
 OPERATORS = {"AND": "and", "И": "and", "OR": "or", "ИЛИ": "or", "NOT": "not", "НЕ": "not"}
 HAS = {
     "attachment": "attachment", "attachments": "attachment", "вложение": "attachment", "вложения": "attachment",
-    "flag": "flag", "flags": "flag", "отметка": "flag", "отметки": "flag",
+    "flag": "flag", "flags": "flag", "пометка": "flag", "пометки": "flag", "отметка": "flag", "отметки": "flag",
     "request": "request", "requests": "request", "запрос": "request", "запросы": "request",
     "note": "note", "заметка": "note",
 }  # fmt: skip
@@ -51,9 +51,10 @@ SIDES = {
 CATEGORY_WORDS = {
     "threat": "threat", "угроза": "threat", "угрозы": "threat", "demand": "demand", "требование": "demand",
     "требования": "demand", "accusation": "accusation", "обвинение": "accusation", "insult": "insult",
-    "оскорбление": "insult", "refusal": "refusal", "отказ": "refusal", "broken_promise": "broken_promise",
+    "уничижительные": "insult", "refusal": "refusal", "отказ": "refusal", "broken_promise": "broken_promise",
     "обещание": "broken_promise", "nonpayment": "nonpayment", "неоплата": "nonpayment", "admission": "admission",
-    "признание": "admission", "deadline_notice": "deadline_notice", "termination_notice": "termination_notice",
+    "признание": "admission", "deadline_notice": "deadline_notice", "срок": "deadline_notice",
+    "termination_notice": "termination_notice", "расторжение": "termination_notice",
 }  # fmt: skip
 MAX_LENGTH = 1000
 MAX_DEPTH = 20

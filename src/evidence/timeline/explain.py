@@ -12,23 +12,13 @@ from evidence.timeline.ranker import load_ranker
 from evidence.timeline.rules import Match, Packs, packs_of, read_pack, try_rule
 from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
+from evidence.timeline.words import CATEGORY_WORDS
 
 Say = Callable[[str], str]
 
 
 def _category(category: str, _: Say) -> str:
-    return {
-        "threat": _("possible threat"),
-        "demand": _("demand"),
-        "accusation": _("accusation"),
-        "insult": _("demeaning words"),
-        "refusal": _("refusal"),
-        "broken_promise": _("claims a broken promise"),
-        "nonpayment": _("says that a sum is unpaid"),
-        "admission": _("concedes a fact against own interest"),
-        "deadline_notice": _("notice of a deadline"),
-        "termination_notice": _("notice of termination"),
-    }[category]
+    return _(CATEGORY_WORDS[category])
 
 
 def _blocker(name: str, _: Say) -> str:
