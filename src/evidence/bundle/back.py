@@ -7,8 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from evidence.bundle import labels
+from evidence.bundle.brief import Brief, moment, stated
+from evidence.bundle.custody import real_anchors
 from evidence.bundle.exhibits import Exhibit
-from evidence.bundle.front import Brief, moment, real_anchors, stated
 from evidence.bundle.text import one_line
 from evidence.i18n import translated
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from evidence.bundle import labels
+from evidence.bundle.brief import Brief, kind_name
 from evidence.bundle.exhibits import Exhibit
-from evidence.bundle.front import Brief, flag_groups, kind_name
+from evidence.bundle.summary import flag_groups
 from evidence.bundle.text import one_line
 
 _INTENT = ("threat", "demand", "insult", "accusation")  # what a statement of events is about

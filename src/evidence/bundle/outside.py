@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from evidence.bundle.pdf import Renderer, RenderFailure
+from evidence.ports import OutsideFile
 
 MOST_PDF_PAGES = 60
 LARGEST_DRAWN = 80_000_000  # octets
@@ -26,6 +27,10 @@ class Drawn:
     total: int = 0
     kind: Literal["picture", "pages", ""] = ""
     why: str = ""
+
+
+# An outside file, what is drawn of it, the name it is embedded under (or empty), and its octets if embedded.
+OutsideDrawn: TypeAlias = tuple[OutsideFile, Drawn, str, bytes | None]
 
 
 def draw(renderer: Renderer, octets: bytes, content_type: str, filename: str) -> Drawn:

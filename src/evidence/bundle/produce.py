@@ -19,25 +19,22 @@ from evidence import ports
 from evidence.bundle import kinds
 from evidence.bundle.assemble import STAMPED, Bookmark, Embedded, MessagePages, Metadata, assemble, offsets
 from evidence.bundle.back import back_values, headers_values
+from evidence.bundle.brief import Brief, kind_name
+from evidence.bundle.contents import bookmarks, contents, sections
 from evidence.bundle.exhibits import Exhibit, build, known_addresses
-from evidence.bundle.front import Brief, front_values, kind_name, moment, recipients_of
-from evidence.bundle.options import (
-    BundleManifest,
-    BundleOptions,
-    BundleResult,
-    ManifestExhibit,
-    ManifestFile,
-    ManifestRow,
-)  # fmt: skip
-from evidence.bundle.outside import LARGEST_DRAWN, Drawn, draw, joined
+from evidence.bundle.front import front_values
+from evidence.bundle.options import BundleManifest, BundleOptions, BundleResult, ManifestRow
+from evidence.bundle.originals import originals, plain_name
+from evidence.bundle.outside import LARGEST_DRAWN, Drawn, OutsideDrawn, draw, joined
 from evidence.bundle.pages import Pages, pictures_of
 from evidence.bundle.pdf import DEADLINE, Chunk, Rendered, Renderer, RenderFailure
+from evidence.bundle.record import bates_labels, frozen, last_label, manifest_exhibits, page_spans
 from evidence.bundle.redact import Redactions, redactions
-from evidence.bundle.select import Selection, select
+from evidence.bundle.select import select
 from evidence.bundle.text import Words, one_line, visible
 from evidence.config import Config
 from evidence.errors import EvidenceError, UsageError
-from evidence.ports import IssuedBundle, IssuedExhibit, OutsideFile
+from evidence.ports import IssuedBundle
 from evidence.reckoning import Assessment, TimelineEntry
 
 EXHIBITS_A_CHUNK = 20
@@ -153,11 +150,11 @@ class _Maker:
             stamp = renderer.render(Chunk(self.pages.finish(f'<p class="s">0 / 0{_escaped(STAMPED)}</p>')))
             if b.options.kind == "notary":
                 exhibits = self._read(renderer)
-                files: list[tuple[OutsideFile, Drawn, str, bytes | None]] = []
+                files: list[OutsideDrawn] = []
                 parts, pages_of = self._notary(renderer, exhibits)
                 embedded: list[Embedded] = []
                 rows: list[ManifestRow] = []
-                bookmarks = [Bookmark(kind_name(b), "s-notary")]
+                marks = [Bookmark(kind_name(b), "s-notary")]
             else:
                 exhibits = self._read(renderer)
                 files = self._files(renderer)
@@ -165,11 +162,11 @@ class _Maker:
                 middle = self._exhibit_parts(renderer, exhibits, files)
                 back = self._back_parts(renderer, exhibits, names)
                 parts, rows = self._front(renderer, [*middle, *back])
-                bookmarks = self._bookmarks(exhibits, files)
-                embedded = self._embedded(exhibits, files)
-                pages_of = _page_spans(parts, exhibits, files, b.selection)
+                marks = bookmarks(b, self._clean, exhibits, files)
+                embedded = originals(b, self._clean, exhibits, files)
+                pages_of = page_spans(parts, exhibits, files, b.selection)
             self.progress.step(b._("Assembling"), 0, None)
-            return self._finish(out, folder, parts, stamp, bookmarks, embedded, exhibits, files, pages_of, rows)
+            return self._finish(out, folder, parts, stamp, marks, embedded, exhibits, files, pages_of, rows)
 
     def _read(self, renderer: Renderer) -> list[Exhibit]:
         b = self.b
@@ -180,17 +177,17 @@ class _Maker:
             self.progress.step(b._("Reading letters"), done, len(letters))
         return found
 
-    def _files(self, renderer: Renderer) -> list[tuple[OutsideFile, Drawn, str, bytes | None]]:
+    def _files(self, renderer: Renderer) -> list[OutsideDrawn]:
         """Outside files with what is drawn of them, the name they are embedded under, and their octets if embedded."""
         b = self.b
         limit = b.config.bundle.embed_max_mb * 1_000_000
-        found: list[tuple[OutsideFile, Drawn, str, bytes | None]] = []
+        found: list[OutsideDrawn] = []
         for file in b.selection.files:
             octets = joined(b.case.outside_stream(file.id), max(limit, LARGEST_DRAWN))
             drawn = Drawn(why="large") if octets is None else draw(renderer, octets, file.content_type, file.filename)
             fits = octets is not None and len(octets) <= limit
             number = b.selection.numbers[f"file:{file.id}"]
-            name = f"{number:04d}-{_plain_name(file.filename)}" if fits else ""
+            name = f"{number:04d}-{plain_name(file.filename)}" if fits else ""
             found.append((file, drawn, name, octets if fits else None))
         return found
 
@@ -198,7 +195,7 @@ class _Maker:
         self,
         renderer: Renderer,
         exhibits: Sequence[Exhibit],
-        files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]],
+        files: Sequence[OutsideDrawn],
     ) -> list[Rendered]:
         """Pages of every exhibit, in order of number. A chunk that breaks its limits is rendered letter by letter."""
         groups = [exhibits[i : i + EXHIBITS_A_CHUNK] for i in range(0, len(exhibits), EXHIBITS_A_CHUNK)]
@@ -270,7 +267,7 @@ class _Maker:
         }
         total = sum(p.pages for p in following) + 12 + len(b.selection.letters) // 14
         self.pages.digits = "0" * len(str(total))
-        values, rows = front_values(b, self.pages, self._contents(after))
+        values, rows = front_values(b, contents(b, after))
         bodies = []
         if b.options.kind == "police":
             bodies.append(self.pages.part(f"police_{b.words.language}.html", p=kinds.police_values(b)))
@@ -284,112 +281,8 @@ class _Maker:
         html = self.pages.finish(self.pages.part("notary.html", n=kinds.notary_values(self.b, exhibits)))
         return [renderer.render(Chunk(html))], {}
 
-    # ---- lists -----------------------------------------------------------------------------
-
-    def _sections(self) -> list[tuple[str, str]]:
-        _, b = self.b._, self.b
-        sections = [
-            ("s-cover", _("Cover")),
-            ("s-contents", _("Contents")),
-            ("s-verify", _("How to verify this bundle")),
-            ("s-court", _("Four questions a court asks of mail")),
-            ("s-custody", _("Statement of custody")),
-            ("s-people", _("People and addresses")),
-            ("s-summary", _("Summary")),
-            ("s-picture", _("The correspondence over time")),
-            ("s-chronology", _("Chronology")),
-            ("x", _("Exhibits")),
-            ("s-complete", _("Statement of completeness")),
-            ("s-dkim", _("Domain signatures (DKIM)")),
-            ("s-headers", _("Full headers")),
-            ("s-hashes", _("List of hashes")),
-            ("s-log", _("Custody log and anchors")),
-        ]
-        if b.options.kind == "police":
-            sections.insert(0, ("s-police", _("Statement of events")))
-        return [(a, t) for a, t in sections if a != "s-picture" or b.picture]
-
-    def _contents(self, after: Mapping[str, int]) -> list[dict[str, str]]:
-        b = self.b
-        found = []
-        numbers = sorted(int(name[1:]) for name in after if name[0] == "x" and name[1:].isdigit())
-        for anchor, title in self._sections():
-            if anchor in ("s-cover", "s-contents"):
-                continue
-            if anchor == "x":
-                if numbers:
-                    found.append({"anchor": f"x{numbers[0]}", "title": title, "note": f"{numbers[0]}–{numbers[-1]}"})
-                continue
-            if anchor in after or anchor in ("s-headers",) or anchor.startswith("s-"):
-                if anchor == "s-headers" and not b.selection.letters:
-                    continue
-                found.append({"anchor": anchor, "title": title, "note": ""})
-        return found
-
-    def _bookmarks(
-        self, exhibits: Sequence[Exhibit], files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]]
-    ) -> list[Bookmark]:
-        b, words = self.b, self.b.words
-        found = []
-        for anchor, title in self._sections():
-            if anchor == "s-headers" and not exhibits:
-                continue
-            if anchor != "x":
-                found.append(Bookmark(title, anchor))
-                continue
-            items = []
-            for e in exhibits:
-                who = e.letter.person or e.letter.sender
-                to = one_line(", ".join(recipients_of(e.letter)), 60)
-                label = f"{e.number} · {words.short_day(e.letter.at)} · {who} → {to} · {one_line(e.parsed.subject, 80)}"
-                items.append(Bookmark(self._clean(label), e.anchor, 2))
-            for file, *_ in files:
-                number = b.selection.numbers[f"file:{file.id}"]
-                items.append(
-                    Bookmark(
-                        self._clean(f"{number} · {file.event_date} · {one_line(file.title, 100)}"), f"x{number}", 2
-                    )
-                )
-            if items:
-                found.append(Bookmark(title, items[0].anchor))
-                found += items
-        return found
-
     def _clean(self, text: str) -> str:
         return visible(self.hidden.burn(text))[0]
-
-    def _embedded(
-        self, exhibits: Sequence[Exhibit], files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]]
-    ) -> list[Embedded]:
-        b = self.b
-        found = []
-        for e in exhibits:
-            if not e.embedded_as:
-                continue
-            raw = b.case.raw(e.letter.sha256)
-            if hashlib.sha256(raw).hexdigest() != e.letter.sha256:
-                raise EvidenceError(
-                    f"The stored octets of exhibit {e.number} are not those of its hash.",
-                    e.letter.sha256,
-                    "Run `evidence verify`.",
-                )
-            what = b._("Exhibit %s") % e.number
-            found.append(Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at))
-        for file, _, name, octets in files:
-            if octets is not None:
-                number = b.selection.numbers[f"file:{file.id}"]
-                kind = file.content_type if "/" in file.content_type else "application/octet-stream"
-                found.append(
-                    Embedded(
-                        name,
-                        octets,
-                        kind,
-                        f"{b._('Exhibit %s') % number}: {self._clean(file.title)}",
-                        "Source",
-                        file.added_at,
-                    )
-                )
-        return found
 
     # ---- the end ---------------------------------------------------------------------------
 
@@ -399,16 +292,16 @@ class _Maker:
         folder: Path,
         parts: Sequence[Rendered],
         stamp: Rendered,
-        bookmarks: Sequence[Bookmark],
+        marks: Sequence[Bookmark],
         embedded: Sequence[Embedded],
         exhibits: Sequence[Exhibit],
-        files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]],
+        files: Sequence[OutsideDrawn],
         pages_of: Mapping[int, tuple[int, int]],
         rows: Sequence[ManifestRow],
     ) -> BundleResult:
         b = self.b
         total = sum(p.pages for p in parts)
-        labels = self._bates(total)
+        labels = bates_labels(b, total)
         title = self._clean(f"{kind_name(b)} № {b.number:04d}: {b.config.matter.title}")
         metadata = Metadata(
             title=title,
@@ -424,7 +317,7 @@ class _Maker:
             },
         )
         texts = {e.anchor: f"{b._('Exhibit %s') % e.number}" for e in exhibits}
-        texts |= dict(self._sections())
+        texts |= dict(sections(b))
         messages = [
             MessagePages(
                 pages_of[e.number][0] - 1,
@@ -440,7 +333,7 @@ class _Maker:
             made.mkdir()
             pdf = made / "bundle.pdf"
             pages = assemble(
-                parts, pdf, metadata=metadata, bookmarks=bookmarks, page_word=b._("p."), files=embedded, labels=labels,
+                parts, pdf, metadata=metadata, bookmarks=marks, page_word=b._("p."), files=embedded, labels=labels,
                 stamp=stamp, link_texts=texts, messages=messages,
             )  # fmt: skip
             digest = hashlib.sha256(pdf.read_bytes()).hexdigest()
@@ -451,7 +344,7 @@ class _Maker:
         manifest = BundleManifest(
             title=b.config.matter.title,
             language=b.words.language,
-            exhibits=self._manifest_exhibits(exhibits, files, pages_of, spans),
+            exhibits=manifest_exhibits(b, exhibits, files, pages_of, spans),
             chronology=tuple(
                 replace(r, page=pages_of[r.exhibit][0]) if r.exhibit is not None and r.exhibit in pages_of else r
                 for r in rows
@@ -473,144 +366,17 @@ class _Maker:
             pdf=folder / "bundle.pdf",
             pages=pages,
             pdf_sha256=digest,
-            exhibits=self._frozen(spans),
+            exhibits=frozen(b, spans),
             log_size=b.head.size,
             root=b.head.root,
             dated=b.dated.date().isoformat(),
             issued_at=self.now,
             language=b.words.language,
             supplements=b.supplements.number if b.supplements else None,
-            options={**b.options.record(), "bates_last": _digits(labels[-1]) if labels else 0},
+            options={**b.options.record(), "bates_last": last_label(labels[-1]) if labels else 0},
             manifest=manifest,
             notes=tuple(self.notes),
         )
-
-    def _bates(self, total: int) -> list[str]:
-        """Labels continue after the last one issued: no two pages ever carry the same."""
-        prefix = self.b.config.bundle.bates_prefix
-        if not prefix:
-            return []
-        start = max(
-            (int(e.bates_last[len(prefix) :]) for e in self.b.case.exhibits()
-             if e.bates_last.startswith(prefix) and e.bates_last[len(prefix) :].isdigit()),
-            default=0,
-        )  # fmt: skip
-        start = max(start, *(int(b.options.get("bates_last", 0)) for b in self.b.case.bundles()), 0)
-        return [f"{prefix}{start + i:06d}" for i in range(1, total + 1)]
-
-    def _frozen(self, spans: Mapping[int, tuple[str, str]]) -> tuple[IssuedExhibit, ...]:
-        b = self.b
-        known = {(e.kind, e.sha256) for e in b.case.exhibits()}
-        found: list[IssuedExhibit] = []
-        for key, number in b.selection.numbers.items():
-            if key.startswith("file:"):
-                file = next(f for f in b.case.outside_files() if f"file:{f.id}" == key)
-                kind, sha256 = "file", file.sha256
-            else:
-                kind, sha256 = "message", key
-            if (kind, sha256) in known or any(e.kind == kind and e.sha256 == sha256 for e in found):
-                continue
-            first, last = spans.get(number, ("", ""))
-            found.append(IssuedExhibit(number, kind, sha256, b.number, first, last))
-        return tuple(sorted(found, key=lambda e: e.number))
-
-    def _manifest_exhibits(
-        self,
-        exhibits: Sequence[Exhibit],
-        files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]],
-        pages_of: Mapping[int, tuple[int, int]],
-        spans: Mapping[int, tuple[str, str]],
-    ) -> tuple[ManifestExhibit, ...]:
-        b = self.b
-        found = [_manifest_message(e, pages_of.get(e.number, (0, 0)), spans.get(e.number, ("", ""))) for e in exhibits]
-        for file, _, name, _octets in files:
-            number = b.selection.numbers[f"file:{file.id}"]
-            first, last = pages_of.get(number, (0, 0))
-            found.append(
-                ManifestExhibit(
-                    number=number,
-                    kind="file",
-                    sha256=file.sha256,
-                    copies=(),
-                    first_page=first,
-                    last_page=last,
-                    bates_first=spans.get(number, ("", ""))[0],
-                    bates_last=spans.get(number, ("", ""))[1],
-                    at=moment(f"{file.event_date}T00:00:00+00:00" if len(file.event_date) == 10 else file.event_date),
-                    title=file.title,
-                    sender=file.added_by,
-                    recipients=(),
-                    side=None,
-                    message_id=None,
-                    embedded_as=name,
-                    event=b.case.event_of("outside_file", file.id),
-                    files=(
-                        ManifestFile(
-                            file.filename,
-                            file.sha256,
-                            file.size,
-                            file.content_type,
-                            outside=file.id,
-                            embedded=bool(name),
-                        ),
-                    ),
-                )
-            )
-        return tuple(found)
-
-
-def _manifest_message(e: Exhibit, pages: tuple[int, int], bates: tuple[str, str]) -> ManifestExhibit:
-    return ManifestExhibit(
-        number=e.number,
-        kind="message",
-        sha256=e.letter.sha256,
-        copies=e.letter.copies,
-        first_page=pages[0],
-        last_page=pages[1],
-        bates_first=bates[0],
-        bates_last=bates[1],
-        at=e.letter.at,
-        title=e.parsed.subject,
-        sender=e.letter.sender,
-        recipients=tuple(a.address for a in e.letter.addresses if a.header in ("to", "cc", "bcc")),
-        side=e.letter.speaker,
-        message_id=e.parsed.message_id,
-        embedded_as=e.embedded_as,
-        event=e.event,
-        files=tuple(
-            ManifestFile(
-                a.attachment.safe_name,
-                a.attachment.sha256,
-                a.attachment.size,
-                a.attachment.content_type,
-                path=a.attachment.path,
-                withheld="redacted" if a.withheld or e.withheld else "",
-            )
-            for a in e.attachments
-        ),
-        withheld=e.withheld,
-    )
-
-
-def _page_spans(
-    parts: Sequence[Rendered],
-    exhibits: Sequence[Exhibit],
-    files: Sequence[tuple[OutsideFile, Drawn, str, bytes | None]],
-    selection: Selection,
-) -> dict[int, tuple[int, int]]:
-    """First and last page, from 1, of every exhibit: each starts a page, the next one or its part's end closes it."""
-    spans: dict[int, tuple[int, int]] = {}
-    wanted = {e.number for e in exhibits} | {selection.numbers[f"file:{f.id}"] for f, *_ in files}
-    for part, start in zip(parts, offsets(parts), strict=True):
-        begins = sorted(
-            (place[0], int(name[1:]))
-            for name, place in part.places.items()
-            if name[0] == "x" and name[1:].isdigit() and int(name[1:]) in wanted
-        )
-        for index, (page, number) in enumerate(begins):
-            end = begins[index + 1][0] if index + 1 < len(begins) else part.pages
-            spans[number] = (start + page + 1, start + max(end, page + 1))
-    return spans
 
 
 def _rendered(outcome: Rendered | RenderFailure) -> Rendered:
@@ -619,19 +385,7 @@ def _rendered(outcome: Rendered | RenderFailure) -> Rendered:
     return outcome
 
 
-def _digits(label: str) -> int:
-    """The running number of a Bates label: its last six or more digits."""
-    return int(label[len(label.rstrip("0123456789")) :][-9:])
-
-
 def _escaped(text: str) -> str:
     from html import escape
 
     return escape(text)
-
-
-def _plain_name(name: str) -> str:
-    """A file name harmless everywhere: letters, digits, dot, hyphen, underscore, at most 60 characters."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in name).strip("._") or "file"
-    stem, dot, ending = kept.rpartition(".")
-    return kept[:60] if not dot else f"{stem[: 59 - len(ending[:10])]}.{ending[:10]}"

@@ -1,0 +1,81 @@
+"""Sections of a bundle, its table of contents and its bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from evidence.bundle.assemble import Bookmark
+from evidence.bundle.brief import Brief
+from evidence.bundle.chronology import recipients_of
+from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.outside import OutsideDrawn
+from evidence.bundle.text import one_line
+
+
+def sections(b: Brief) -> list[tuple[str, str]]:
+    _ = b._
+    found = [
+        ("s-cover", _("Cover")),
+        ("s-contents", _("Contents")),
+        ("s-verify", _("How to verify this bundle")),
+        ("s-court", _("Four questions a court asks of mail")),
+        ("s-custody", _("Statement of custody")),
+        ("s-people", _("People and addresses")),
+        ("s-summary", _("Summary")),
+        ("s-picture", _("The correspondence over time")),
+        ("s-chronology", _("Chronology")),
+        ("x", _("Exhibits")),
+        ("s-complete", _("Statement of completeness")),
+        ("s-dkim", _("Domain signatures (DKIM)")),
+        ("s-headers", _("Full headers")),
+        ("s-hashes", _("List of hashes")),
+        ("s-log", _("Custody log and anchors")),
+    ]
+    if b.options.kind == "police":
+        found.insert(0, ("s-police", _("Statement of events")))
+    return [(a, t) for a, t in found if a != "s-picture" or b.picture]
+
+
+def contents(b: Brief, after: Mapping[str, int]) -> list[dict[str, str]]:
+    found = []
+    numbers = sorted(int(name[1:]) for name in after if name[0] == "x" and name[1:].isdigit())
+    for anchor, title in sections(b):
+        if anchor in ("s-cover", "s-contents"):
+            continue
+        if anchor == "x":
+            if numbers:
+                found.append({"anchor": f"x{numbers[0]}", "title": title, "note": f"{numbers[0]}–{numbers[-1]}"})
+            continue
+        if anchor in after or anchor in ("s-headers",) or anchor.startswith("s-"):
+            if anchor == "s-headers" and not b.selection.letters:
+                continue
+            found.append({"anchor": anchor, "title": title, "note": ""})
+    return found
+
+
+def bookmarks(
+    b: Brief, clean: Callable[[str], str], exhibits: Sequence[Exhibit], files: Sequence[OutsideDrawn]
+) -> list[Bookmark]:
+    words = b.words
+    found = []
+    for anchor, title in sections(b):
+        if anchor == "s-headers" and not exhibits:
+            continue
+        if anchor != "x":
+            found.append(Bookmark(title, anchor))
+            continue
+        items = []
+        for e in exhibits:
+            who = e.letter.person or e.letter.sender
+            to = one_line(", ".join(recipients_of(e.letter)), 60)
+            label = f"{e.number} · {words.short_day(e.letter.at)} · {who} → {to} · {one_line(e.parsed.subject, 80)}"
+            items.append(Bookmark(clean(label), e.anchor, 2))
+        for file, *_ in files:
+            number = b.selection.numbers[f"file:{file.id}"]
+            items.append(
+                Bookmark(clean(f"{number} · {file.event_date} · {one_line(file.title, 100)}"), f"x{number}", 2)
+            )
+        if items:
+            found.append(Bookmark(title, items[0].anchor))
+            found += items
+    return found

@@ -1,0 +1,154 @@
+"""Where the letters came from and what binds them: the four questions of a court, the statement of custody, anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evidence.bundle import labels
+from evidence.bundle.brief import Brief, moment, stated
+from evidence.bundle.text import one_line
+
+
+def real_anchors(b: Brief) -> list[Mapping[str, Any]]:
+    return [a for a in b.case.anchors() if not a.get("test")]
+
+
+def anchor_line(b: Brief) -> str:
+    real = real_anchors(b)
+    if not real:
+        return b._(
+            "This archive has no trusted time stamp yet: the third step then shows only that nothing was changed in part."
+        )
+    last = max(real, key=lambda a: int(a["size"]))
+    return b._("The latest time stamp: %(who)s, %(when)s, over %(size)s of the log.") % {
+        "who": last.get("authority") or "—",
+        "when": _when(b, last.get("stated_at") or last.get("at")),
+        "size": b.words.count("%s event", "%s events", int(last["size"])),
+    }
+
+
+def _when(b: Brief, value: Any) -> str:
+    at = moment(value)
+    return b.words.moment(at) if at else "—"
+
+
+def court(b: Brief) -> list[dict[str, Any]]:
+    _, words, s = b._, b.words, b.selection
+    sightings = [x for letter in s.letters for x in b.case.sightings(letter.sha256)]
+    from_server = sum(1 for x in s.letters if any(y.uid is not None for y in b.case.sightings(x.sha256)))
+    dkim = [d.result for x in s.letters for d in b.case.dkim(x.sha256)][:]
+    passed = sum(1 for x in s.letters if any(d.result == "pass" for d in b.case.dkim(x.sha256)))
+    counts = b.case.folder_counts()
+    runs = b.case.acquisitions()
+    gone = sum(1 for x in sightings if x.gone_at)
+    letters = len(s.letters)
+    return [
+        {
+            "question": _("Is it what it claims to be?"),
+            "facts": [
+                (_("Each letter is shown with all its addresses, four independent clocks and the server's own line of receipt."), _first_exhibit(b)),
+                (_("Letters with a valid domain signature: %(n)s of %(all)s; signatures checked: %(checked)s.")
+                 % {"n": words.number(passed), "all": words.number(letters), "checked": words.number(len(dkim))}, "s-dkim"),
+                (_("All header lines are printed."), "s-headers"),
+            ],
+        },
+        {
+            "question": _("Is it complete?"),
+            "facts": [
+                (_("Everything in scope is here in order of time, whomever it helps; what is left out is counted on the cover."), "s-cover"),
+                (_("Counted per folder: %(folders)s, %(on)s on the server, %(owed)s owed.")
+                 % {"folders": words.count("%s folder", "%s folders", len(counts)),
+                    "on": words.count("%s message", "%s messages", sum(c.on_server for c in counts)),
+                    "owed": words.number(len(b.case.owed_now()))}, "s-complete"),
+                (_("Letters that vanished from the server after they were archived and are kept here: %s.") % words.number(gone), "s-complete"),
+            ],
+        },
+        {
+            "question": _("Where did it come from, and who touched it?"),
+            "facts": [
+                (_("%(runs)s recorded, with machine, program, time and outcome.") % {"runs": words.count("%s acquisition", "%s acquisitions", len(runs))}, "s-custody"),
+                (_("Read from the mail server in read-only mode: %(n)s of %(all)s letters; the others were imported from files, named on their pages.")
+                 % {"n": words.number(from_server), "all": words.number(letters)}, "s-custody"),
+                (_("Every step is an event of the custody log: %(size)s, bound by one root.") % {"size": words.count("%s event", "%s events", b.head.size)}, "s-log"),
+                (_("Time stamps kept outside the archive: %s.") % words.number(len(real_anchors(b))), "s-log"),
+            ],
+        },
+        {
+            "question": _("Is it the best original there is?"),
+            "facts": [
+                (_("The exact octets of each letter are embedded in this file; their SHA-256 is printed on the exhibit and listed."), "s-hashes"),
+                (_("The mailboxes named in the statement of custody remain the place where the originals can be inspected."), "s-custody"),
+            ],
+        },
+    ]  # fmt: skip
+
+
+def _first_exhibit(b: Brief) -> str | None:
+    numbers = [b.selection.numbers[x.sha256] for x in b.selection.letters]
+    return f"x{min(numbers)}" if numbers else None
+
+
+def custody(b: Brief) -> dict[str, Any]:
+    _, words = b._, b.words
+    russian = words.language == "ru"
+    runs = []
+    for run in b.case.acquisitions():
+        record, result = stated(run.get("record")), stated(run.get("result"))
+        began, ended = moment(run.get("began_at")), moment(run.get("ended_at"))
+        libraries = record.get("libraries")
+        facts = [str(record[k]) for k in ("host", "system", "operator", "tool") if record.get(k)]
+        if isinstance(libraries, Mapping):
+            facts += [f"{k} {v}" for k, v in libraries.items() if v]
+        machine = ", ".join(facts)
+        offset = result.get("clock_offset_seconds", result.get("clock_offset"))
+        if offset:
+            machine += "; " + _("clock differs from the server's by %s s") % offset
+        server = one_line(str(result.get("greeting") or ""), 90)
+        if fingerprint := result.get("tls_fingerprint"):
+            server += f"; TLS {str(fingerprint)[:23]}…"
+        runs.append(
+            {
+                "id": run["id"],
+                "began": words.moment(began) if began else "—",
+                "ended": words.moment(ended) if ended else _("not finished"),
+                "source": f"{labels.run_kind(words, str(run['kind']))}: {run.get('account') or '—'}"
+                + (f"; {server}" if server else ""),
+                "outcome": labels.run_outcome(words, run.get("outcome")),
+                "machine": machine or "—",
+            }
+        )
+    accounts = [f"{a.username} ({a.host}, IMAP)" for a in b.config.account]
+    text = [
+        _("Mailboxes read: %s.") % ("; ".join(accounts) or _("none; the mail was imported from files")),
+        _(
+            "Each mailbox was opened in read-only mode (IMAP EXAMINE and BODY.PEEK): no message was marked, moved or deleted by the program. The octets delivered by the server were stored first, with their SHA-256, and read afterwards."
+        ),
+        _(
+            "The originals remain in the mailboxes, and the archive file is available for inspection. The bundle was made from the archive at the size of the custody log named on the cover."
+        ),
+    ]
+    if russian:
+        text.append(
+            _(
+                "Whose address is whose is stated by the owner; what shows it (a contract, an invoice, a website, earlier correspondence) is to be attached by the person signing."
+            )
+        )
+    return {
+        "sign_rows": [
+            _("Name of the person making the statement"),
+            _("Position, and right of access to the mailbox"),
+            _("Contact details"),
+            _("What shows that the other side uses its addresses"),
+        ],
+        "custody_text": text,
+        "acquisitions": runs,
+        "not_done": [
+            _("It made no finding on who wrote a letter."),
+            _("It made no legal assessment of any statement."),
+            _("It did not search telephones, messengers or any mailbox not named here."),
+        ],
+        "declaration": _(
+            "I have compared the SHA-256 of the copies with those of the originals, with the result and in the way stated below."
+        ),
+    }

@@ -1,0 +1,52 @@
+"""The originals that lie inside the PDF: every letter's octets, proved against its hash, and outside files that fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from evidence.bundle.assemble import Embedded
+from evidence.bundle.brief import Brief
+from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.outside import OutsideDrawn
+from evidence.errors import EvidenceError
+
+
+def originals(
+    b: Brief, clean: Callable[[str], str], exhibits: Sequence[Exhibit], files: Sequence[OutsideDrawn]
+) -> list[Embedded]:
+    found = []
+    for e in exhibits:
+        if not e.embedded_as:
+            continue
+        raw = b.case.raw(e.letter.sha256)
+        if hashlib.sha256(raw).hexdigest() != e.letter.sha256:
+            raise EvidenceError(
+                f"The stored octets of exhibit {e.number} are not those of its hash.",
+                e.letter.sha256,
+                "Run `evidence verify`.",
+            )
+        what = b._("Exhibit %s") % e.number
+        found.append(Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at))
+    for file, _, name, octets in files:
+        if octets is not None:
+            number = b.selection.numbers[f"file:{file.id}"]
+            kind = file.content_type if "/" in file.content_type else "application/octet-stream"
+            found.append(
+                Embedded(
+                    name,
+                    octets,
+                    kind,
+                    f"{b._('Exhibit %s') % number}: {clean(file.title)}",
+                    "Source",
+                    file.added_at,
+                )
+            )
+    return found
+
+
+def plain_name(name: str) -> str:
+    """A file name harmless everywhere: letters, digits, dot, hyphen, underscore, at most 60 characters."""
+    kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in name).strip("._") or "file"
+    stem, dot, ending = kept.rpartition(".")
+    return kept[:60] if not dot else f"{stem[: 59 - len(ending[:10])]}.{ending[:10]}"
