@@ -48,6 +48,11 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
     is_flag=True,
     help=_("List what waits for a decision, and decisions whose flag no longer exists."),
 )
+@click.option(
+    "--propose",
+    is_flag=True,
+    help=_("Ask the second reader of [assist], a model on this machine, for proposals; they only join the queue."),
+)
 @click.option("--json", "as_json", is_flag=True, help=_("With --list: one JSON object a line."))
 @click.pass_obj
 def command(
@@ -59,8 +64,11 @@ def command(
     answered_by: str | None,
     note: str,
     list_only: bool,
+    propose: bool,
     as_json: bool,
 ) -> int:
+    if propose:
+        return _propose(session)
     _case, shown = read_view(session, True, None)
     targets = {("flag", f.id): f for f in shown.flags} | {("request", r.id): r for r in shown.requests}
     if list_only:
@@ -100,6 +108,19 @@ def command(
             answering_sha256=answering,
         )
     click.echo(_("Recorded."), err=True)
+    return 0
+
+
+def _propose(session: Session) -> int:
+    from evidence.cli.output import TerminalProgress
+    from evidence.cli.session import now
+    from evidence.pipeline.second_reader import propose
+
+    session.current().close()
+    progress = TerminalProgress()
+    kept = propose(session.config, now=now, progress=progress)
+    progress.clear()
+    click.echo(_("Proposals kept for review: {n}.").format(n=kept), err=True)
     return 0
 
 

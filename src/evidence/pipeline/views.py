@@ -10,6 +10,7 @@ from typing import Any
 
 from evidence.config import Config
 from evidence.model import Flag, Letter, Request, sha256_hex
+from evidence.pipeline.second_reader import proposed_flags
 from evidence.ports import CaseFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry
 
@@ -47,6 +48,8 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         whole = tuple(letter for letter in whole if letter.at <= as_of)
         shown = tuple(letter for letter in shown if letter.at <= as_of)
         requests = find_all_requests(config, whole, case.folder_counts(), as_of)
+    by_sha = {letter.sha256: letter for letter in whole}
+    flags = [*flags, *proposed_flags(case, by_sha, (flag.id for flag in flags))]
     held = {letter.sha256 for letter in shown if not letter.withheld}
     return View(
         as_of=as_of
@@ -56,7 +59,7 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         flags=tuple(flag for flag in flags if flag.sha256 in held),
         requests=tuple(request for request in requests if request.sha256 in held),
         reviews=case.reviews(),
-        by_sha={letter.sha256: letter for letter in whole},
+        by_sha=by_sha,
     )
 
 
