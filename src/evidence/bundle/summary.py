@@ -175,7 +175,7 @@ def _questions(b: Brief) -> list[dict[str, Any]]:
 def _ours(b: Brief) -> str:
     if b.assessment is None:
         return ""
-    return b._("Requests of the other side that we left without a reply: %(none)s; answered late: %(late)s.") % {
+    return b._("Requests of the other side with no reply of ours found: %(none)s; answered late: %(late)s.") % {
         "none": b.words.number(len(b.assessment.ours_unanswered)),
         "late": b.words.number(len(b.assessment.ours_late)),
     }
