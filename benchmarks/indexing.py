@@ -85,7 +85,10 @@ def main() -> None:
             cost = run([sys.executable, str(script), str(folder / "ours" / "config.toml"), str(jobs)])
             connection = sqlite3.connect(archive)
             assert (
-                connection.execute("SELECT count(*) FROM parsed_message WHERE failed = 0").fetchone()[0] == given.size
+                connection.execute(
+                    "SELECT count(*) FROM parsed_message WHERE failed IS NULL OR failed = ''"
+                ).fetchone()[0]
+                == given.size
             )
             connection.close()
             return cost
