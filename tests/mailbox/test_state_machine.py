@@ -210,7 +210,7 @@ class Acquisitions(RuleBasedStateMachine):
 
 
 Acquisitions.TestCase.settings = settings(
-    max_examples=400 if FULL else 25,
+    max_examples=400 if FULL else 20,
     stateful_step_count=50 if FULL else 25,
     deadline=None,
     derandomize=not FULL,

@@ -30,6 +30,7 @@ class FakeMessage:
     labels: str = ""
     literal: bytes | None = None
     silent: bool = False  # FETCH of its octets: OK and nothing sent
+    modseq: int = 1
 
 
 @dataclass
@@ -38,6 +39,7 @@ class FakeFolder:
     messages: dict[int, FakeMessage] = field(default_factory=dict)
     uidnext: int = 1
     hidden: set[int] = field(default_factory=set)  # from SEARCH
+    modseq: int = 1  # HIGHESTMODSEQ, stated where the server offers CONDSTORE
     modseq: int = 1
 
     def add(self, raw: bytes, **more: object) -> int:
@@ -148,10 +150,13 @@ class Session:
             self.send(tag + b" NO [NONEXISTENT] no such folder\r\n")
             return
         self.send(
-            b'* STATUS "x" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n'
-            % (folder.count(), folder.uidnext, folder.uidvalidity)
+            b'* STATUS "x" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d%b)\r\n'
+            % (folder.count(), folder.uidnext, folder.uidvalidity, self._modseq(folder, b" HIGHESTMODSEQ %d"))
         )
         self.ok(tag)
+
+    def _modseq(self, folder: FakeFolder, shape: bytes) -> bytes:
+        return shape % folder.modseq if b"CONDSTORE" in self.server.capabilities else b""
 
     def do_examine(self, tag: bytes, rest: bytes) -> None:
         folder = self._named(rest)
@@ -162,6 +167,7 @@ class Session:
         self.send(
             b"* FLAGS (\\Seen)\r\n* %d EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY %d] x\r\n* OK [UIDNEXT %d] x\r\n"
             % (folder.count(), folder.uidvalidity, folder.uidnext)
+            + self._modseq(folder, b"* OK [HIGHESTMODSEQ %d] x\r\n")
         )
         self.ok(tag, b"[READ-ONLY] done")
 
@@ -192,10 +198,13 @@ class Session:
     def do_fetch(self, tag: bytes, rest: bytes) -> None:
         assert self.folder is not None
         _, _, uid_set, items = rest.split(b" ", 3)
+        since = re.search(rb"CHANGEDSINCE (\d+)", items)
         pieces: list[bytes] = []
         for number, uid in enumerate(self._window(uid_set), start=1):
             message = self.folder.message(uid)
             if b"BODY.PEEK[]" in items and message.silent:
+                continue
+            if since and message.modseq <= int(since[1]):
                 continue
             pieces.append(b"* %d FETCH (" % number + self.items(uid, message, items) + b")\r\n")
             if len(pieces) >= 500:
@@ -213,6 +222,8 @@ class Session:
             out.append(b'INTERNALDATE "' + message.date.encode() + b'"')
         if b"FLAGS" in items:
             out.append(b"FLAGS (" + message.flags.encode() + b")")
+        if b"CHANGEDSINCE" in items:
+            out.append(b"MODSEQ (%d)" % message.modseq)
         if b"X-GM-MSGID" in items:
             out.append(b"X-GM-MSGID " + message.gm_msgid.encode() + b" X-GM-LABELS (" + message.labels.encode() + b")")
         asked = HEADER.search(items)

@@ -48,12 +48,24 @@ def _resolve_doubts(run: Run) -> None:
 
 
 def reused_uids(run: Run, place: Place) -> set[int]:
-    """Known UIDs whose size or arrival date changed: their octets are asked for again and compared."""
+    """Known UIDs whose size or arrival date changed: their octets are asked for again and compared.
+
+    Where the server keeps mod-sequences (CONDSTORE), only what changed since the last acquisition is looked at.
+    """
     ledger, before = place.ledger, place.generation
     if not len(ledger) or before is None:
         return set()
-    since = before.highest_modseq if place.status.highest_modseq is not None else None
-    if since is not None and since == place.status.highest_modseq:
+    since, top = before.highest_modseq, place.status.highest_modseq
+    back = {
+        name: {"before": was, "now": now}
+        for name, was, now in (("uidnext", before.uidnext, place.status.uidnext), ("highest_modseq", since, top))
+        if was is not None and now is not None and now < was
+    }
+    if back:  # neither may fall while UIDVALIDITY stays (RFC 9051 2.3.1.1, RFC 7162 3.1.2): a backup was put back
+        run.alarm("server-went-back", back, place)
+    if top is None or back:
+        since = None  # no short cut: every known UID is looked at
+    elif since == top:
         return set()
     uids = list(ledger.uids) if since is not None or len(ledger) <= 100_000 else sorted(place.held)
     inside, changed = set(uids) if len(uids) <= 100_000 else ledger, set()
