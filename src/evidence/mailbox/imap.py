@@ -132,7 +132,7 @@ class ImapMailbox:
                 except IMAPClientError:
                     wire.starttls_missing()
             self._login(client)
-            self.greeting = (wire.welcome or b"").decode("utf-8", "replace").strip()
+            self.greeting = wire.unsaid.strike((wire.welcome or b"").decode("utf-8", "replace").strip())
             self.server_date = _date_in(self.greeting)
             self.tls_fingerprint = wire.fingerprint()
             self.capabilities = tuple(c.decode("ascii", "replace") for c in client.capabilities())
@@ -178,7 +178,7 @@ class ImapMailbox:
         with contextlib.suppress(IMAPClientError, ValueError, imaplib.IMAP4.error):
             answer = client.id_({"name": "evidence", "version": __version__})
             pairs = [
-                b.decode("utf-8", "replace") if isinstance(b, bytes) else ""
+                client.guarded.unsaid.strike(b.decode("utf-8", "replace")) if isinstance(b, bytes) else ""
                 for b in (answer[0] if answer else ()) or ()
             ]
             self.server_id = dict(zip(pairs[::2], pairs[1::2], strict=False))
@@ -379,7 +379,7 @@ class ImapMailbox:
             raise MailboxError("The mail server announced a header of impossible size.", f"{error.size} bytes")
         self._wire.skip(error.size)
         rest = self._session.read(LARGEST_HEADER)
-        return Response([*error.response.parts, b"", *rest.parts])
+        return Response([*error.response.parts, b"", *rest.parts], rest.strike)
 
     def fetch(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
         queue = deque(batches(wanted))
@@ -449,7 +449,7 @@ class ImapMailbox:
             if response.line.startswith(batch.tag + b" "):
                 batch.reason = "the server said OK and sent nothing"
                 if not succeeded(response):
-                    batch.reason = response.line[len(batch.tag) + 1 :].decode("utf-8", "replace").strip()
+                    batch.reason = response.text().removeprefix(batch.tag.decode()).strip()
                     self._raise_if_limited(response)
                 return
             items = self._fetch_items(response)
@@ -504,7 +504,7 @@ class ImapMailbox:
                 return parse_fetch(response)
             except Malformed as error:
                 self.oddities.append(
-                    ("malformed-response", {"why": str(error), "line": response.line[:200].decode("utf-8", "replace")})
+                    ("malformed-response", {"why": response.strike(str(error)), "line": response.text()[:200]})
                 )
                 return None
         if response.line[:6].upper() == b"* BYE ":

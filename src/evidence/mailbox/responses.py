@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imapclient import imap_utf7
@@ -37,6 +38,7 @@ class Response:
     """One untagged, tagged or continuation response."""
 
     parts: list[bytes] = field(default_factory=list)  # line piece, literal, line piece, …
+    strike: Callable[[str], str] = str  # takes out of the text what must not be repeated
 
     @property
     def line(self) -> bytes:
@@ -48,7 +50,8 @@ class Response:
         return (found[1].decode("ascii").upper(), found[2] or b"") if found else ("", b"")
 
     def text(self) -> str:
-        return self.line.decode("utf-8", "replace").strip()
+        """The line as a person may read it."""
+        return self.strike(self.line.decode("utf-8", "replace").strip())
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from imapclient import IMAPClient
 
 from evidence.mailbox.commands import check_line
+from evidence.mailbox.discretion import Unsaid
 from evidence.mailbox.mailbox import CommandRefused, MailboxError, Throttled
 from evidence.mailbox.responses import LITERAL, Response
 
@@ -110,6 +111,7 @@ class GuardedImap(imaplib.IMAP4):
         self._limits = limits
         self._dialogue = False  # an AUTHENTICATE exchange is running: its answers are no commands
         self._stray = 0
+        self.unsaid = Unsaid()
         super().__init__(host, port, timeout=min(limits.deadline, 30.0))
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
@@ -171,9 +173,12 @@ class GuardedImap(imaplib.IMAP4):
         ):  # base64 or "*" (RFC 9051 section 6.2.2); commands have a tag and a blank
             if octets.rstrip(b"\r\n").translate(None, b"\r\n") != octets.rstrip(b"\r\n"):
                 raise CommandRefused("An answer with a line break in it was not sent.")
+            self.unsaid.hear_answer(octets)
         else:
             line = octets.removesuffix(b"\r\n")
             check_line(line)
+            if self.state == "NONAUTH":
+                self.unsaid.hear_command(line)
             self._dialogue = line.split(b" ", 2)[1].upper() == b"AUTHENTICATE"
             self.begin_command()
         self.put(octets)
@@ -305,10 +310,10 @@ class Session:
             parts.append(line)
             found = LITERAL.search(line)
             if not found:
-                return Response(parts)
+                return Response(parts, self._wire.unsaid.strike)
             size = int(found[1])
             if largest is not None and size > largest:
-                raise TooLarge(Response(parts), size)
+                raise TooLarge(Response(parts, self._wire.unsaid.strike), size)
             parts.append(self._wire.read(size))
 
     def until(self, tag: bytes) -> Iterator[Response]:
