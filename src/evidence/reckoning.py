@@ -41,6 +41,9 @@ class QuestionSide:
     last: datetime | None
     flags: tuple[str, ...]
     requests: tuple[str, ...]
+    waiting: tuple[
+        str, ...
+    ] = ()  # possible flags that no person has decided on: not counted, but to be joined once accepted
 
 
 @dataclass(frozen=True, slots=True)

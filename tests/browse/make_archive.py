@@ -251,9 +251,10 @@ def dispute(path: Path, name: str = "shelf", *, hostile: Sequence[bytes] = ()) -
             maker.request(sha256, r["quote"], r["asker"], r["kind"], outcome, answering, days=r["days"])
     for i, raw in enumerate(hostile):
         maker.add(f"hostile-{i}", raw, thread=f"hostile-{i}", speaker="client")
-    by = {side: [f.id for f in maker.flags if f.speaker == side] for side in ("client", "us")}
+    by = {side: [f.id for f in maker.flags if f.speaker == side and f.tier == "stated"] for side in ("client", "us")}
+    waiting = {side: [f.id for f in maker.flags if f.speaker == side and f.tier == "possible"] for side in by}
     side = {s: {"accepted": 0, "unreviewed": len(by[s]), "rejected": 0, "first": "2025-03-05T09:00:00Z", "last": "2025-04-30T09:00:00Z",
-                "flags": by[s], "requests": []} for s in by}  # fmt: skip
+                "flags": by[s], "requests": [], "waiting": waiting[s]} for s in by}  # fmt: skip
     assessment = {
         "as_of": text_time(NOW), "claims": [], "notices": [], "ours_unanswered": [], "ours_late": [],
         "questions": [{"number": n, "key": k, "client": side["client"], "us": side["us"], "answer": None}

@@ -174,7 +174,7 @@ def test_two_browsers_at_once_lose_no_decision(served: Served, tmp_path: Path) -
         press(boris, "r")
         wait(boris, lambda b: "Анна" in one(b, "#said").text)
         assert "Не записано" in one(boris, "#said").text
-        assert "принято" in one(boris, ".item.here .state:not(.decide)").text
+        assert "подтверждено" in one(boris, ".item.here .state:not(.decide)").text
         assert [r["actor"] for r in served.rows("SELECT actor FROM review")] == ["Анна"]
         press(boris, "r")  # having seen it, he decides anew
         wait(boris, lambda b: one(b, "#said").text == "Отклонено.")

@@ -473,6 +473,19 @@ def test_the_assessment_counts_decisions_as_they_stand_now(served: Served) -> No
     before = counts()
     anna.decide("flag", flag, "reject")
     assert counts() == [before[0], before[1] - 1, before[2] + 1]
+    waiting = [
+        r[0] for r in served.rows("SELECT id FROM flag WHERE speaker = 'client' AND tier = 'possible' ORDER BY id")
+    ]
+    assert f"flag-{waiting[0]}" not in anna.client.get("/-/evidence/assessment").text
+    accepted = anna.decide("flag", waiting[0], "accept").json()
+    assert counts() == [before[0] + 1, before[1] - 1, before[2] + 1]  # without any rebuild
+    anna.decide("flag", waiting[0], "reject", seen=accepted["seen"])
+    assert counts() == [before[0], before[1] - 1, before[2] + 2]
+    other = (
+        "insult" if served.rows("SELECT category FROM flag WHERE id = ?", waiting[1])[0][0] != "insult" else "demand"
+    )
+    anna.decide("flag", waiting[1], "category", category=other)
+    assert counts() == [before[0], before[1] - 1, before[2] + 2]  # under another category it is another question's
 
 
 def test_undo_brings_back_what_held_before_not_nothing(served: Served) -> None:
@@ -527,7 +540,7 @@ def test_notes_answers_and_selections_are_written(served: Served, shelf: Made) -
     assert served.rows("SELECT * FROM selection") == []  # without a reason nothing is left out
     anna.client.post(f"/-/evidence/message/{sha256}/select", data={**data, "reason": "не относится"})
     assert tuple(served.rows("SELECT sha256, action, reason FROM selection")[0]) == (sha256, "exclude", "не относится")
-    assert "исключено из подборок" in anna.client.get("/").text
+    assert "исключено из комплектов" in anna.client.get("/").text
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_unreviewed_accepted_rejected_and_possible_are_counted_apart() -> None:
     assert side.flags == (flags[0].id, flags[2].id)
     accepted_too = reckon((x,), flags, reviews=reviews | review(flags[3].id, "accepted")).questions[1].client
     assert accepted_too.accepted == 2
+    assert (side.waiting, accepted_too.waiting) == ((flags[3].id,), ())
 
 
 def test_both_sides_are_counted_by_the_same_table() -> None:

@@ -82,7 +82,7 @@ def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
     for question in (found or {}).get("questions", ()):
         for side in ("client", "us"):
             of = question.get(side) or {}
-            ids += of.get("flags") or []
+            ids += [*(of.get("flags") or []), *(of.get("waiting") or [])]
             requests_ += of.get("requests") or []
     for line in (found or {}).get("claims", ()):
         ids += line.get("flags") or []
@@ -104,10 +104,16 @@ def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
 
 
 def _recount(side: dict[str, Any], flags: Mapping[str, Mapping[str, Any]]) -> None:
-    """Counts as decisions stand now: what was built lists the flags that stood then, and how many were rejected already."""
+    """Counts as decisions stand now: what was built lists the flags that stood then, those that waited for a person, and how many
+    were rejected already. One that waited joins once it is accepted, unless under another category."""
+    waited = [flags[i] for i in side.get("waiting") or () if i in flags]
+    joined = [
+        f["id"] for f in waited if f["review"] == "accepted" and f["decided_category"] in (None, "", f["category"])
+    ]
+    side["flags"] = sorted([*(side.get("flags") or ()), *joined], key=lambda i: flags[i]["at"] if i in flags else "")
     now = Counter(flags[i]["review"] for i in side.get("flags") or () if i in flags)
     side["accepted"], side["unreviewed"] = now["accepted"], now["unreviewed"]
-    side["rejected"] = (side.get("rejected") or 0) + now["rejected"]
+    side["rejected"] = (side.get("rejected") or 0) + now["rejected"] + sum(f["review"] == "rejected" for f in waited)
 
 
 def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -121,6 +127,7 @@ def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]
             chunk,
         ):
             row["review"] = decided[row["id"]]["decision"] if row["id"] in decided else "unreviewed"
+            row["decided_category"] = decided[row["id"]]["category"] if row["id"] in decided else None
             found[row["id"]] = row
     return found
 

@@ -108,7 +108,8 @@ def _side(
     at: Mapping[str, datetime],
 ) -> QuestionSide:
     decided = {f.id: _review(reviews, "flag", f.id) for f in flags}
-    shown = sorted((f for f in flags if _stands(decided[f.id], f.tier)), key=lambda f: (at[f.sha256], f.start))
+    ordered = sorted(flags, key=lambda f: (at[f.sha256], f.start))
+    shown = [f for f in ordered if _stands(decided[f.id], f.tier)]
     moments = [at[f.sha256] for f in shown] + [r.asked_at for r in requests]
     return QuestionSide(
         accepted=sum(decided[f.id] == "accepted" for f in shown),
@@ -118,6 +119,7 @@ def _side(
         last=max(moments, default=None),
         flags=tuple(f.id for f in shown),
         requests=tuple(r.id for r in requests),
+        waiting=tuple(f.id for f in ordered if decided[f.id] == "unreviewed" and f.tier == "possible"),
     )
 
 
