@@ -6,10 +6,16 @@
 
 from __future__ import annotations
 
-from evidence.pipeline.acquire import AcquireReport, add_file, import_files, sync, tool_name
-from evidence.pipeline.index import reindex
-from evidence.pipeline.produce import produce_bundle
-from evidence.pipeline.views import View, view
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evidence.pipeline.acquire import AcquireReport, add_file, import_files, sync, tool_name
+    from evidence.pipeline.index import reindex
+    from evidence.pipeline.produce import produce_bundle
+    from evidence.pipeline.views import View, view
+
+_PLACES = {"reindex": "index", "produce_bundle": "produce", "View": "views", "view": "views"}
 
 __all__ = [
     "AcquireReport",
@@ -22,3 +28,12 @@ __all__ = [
     "tool_name",
     "view",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a step when it is asked for: a sync with nothing to do needs no page makers."""
+    if name not in __all__:
+        raise AttributeError(name)
+    found = getattr(import_module(f"evidence.pipeline.{_PLACES.get(name, 'acquire')}"), name)
+    globals()[name] = found
+    return found
