@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -110,6 +111,7 @@ def evidence(matter: Path, *arguments: str, ok: Sequence[int] = (0,)) -> Cost:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stopped from outside: the server and the folder still go
     folder = Path(tempfile.mkdtemp(prefix="evidence-bench-"))
     folder.chmod(0o755)
     try:
