@@ -79,11 +79,13 @@ def test_every_octet_arrives_and_nothing_changes_on_the_server(server: EmbeddedS
     before = {uid: [f for f in flags if f != b"\\Recent"] for uid, flags in flags_on(server).items()}  # type: ignore[attr-defined]
     dry = evidence("sync", "--dry-run", "--json", cwd=tmp_path, password=server.password)
     assert dry.returncode == 0, dry.stderr
+    would = json.loads(dry.stdout)["new"]
     assert not (tmp_path / "archive.db").exists()
     ended = evidence("sync", "--json", cwd=tmp_path, password=server.password)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
     assert report["new"] == len(LETTERS)
+    assert would == len(LETTERS) + 1  # places on the server: one letter lies in two folders
     counts = {row["folder"]: row for row in report["accounts"][0]["folders"]}
     for row in counts.values():
         assert row["on_server"] == row["in_scope"] + row["context"] + row["out_of_scope"] + row["owed"]

@@ -219,7 +219,7 @@ def _acquire_account(
     return AccountReport(
         account.name,
         result.outcome,
-        new=result.new,
+        new=result.would_fetch if dry_run else result.new,
         sightings=result.sightings,
         vanished=result.vanished,
         owed=tuple(f"{o['folder']} UID {o['uid']}: {o['reason']}" for o in owed),
