@@ -282,6 +282,13 @@ def test_every_view_and_column_of_an_archive_is_known_to_the_metadata(shelf: Mad
     conn.close()
 
 
+def test_a_run_is_named_in_words_not_by_its_key(plain: Any) -> None:
+    page = get(plain, "/-/evidence/completeness").text
+    assert "чтение ящика" in page
+    assert "завершено" in page
+    assert "<td>sync</td>" not in page
+
+
 def test_counsels_mail_is_in_no_page(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "archive.db")
     sha256 = maker.add("secret", letter(text="Тайна адвоката.", subject="Стратегия"), withheld=True)

@@ -123,6 +123,13 @@ MESSAGE_KINDS = {
     "bounce": _("delivery failure"),
     "list": _("mailing list"),
 }
+RUNS = {"sync": _("mailbox read"), "import": _("files imported"), "add": _("file added")}
+RUN_OUTCOMES = {
+    "complete": _("complete"),
+    "incomplete": _("incomplete: something is owed"),
+    "failed": _("failed"),
+    "interrupted": _("interrupted"),
+}
 TABLES = {"all": _("All")}
 UNITS = (_("KB"), _("MB"), _("GB"))
 del _
