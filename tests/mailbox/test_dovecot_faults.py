@@ -1,4 +1,4 @@
-"""A real Dovecot behind a proxy that cuts: N1, N2, P1, P3–P7, S1, S2, S4, N9, C1 of the fault list.
+"""A real Dovecot (and, for the cuts, Cyrus) behind a proxy that cuts: N1, N2, P1, P3–P7, S1, S2, S4, N9, C1 of the fault list.
 
 After each fault the run is made again; then the archive is the same as after an undisturbed run, ``verify`` is sound, the
 transcript holds reading commands only and every flag on the server is as it was.
@@ -33,6 +33,8 @@ from tests.mailbox import matter
 from tests.mailbox.conftest import FULL
 from tests.mailbox.hands import ImapHand
 from tests.mailbox.matter import counts_are_even, letter, observations, stored, sync
+from tests.servers import cyrus as cyrus_server
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.proxy import FaultProxy
 
@@ -106,13 +108,13 @@ def undisturbed(hand: ImapHand, folder: Path) -> tuple[dict[tuple[str, int], lis
 # ---- the network -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> None:
+def cut_everywhere(hand: ImapHand, quick_path: Path, cuts: int) -> None:
+    """Cut at ``cuts`` octets of what the server sends; after each, a second run makes the archive whole."""
     fill(hand)
     flags = hand.flags()
     expected, octets = undisturbed(hand, quick_path / "calm")
     generator = random.Random(11)
-    points = sorted(generator.sample(range(1, octets), 300 if FULL else 8))
+    points = sorted(generator.sample(range(1, octets), cuts))
     uncut = 0
     for k in points:
         folder = quick_path / f"cut{k}"
@@ -121,7 +123,7 @@ def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> N
         with FaultProxy(hand.port, cut_down=k, half=half, cuts=99) as proxy, matter.archive(folder) as sink:
             try:
                 result = sync(through(hand, proxy.port), sink)
-                # Dovecot says how long a command took: a run may need a few octets less than the calm one and escape the cut
+                # servers say how long a command took: a run may need a few octets less than the calm one
                 uncut += proxy.cuts_left == 99
                 assert result.outcome == ("complete" if proxy.cuts_left == 99 else "incomplete")
             except MailboxError:
@@ -136,8 +138,19 @@ def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> N
             assert sync(through(hand, hand.port), sink).sightings == 0
         assert live(folder) == expected, k
         shutil.rmtree(folder)
-    assert uncut <= len(points) // 50
+    assert uncut <= 1 + cuts // 50
     assert hand.flags() == flags
+
+
+@pytest.mark.slow
+def test_a_cut_at_any_octet_costs_nothing(hand: ImapHand, quick_path: Path) -> None:
+    cut_everywhere(hand, quick_path, 300 if FULL else 8)
+
+
+@pytest.mark.slow
+def test_a_cut_at_any_octet_costs_nothing_on_another_server(cyrus: Cyrus, quick_path: Path) -> None:
+    hand = ImapHand(cyrus.port, f"fault{next(_number)}", cyrus_server.PASSWORD)
+    cut_everywhere(hand, quick_path, 100 if FULL else 4)
 
 
 @pytest.mark.slow
