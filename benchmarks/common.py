@@ -305,7 +305,10 @@ class Delay:
         import asyncio
 
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target, limit=1 << 20)
-        await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer), return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):  # at the end of the benchmark
+            await asyncio.gather(
+                self._pump(reader, there_writer), self._pump(there_reader, writer), return_exceptions=True
+            )
 
     async def _pump(self, reader: Any, writer: Any) -> None:
         import asyncio
