@@ -384,7 +384,7 @@ class Request:
 
 
 def judged_id(what: Literal["flag", "request"], sha256: str, part: str, start: int, end: int, key: str) -> str:
-    """The stable id of a flag (key: its category) or a request (key: its asker): DESIGN, Command line."""
+    """The stable id of a flag (key: its category) or a request (key: its asker): docs/contracts.md."""
     from evidence.canonical import canonical_json
 
     return hashlib.sha256(canonical_json([what, sha256, part, start, end, key]).encode()).hexdigest()[:16]

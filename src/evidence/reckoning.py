@@ -48,7 +48,7 @@ class QuestionSide:
 
 @dataclass(frozen=True, slots=True)
 class AssessedQuestion:
-    """One of the four questions (DESIGN: Timeline), both sides, and the answer a person recorded (None: not answered)."""
+    """One of the four questions, both sides, and the answer a person recorded (None: not answered)."""
 
     number: int
     key: str  # demands, disrespect, obligations, publicity

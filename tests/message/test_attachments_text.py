@@ -1,4 +1,4 @@
-"""Text of attachments, read in a child process with limits (reliability row C2)."""
+"""Text of attachments, read in a child process with limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN, four clocks: which one orders, and when a disagreement is said (reliability row C8)."""
+"""Four clocks: which one orders, and when a disagreement is said."""
 
 from __future__ import annotations
 

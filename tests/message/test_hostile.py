@@ -1,4 +1,4 @@
-"""Hostile and broken octets: never a raise, never a hang, limits are hit and named (reliability rows C1, C2, C3, C5, C10)."""
+"""Hostile and broken octets: never a raise, never a hang, limits are hit and named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML made harmless: nothing runs, loads, navigates or hides; bounds end in a fallback (reliability rows H1 to H4)."""
+"""HTML made harmless: nothing runs, loads, navigates or hides; bounds end in a fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters out of derived rows: copies merged into the first acquired (DESIGN, Copies), each part read once."""
+"""Letters out of derived rows: copies merged into the first acquired (docs/contracts.md, Copies), each part read once."""
 
 from __future__ import annotations
 

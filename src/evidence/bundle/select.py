@@ -1,7 +1,7 @@
 """What goes into a bundle and under which number. Pure: values in, values out.
 
 Everything in scope is taken. A filter makes an extract that counts what it leaves out. Numbers already issued never
-change; new items are numbered after them in order of time (DESIGN: Bundle and package).
+change; new items are numbered after them in order of time.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def tool_name() -> str:
 
 
 def acquisition_record(config: Config) -> dict[str, Any]:
-    """What a run was made with: tool and library versions, host, operator, time zone, scope (standards item 41)."""
+    """What a run was made with: tool and library versions, host, operator, time zone, scope."""
     libraries = {}
     for name in LIBRARIES:
         try:

@@ -236,7 +236,7 @@ def _workers(jobs: int) -> Iterator[_Spread]:
 
 @dataclass(frozen=True, slots=True)
 class _Clocks:
-    """The clocks that are not in the octets: INTERNALDATE of the first sighting, and our capture (DESIGN, Four clocks)."""
+    """The clocks that are not in the octets: INTERNALDATE of the first sighting, and our capture (docs/contracts.md, Four clocks)."""
 
     internal: datetime | None
     captured: datetime

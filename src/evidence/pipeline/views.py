@@ -179,7 +179,7 @@ def to_json(value: Any) -> str:
     return json.dumps(asdict(value), default=plain, ensure_ascii=False, sort_keys=True)
 
 
-# ---- rows of the contract (DESIGN, Command line) ---------------------------------------------
+# ---- rows of the contract (docs/contracts.md) ---------------------------------------------
 
 
 def flag_rows(shown: View) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The ledger of requests: what each side asked of the other, and what a search of the archive found of an answer.
 
-One function serves both askers. Outcomes (DESIGN, Timeline): ``answered`` in time, ``answered-late``, ``deferred``,
+One function serves both askers. Outcomes: ``answered`` in time, ``answered-late``, ``deferred``,
 ``reply-without-answer`` (they wrote in the thread in time, no answer is visible; for a person to confirm), ``no-reply``
 (no human message of theirs in the thread before the deadline and no answer anywhere up to ``as_of``), ``pending``.
 """
