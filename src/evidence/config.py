@@ -93,7 +93,12 @@ class Account(_Section):
     def _one_secret_and_safe_transport(self) -> Account:
         if self.tls == "none" and self.host not in LOOPBACK_HOSTS:
             raise ValueError(f'tls = "none" is allowed on loopback only, and «{self.host}» is another machine')
-        ways = [bool(self.password_command), bool(self.password_env), self.keyring, bool(self.oauth or self.token_command)]
+        ways = [
+            bool(self.password_command),
+            bool(self.password_env),
+            self.keyring,
+            bool(self.oauth or self.token_command),
+        ]
         if sum(ways) > 1:
             raise ValueError("give one of password_command, password_env, keyring, oauth/token_command")
         for value in (self.host, self.username):
@@ -221,7 +226,9 @@ def parse_config(text: str, path: Path) -> Config:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML.", str(error), "Mend that line and run the command again.") from None
+        raise UsageError(
+            f"{path} is not valid TOML.", str(error), "Mend that line and run the command again."
+        ) from None
     try:
         return Config.model_validate({**table, "folder": path.resolve().parent})
     except ValidationError as error:
@@ -269,7 +276,9 @@ def _line_of(place: list[str | int], text: str) -> int | None:
             continue
         count = place[number + 1] + 1 if number + 1 < len(place) and isinstance(place[number + 1], int) else 1  # type: ignore[operator]
         for _ in range(count):
-            pattern = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(part)}\s*\]+|{re.escape(part)}\s*=|\"{re.escape(part)}\"\s*=)")
+            pattern = re.compile(
+                rf"^\s*(\[+[^\]]*\b{re.escape(part)}\s*\]+|{re.escape(part)}\s*=|\"{re.escape(part)}\"\s*=)"
+            )
             for index in range(at, len(lines)):
                 if pattern.match(lines[index]):
                     at = index + 1

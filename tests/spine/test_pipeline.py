@@ -102,6 +102,19 @@ def test_another_deadline_asks_for_a_rebuild(config: Config, archive: Archive) -
     assert not index.is_current(archive.connection, other)
 
 
+def test_a_changed_pack_of_the_matter_asks_for_a_rebuild(config: Config, archive: Archive) -> None:
+    index.refresh(archive, config, now=lambda: NOW, progress=Silent())
+    assert index.is_current(archive.connection, config)
+    pack = config.folder / "packs" / "own.toml"
+    pack.parent.mkdir()
+    pack.write_text("# mine\n", encoding="utf-8")
+    try:
+        assert not index.is_current(archive.connection, config)
+    finally:
+        pack.unlink()
+        pack.parent.rmdir()
+
+
 def test_flags_and_requests_do_not_depend_on_the_order_of_import(
     config: Config, letters: list[Path], tmp_path: Path
 ) -> None:

@@ -138,11 +138,14 @@ def _evidence_mark(connection: sqlite3.Connection) -> str:
 
 
 def config_key(config: Config) -> str:
-    """What of the configuration the derived tables depend on, as one hash."""
+    """What of the configuration, and of the matter's own rule packs, the derived tables depend on, as one hash."""
     from evidence.model import sha256_hex
 
+    packs = "".join(
+        f"{path.name} {sha256_hex(path.read_bytes())}\n" for path in sorted((config.folder / "packs").glob("*.toml"))
+    )
     chosen = config.model_dump_json(include={"matter", "us", "client", "counsel", "scope", "timeline", "effort"})
-    return sha256_hex(f"{__version__}\n{chosen}".encode())
+    return sha256_hex(f"{__version__}\n{packs}{chosen}".encode())
 
 
 def find_all_requests(
