@@ -75,6 +75,9 @@ def test_it_opens_on_the_timeline_and_a_filter_is_an_address(browser: Any, stand
     assert one(browser, ".entry:target").get_attribute("id").startswith("m-")
     fill = browser.execute_script("return getComputedStyle(document.querySelector('.drawing .c')).fill")
     assert fill == "rgb(154, 74, 18)"  # the picture's own style block is let through
+    wait(browser, lambda b: b.execute_script("return window.scrollY") > 0)  # the jump is over before we go back up
+    browser.execute_script("window.scrollTo(0, 0)")
+    wait(browser, lambda b: b.execute_script("return window.scrollY") == 0)
     one(browser, ".chip.threat").click()
     wait(browser, lambda b: "category=threat" in b.current_url)
     assert 0 < len(all_(browser, ".entry")) < everything
