@@ -108,6 +108,13 @@ def test_an_extract_says_how_many_letters_it_omits(make: Maker) -> None:
     assert [e.number for e in result.exhibits] == list(range(1, 9))
 
 
+def test_an_extract_in_whose_days_nothing_was_written_says_so(make: Maker) -> None:
+    result = make(dispute("shelf", most=3), kind="extract", since=date(2031, 1, 1)).result
+    assert result.manifest.exhibits == () and result.manifest.omitted == 3
+    assert "не вошло в выписку — 3" in squeezed(text_of(result.pdf, 1)).replace("\xa0", " ")
+    run("qpdf", "--check", result.pdf)
+
+
 def test_withheld_and_excluded_letters_are_counted_and_not_shown(make: Maker) -> None:
     case = dispute("shelf", most=6)
     shas = [x.sha256 for x in case.letters()]

@@ -223,6 +223,12 @@ def test_visible_never_drops_a_character() -> None:
     assert shown == "a[U+0000]b\nc[U+000D]d[U+2028][U+D800]" and count == 4
 
 
+def test_marks_that_no_font_draws_though_one_has_them_are_shown(make: Maker) -> None:
+    assert visible("a\ufff9b\ufffac\ufffbd") == ("a[U+FFF9]b[U+FFFA]c[U+FFFB]d", 3)
+    result = make(case_of(html_mail("<p>a&#xfffa;b\ufffbc</p>", None, "Annotated \ufffb"))).result
+    assert_valid("3a", result.pdf)
+
+
 def test_long_lines_are_parted_without_loss() -> None:
     made = printed("x" * 5_001 + "\ny")
     assert "".join(made.lines) == "x" * 5_001 + "y" and max(map(len, made.lines)) == 2_000

@@ -46,9 +46,7 @@ def contents(b: Brief, after: Mapping[str, int]) -> list[dict[str, str]]:
             if numbers:
                 found.append({"anchor": f"x{numbers[0]}", "title": title, "note": f"{numbers[0]}–{numbers[-1]}"})
             continue
-        if anchor in after or anchor in ("s-headers",) or anchor.startswith("s-"):
-            if anchor == "s-headers" and not b.selection.letters:
-                continue
+        if anchor in after or anchor.startswith("s-"):
             found.append({"anchor": anchor, "title": title, "note": ""})
     return found
 
@@ -59,8 +57,6 @@ def bookmarks(
     words = b.words
     found = []
     for anchor, title in sections(b):
-        if anchor == "s-headers" and not exhibits:
-            continue
         if anchor != "x":
             found.append(Bookmark(title, anchor))
             continue

@@ -165,8 +165,10 @@ class _Maker:
                 marks = bookmarks(b, self._clean, exhibits, files)
                 embedded = originals(b, self._clean, exhibits, files)
                 pages_of = page_spans(parts, exhibits, files, b.selection)
-            self.progress.step(b._("Assembling"), 0, None)
-            return self._finish(out, folder, parts, stamp, marks, embedded, exhibits, files, pages_of, rows)
+            self.progress.step(b._("Assembling"), 0, 1)
+            made = self._finish(out, folder, parts, stamp, marks, embedded, exhibits, files, pages_of, rows)
+            self.progress.step(b._("Assembling"), 1, 1)
+            return made
 
     def _read(self, renderer: Renderer) -> list[Exhibit]:
         b = self.b
@@ -182,7 +184,8 @@ class _Maker:
         b = self.b
         limit = b.config.bundle.embed_max_mb * 1_000_000
         found: list[OutsideDrawn] = []
-        for file in b.selection.files:
+        for done, file in enumerate(b.selection.files, start=1):
+            self.progress.step(b._("Reading files from outside the mail"), done, len(b.selection.files))
             octets = joined(b.case.outside_stream(file.id), max(limit, LARGEST_DRAWN))
             drawn = Drawn(why="large") if octets is None else draw(renderer, octets, file.content_type, file.filename)
             fits = octets is not None and len(octets) <= limit
@@ -248,14 +251,17 @@ class _Maker:
     def _back_parts(self, renderer: Renderer, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> list[Rendered]:
         values = back_values(self.b, exhibits, names)
         items = [headers_values(self.b, e) for e in exhibits]
-        groups = [items[i : i + HEADERS_A_CHUNK] for i in range(0, len(items), HEADERS_A_CHUNK)]
+        groups = [items[i : i + HEADERS_A_CHUNK] for i in range(0, len(items), HEADERS_A_CHUNK)] or [[]]
         chunks = [Chunk(self.pages.finish(self.pages.part("back.html", b=values)))]
         chunks += [
             Chunk(self.pages.finish(self.pages.part("headers.html", items=group, first=index == 0)))
             for index, group in enumerate(groups)
         ]
         chunks.append(Chunk(self.pages.finish(self.pages.part("hashes.html", b=values))))
-        return [_rendered(o) for o in renderer.render_all(chunks, lambda done: None)]
+        what = self.b._("Drawing the annexes")
+        return [
+            _rendered(o) for o in renderer.render_all(chunks, lambda done: self.progress.step(what, done, len(chunks)))
+        ]
 
     def _front(self, renderer: Renderer, following: list[Rendered]) -> tuple[list[Rendered], list[ManifestRow]]:
         """The front matter, laid out once: pages behind it are known, its own are counted as it is laid out."""
@@ -268,11 +274,13 @@ class _Maker:
         total = sum(p.pages for p in following) + 12 + len(b.selection.letters) // 14
         self.pages.digits = "0" * len(str(total))
         values, rows = front_values(b, contents(b, after))
+        self.progress.step(b._("Laying out the index"), 0, 1)
         bodies = []
         if b.options.kind == "police":
             bodies.append(self.pages.part(f"police_{b.words.language}.html", p=kinds.police_values(b)))
         bodies.append(self.pages.part("front.html", f=values))
         front = renderer.render(Chunk(self.pages.finish(*bodies), numbers=after))
+        self.progress.step(b._("Laying out the index"), 1, 1)
         return [front, *following], rows
 
     def _notary(

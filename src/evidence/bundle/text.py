@@ -24,7 +24,8 @@ _SILENT = frozenset(
     [0x00AD, 0x034F, 0x061C, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0xFE00, 0xFE10)]
 )
 _ALLOWED_CONTROLS = frozenset([0x09, 0x0A])
-_SHOWN = frozenset([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+# Bidirectional overrides, and interlinear annotation marks: a font has the latter, Pango draws none of them.
+_SHOWN = frozenset([*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xFFF9, 0xFFFC)])
 
 
 @cache
