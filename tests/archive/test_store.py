@@ -311,12 +311,14 @@ class Zeros(io.RawIOBase):
     left = int(sys.argv[2])
     def read(self, size=-1):
         size = min(size, self.left); self.left -= size; return bytes(size)
+def peak():  # of this program: ru_maxrss begins at what the process that started us had
+    return int(next(x for x in open('/proc/self/status') if x.startswith('VmHWM')).split()[1])
 now = lambda: datetime.datetime.now(datetime.UTC)
 with Archive.open(sys.argv[1], write=True, now=now) as a:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     a.add_file(Zeros(), filename="v.mp4", content_type="video/mp4", title="v", event_date="2026-03-01", kind="video",
                note="", added_by="Anna")
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print((peak() - before) // 1024)
 """
     try:
         done = subprocess.run(
