@@ -23,13 +23,23 @@ class NameServer:
     flags: list[int] = field(default_factory=list)
 
 
+def _one_port() -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP on the same number: one that is free for the first may be taken for the second, so it is tried again."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(("127.0.0.1", udp.getsockname()[1]))
+        except OSError:
+            udp.close()
+    raise OSError("no port is free for both UDP and TCP")
+
+
 @contextmanager
 def name_server(answer: Answer) -> Iterator[NameServer]:
     """Serves UDP and TCP on one port. ``answer`` gives the response, or None for silence."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
+    udp, tcp = _one_port()
     port = udp.getsockname()[1]
-    tcp = socket.create_server(("127.0.0.1", port))
     server = NameServer(f"127.0.0.1:{port}")
     stopping = threading.Event()
 

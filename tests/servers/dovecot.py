@@ -9,6 +9,7 @@ import grp
 import imaplib
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -84,9 +85,16 @@ service stats {{
 
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """A port below the range the system gives to outgoing connections, so that none of those takes it before the server does."""
+    for _ in range(200):
+        port = secrets.randbelow(10_000) + 20_000
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free between 20000 and 30000")
 
 
 def binary() -> str | None:
