@@ -201,3 +201,22 @@ def test_a_review_is_kept_apart_and_outlives_a_rebuild(config: Config) -> None:
     )  # fmt: skip
     orphans = [row["id"] for row in map(json.loads, ended.stdout.splitlines()) if row["orphaned"]]
     assert orphans == ["0123456789abcdef"]
+
+
+def test_an_altered_message_stops_the_bundle_with_exit_code_20(letters: list[Path], tmp_path: Path) -> None:
+    """Its hash is reckoned again at every build; the triggers are out of the way, as for one who owns the file."""
+    other = matter(tmp_path / "tampered", letters[:6])
+    with sqlite3.connect(other.archive_path) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        number, raw = connection.execute("SELECT id, raw FROM message ORDER BY id LIMIT 1").fetchone()
+        octets = bytearray(raw)
+        octets[-5] ^= 1
+        connection.execute("UPDATE message SET raw = ? WHERE id = ?", (bytes(octets), number))
+    ended = subprocess.run(
+        [sys.executable, "-c", "from evidence.cli import main; main()", "bundle"],
+        cwd=other.folder, capture_output=True, text=True, check=False, env=os.environ | {"EVIDENCE_LANG": "en"},
+    )  # fmt: skip
+    assert ended.returncode == 20, ended.stderr
+    assert "evidence verify" in ended.stderr
+    assert not list((other.folder / "bundles").glob("0*/bundle.pdf"))

@@ -21,7 +21,7 @@ from evidence.archive.letters import read_attachments, read_letters
 from evidence.archive.log import Tree
 from evidence.archive.schema import BOUND_TABLES, columns
 from evidence.archive.words import _
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, IntegrityFailure
 from evidence.model import (
     Address,
     DkimResult,
@@ -32,6 +32,7 @@ from evidence.model import (
     ReceivedHop,
     Request,
     Sighting,
+    sha256_hex,
 )
 from evidence.ports import FolderCount, IssuedBundle, IssuedExhibit, LogHead, OutsideFile, Review
 
@@ -140,13 +141,20 @@ class ArchiveReader:
         return tuple(read_letters(self.connection, self._limit, everything=everything, included=included))
 
     def raw(self, sha256: str) -> bytes:
-        """The exact octets. Raises LookupError if they are not held."""
+        """The exact octets, hashed again on the way out. Raises LookupError, and IntegrityFailure where they were altered."""
         row = self.connection.execute(
             "SELECT raw FROM message WHERE sha256 = ? AND event < ?", (sha256, self._limit)
         ).fetchone()
         if row is None:
             raise LookupError(f"no message with SHA-256 {sha256}")
-        return bytes(row[0])
+        raw = bytes(row[0])
+        if sha256_hex(raw) != sha256:
+            raise IntegrityFailure(
+                _("The message {sha256} is not what it was when it was stored.").format(sha256=sha256),
+                _("Its octets no longer have the SHA-256 that the custody log binds."),
+                _("Run `evidence verify`, and go back to a copy that is sound."),
+            )
+        return raw
 
     def parsed(self, sha256: str) -> ParsedMessage:
         """What was read out of the octets at the last rebuild. Raises LookupError if they were not parsed yet."""

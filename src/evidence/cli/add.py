@@ -22,12 +22,7 @@ KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "ot
     ),
     epilog=help_end(
         "evidence add act-17.pdf --date 2026-03-02 --title «Acceptance act 17» --about steamer",
-        codes=(
-            0,
-            1,
-            2,
-            11,
-        ),
+        codes=(0, 1, 2, 11),
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))

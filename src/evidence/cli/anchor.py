@@ -20,13 +20,7 @@ from evidence.errors import UsageError
     epilog=help_end(
         "evidence anchor --print",
         "evidence anchor --witness sent-to-lawyer.eml",
-        codes=(
-            0,
-            1,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 1, 2, 10, 11),
     ),
 )
 @click.option("--print", "print_text", is_flag=True, help=_("Print the root as a short text to send."))

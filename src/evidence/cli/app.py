@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -162,8 +161,3 @@ def _tell(error: EvidenceError) -> None:
     for line in (error.why, error.next_step):
         if line:
             click.echo(line, err=True)
-
-
-def describe(command: click.Command) -> dict[str, Any]:
-    """A command's help as a value, for the reference in docs/cli.md."""
-    return command.to_info_dict(click.Context(command))

@@ -22,12 +22,7 @@ from evidence.cli.text import _, help_end
     epilog=help_end(
         "evidence assess",
         "evidence assess answer 3 yes --note «invoice 1042»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
@@ -100,12 +95,7 @@ def _rows(assessment: Any) -> list[dict[str, Any]]:
     help=_("Record a person's answer to one of the four questions. The last one counts; all are kept."),
     epilog=help_end(
         "evidence assess answer 1 no --note «the demands were within the contract»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("question", type=click.IntRange(1, 4))
@@ -124,12 +114,7 @@ def answer(session: Session, question: int, answer: str, note: str) -> int:
     help=_("Name a claim of theirs (or ours), so that files and messages can be linked to it with --about NAME."),
     epilog=help_end(
         "evidence assess claim steamer «A steamer was lost»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("name")

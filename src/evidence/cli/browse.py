@@ -17,12 +17,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence browse --no-open --port 8001",
-        codes=(
-            0,
-            2,
-            10,
-            130,
-        ),
+        codes=(0, 2, 10, 130),
     ),
 )
 @click.option("--port", type=int, default=0, help=_("Default: a free one."))

@@ -25,14 +25,7 @@ from evidence.model import CATEGORIES
         "evidence bundle",
         "evidence bundle --supplement",
         "evidence bundle --since 2026-03-01 --until 2026-03-31   (an extract; its cover says what it omits)",
-        codes=(
-            0,
-            1,
-            2,
-            10,
-            11,
-            20,
-        ),
+        codes=(0, 1, 2, 10, 11, 20),
     ),
 )
 @click.option(

@@ -21,10 +21,7 @@ POWERSHELL = """Register-ArgumentCompleter -Native -CommandName evidence -Script
     help=_("Print the completion script of a shell; the first line says where it goes."),
     epilog=help_end(
         "evidence completion bash > ~/.local/share/bash-completion/completions/evidence",
-        codes=(
-            0,
-            2,
-        ),
+        codes=(0, 2),
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]))

@@ -19,11 +19,7 @@ from evidence.cli.text import _, category_in_words, help_end, language, ngettext
     ),
     epilog=help_end(
         "evidence demo my-demo --lang en",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")

@@ -18,10 +18,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence doctor",
-        codes=(
-            0,
-            1,
-        ),
+        codes=(0, 1),
     ),
 )
 @click.option("--offline", is_flag=True, help=_("Do not connect to the mailboxes."))

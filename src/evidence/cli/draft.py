@@ -17,11 +17,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence draft reminder > reminder.txt",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.argument("kind", type=click.Choice(["reminder", "final-notice", "termination", "preservation"]))

@@ -22,12 +22,7 @@ from evidence.cli.text import _, help_end
     epilog=help_end(
         "evidence effort --csv",
         "evidence effort log «Anna Orlova» 90 --about «call with the client»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with a chart."))
@@ -99,12 +94,7 @@ def command(
     help=_("Log time by hand: a call, an incident at the counter, a search of the warehouse."),
     epilog=help_end(
         "evidence effort log «Anna Orlova» 90 --about «searched the warehouse»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("person")

@@ -18,12 +18,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence export eml handover/",
-        codes=(
-            0,
-            1,
-            2,
-            10,
-        ),
+        codes=(0, 1, 2, 10),
     ),
 )
 @click.argument("form", type=click.Choice(["eml", "mbox", "csv", "load-file"]))

@@ -22,11 +22,7 @@ from evidence.model import CATEGORIES
     ),
     epilog=help_end(
         "evidence flags --category threat --tier stated --json",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.option(

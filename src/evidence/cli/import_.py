@@ -21,13 +21,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence import Takeout/Mail.mbox saved-letters/",
-        codes=(
-            0,
-            1,
-            2,
-            3,
-            11,
-        ),
+        codes=(0, 1, 2, 3, 11),
     ),
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))

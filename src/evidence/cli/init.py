@@ -26,12 +26,7 @@ if TYPE_CHECKING:
     epilog=help_end(
         "evidence init my-matter",
         "evidence init --yes --address office@north.example --host imap.north.example --password-env NORTH_PASSWORD --us-name North --us-address @north.example --client-name Romashka --client-address director@romashka.example",
-        codes=(
-            0,
-            2,
-            12,
-            130,
-        ),
+        codes=(0, 2, 12, 130),
     ),
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))

@@ -21,11 +21,7 @@ from evidence.cli.text import _, help_end
     epilog=help_end(
         "evidence log --last 20",
         "evidence log proof 3fa9c1 --out proofs/",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.option("--kind", help=_("Only events of this kind."))
@@ -73,11 +69,7 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
     epilog=help_end(
         "evidence log proof 3fa9c1 --out proofs/",
         "evidence log proof --from 120 --out proofs/",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.argument("sha256", required=False)

@@ -18,11 +18,7 @@ from evidence.errors import UsageError
     ),
     epilog=help_end(
         "evidence login office",
-        codes=(
-            0,
-            2,
-            12,
-        ),
+        codes=(0, 2, 12),
     ),
 )
 @click.argument("account", required=False)

@@ -17,12 +17,7 @@ from evidence.errors import UsageError
     ),
     epilog=help_end(
         "evidence redact 3fa9c1 --passage «passport 40 11 …» --reason «personal data of a third person»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")

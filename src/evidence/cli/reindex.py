@@ -17,13 +17,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence reindex",
-        codes=(
-            0,
-            1,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 1, 2, 10, 11),
     ),
 )
 @click.option("--list-tables", is_flag=True, help=_("Name the derived tables, one a line, and do nothing."))

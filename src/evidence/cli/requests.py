@@ -22,11 +22,7 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
     ),
     epilog=help_end(
         "evidence requests --outcome no-reply --asker us",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.option(

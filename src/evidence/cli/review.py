@@ -26,12 +26,7 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
     epilog=help_end(
         "evidence review 4be1c2d3a4b5c6d7 --accept --note «checked with Anna»",
         "evidence review --list",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("target_id", required=False)

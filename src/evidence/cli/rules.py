@@ -15,11 +15,7 @@ from evidence.cli.text import _, help_end, language
     help=_("The rule packs behind the flags: check your own, see what a text would raise and what blocked a rule."),
     epilog=help_end(
         "evidence rules explain «Завтра иду в полицию»",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 def command() -> None:
@@ -33,11 +29,7 @@ def command() -> None:
     ),
     epilog=help_end(
         "evidence rules check packs/",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
@@ -76,10 +68,7 @@ def _own(session: Session) -> list[Path]:
     help=_("Say which rules match a text, with their slots, and what blocked the others."),
     epilog=help_end(
         "evidence rules explain «If you do not refund me, I will go to court»",
-        codes=(
-            0,
-            2,
-        ),
+        codes=(0, 2),
     ),
 )
 @click.argument("text")

@@ -19,11 +19,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence schedule install --every hourly",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 def command() -> None:
@@ -60,11 +56,7 @@ _every = click.option(
     help=_("Show the entry, ask, and install it."),
     epilog=help_end(
         "evidence schedule install --print",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 @_kind
@@ -99,11 +91,7 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
     help=_("Say whether the entry stands, and when the last run was."),
     epilog=help_end(
         "evidence schedule status",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 @_kind
@@ -126,11 +114,7 @@ def status(session: Session, kind: str | None) -> int:
     help=_("Take the entry away."),
     epilog=help_end(
         "evidence schedule remove",
-        codes=(
-            0,
-            1,
-            2,
-        ),
+        codes=(0, 1, 2),
     ),
 )
 @_kind

@@ -30,12 +30,7 @@ def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
     ),
     epilog=help_end(
         "evidence include 3fa9c1 --reason «carrier confirms the delivery»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")
@@ -50,12 +45,7 @@ def include(session: Session, sha256: str, reason: str) -> int:
     help=_("Leave a message out of bundles. The bundle says how many were left out, and why."),
     epilog=help_end(
         "evidence exclude 3fa9c1 --reason «another client's personal data»",
-        codes=(
-            0,
-            2,
-            10,
-            11,
-        ),
+        codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")

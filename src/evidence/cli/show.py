@@ -20,12 +20,7 @@ from evidence.errors import UsageError
     ),
     epilog=help_end(
         "evidence show 3fa9c1 --part raw > letter.eml",
-        codes=(
-            0,
-            2,
-            10,
-            20,
-        ),
+        codes=(0, 2, 10, 20),
     ),
 )
 @click.argument("sha256")

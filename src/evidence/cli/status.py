@@ -20,12 +20,7 @@ from evidence.cli.text import _, help_end
     epilog=help_end(
         "evidence status",
         "evidence status --all ~/matters --json",
-        codes=(
-            0,
-            2,
-            3,
-            10,
-        ),
+        codes=(0, 2, 3, 10),
     ),
 )
 @click.option(

@@ -17,15 +17,7 @@ from evidence.cli.text import _, help_end
     ),
     epilog=help_end(
         "evidence sync --dry-run",
-        codes=(
-            0,
-            1,
-            2,
-            3,
-            11,
-            12,
-            130,
-        ),
+        codes=(0, 1, 2, 3, 11, 12, 130),
     ),
 )
 @click.option(

@@ -22,11 +22,7 @@ from evidence.model import CATEGORIES
     ),
     epilog=help_end(
         "evidence timeline --since 2026-03-01 --html > timeline.html",
-        codes=(
-            0,
-            2,
-            10,
-        ),
+        codes=(0, 2, 10),
     ),
 )
 @click.option(

@@ -25,12 +25,7 @@ INTEGRITY = 20
     epilog=help_end(
         "evidence verify",
         "evidence verify bundles/0001-full/package.zip",
-        codes=(
-            0,
-            2,
-            10,
-            20,
-        ),
+        codes=(0, 2, 10, 20),
     ),
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))

@@ -26,9 +26,7 @@ def produce_bundle(
     *,
     now: Callable[[], datetime],
     progress: Progress,
-    record: bool = True,
     out: Path | None = None,
-    package: bool = True,
     sign: Callable[[Path], None] | None = None,
 ) -> BundleResult:
     """Build the bundle under ``bundles/`` (or ``out``) and record it. A rebuild of an issued one (``at_size``) records nothing."""
@@ -64,24 +62,21 @@ def produce_bundle(
                 f"{digest}  {result.pdf.name}\n", encoding="ascii"
             )
             result = replace(result, pdf_sha256=digest)
-        package_sha256 = ""
-        if package:
-            from evidence.bundle.package import write_package
+        from evidence.bundle.package import write_package
 
-            written = write_package(
-                case,
-                config,
-                result,
-                archive_uuid=case.uuid,
-                anchor_files=_anchors(case, result.log_size),
-                progress=progress,
-            )
-            package_sha256 = written.sha256
-    if record and not rebuild:
+        written = write_package(
+            case,
+            config,
+            result,
+            archive_uuid=case.uuid,
+            anchor_files=_anchors(case, result.log_size),
+            progress=progress,
+        )
+    if not rebuild:
         from evidence.pipeline.acquire import open_archive
 
         with open_archive(config, now, create=False) as archive:
-            archive.issue_bundle(_issued(result, config, package_sha256), _new(result, archive.connection))
+            archive.issue_bundle(_issued(result, config, written.sha256), _new(result, archive.connection))
     return result
 
 

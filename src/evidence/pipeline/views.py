@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from evidence.config import Config
-from evidence.model import Flag, Letter, Request, sha256_hex
+from evidence.model import Flag, Letter, Request
 from evidence.pipeline.second_reader import proposed_flags
 from evidence.ports import CaseFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry
@@ -272,11 +272,6 @@ def review_state(review: Review | None) -> str:
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def digest(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One hash over rows, to compare two readings."""
-    return sha256_hex(json.dumps(list(rows), ensure_ascii=False, sort_keys=True, default=str).encode())
 
 
 def narrowed(config: Config, shown: View, *, since: date | None, until: date | None, person: str | None) -> View:
