@@ -81,7 +81,10 @@ class HeaderPeek:
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """One message as the server delivered it. ``internal_date`` is the server's text, RFC 3501 date-time."""
+    """One message as the server delivered it. ``internal_date`` is the server's text, RFC 3501 date-time.
+
+    ``sha256``: of ``raw``, where the reader computed it while receiving; None: not yet computed.
+    """
 
     uid: int
     raw: bytes
@@ -90,6 +93,7 @@ class RawMessage:
     server_size: int | None = None
     gm_msgid: str | None = None
     gm_labels: tuple[str, ...] = ()
+    sha256: str | None = None
 
 
 # ---- archive -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from evidence.archive.binding import utc_text, utc_time
 from evidence.archive.schema import columns
-from evidence.archive.texts import json_text
+from evidence.archive.texts import json_text, list_text
 from evidence.archive.writer import Writer
 from evidence.model import ArchivedMessage, DnsKey, FolderName, sha256_hex
 from evidence.ports import Generation
@@ -123,11 +123,14 @@ class Acquiring(Writer):
         }  # fmt: skip
         return self.append("source", row, "source-opened")[0]
 
-    def store(self, acquisition: int, raw: bytes) -> ArchivedMessage:
-        """Keep the exact octets, once: octets already held give back their row with ``new`` False."""
+    def store(self, acquisition: int, raw: bytes, *, sha256: str | None = None) -> ArchivedMessage:
+        """Keep the exact octets, once: octets already held give back their row with ``new`` False.
+
+        ``sha256``: of ``raw``, where the reader has just computed it; else it is computed here.
+        """
         self.commit_if_large()
         self.begin_transaction()
-        sha256 = sha256_hex(raw)
+        sha256 = sha256 or sha256_hex(raw)
         found = self.connection.execute("SELECT id, size, event FROM message WHERE sha256 = ?", (sha256,)).fetchone()
         if found:
             return ArchivedMessage(found[0], sha256, found[1], found[2], new=False)
@@ -158,7 +161,7 @@ class Acquiring(Writer):
         row = {
             "message": message, "acquisition": acquisition, "seen_at": self._at(), "folder": folder, "uid": uid,
             "source": source, "position": position, "internal_date": internal_date, "server_size": server_size,
-            "flags": json_text(list(flags)), "labels": json_text(list(labels)), "gm_msgid": gm_msgid, "scope": scope,
+            "flags": list_text(tuple(flags)), "labels": list_text(tuple(labels)), "gm_msgid": gm_msgid, "scope": scope,
             "reason": reason, "note": note,
         }  # fmt: skip
         number, _ = self.append("sighting", row, "sighted")

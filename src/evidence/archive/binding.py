@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any
 
 from evidence.canonical import MAX_INTEGER, canonical_json
@@ -12,6 +13,8 @@ from evidence.model import sha256_hex
 
 def utc_text(at: datetime) -> str:
     """``YYYY-MM-DDTHH:MM:SSZ``. Raises ValueError for a naive datetime."""
+    if at.tzinfo is UTC:
+        return at.isoformat(timespec="seconds")[:19] + "Z"  # cuts what is below a second, as below
     if at.tzinfo is None:
         raise ValueError("a time without a zone cannot be recorded")
     return at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
@@ -27,6 +30,8 @@ def storable(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
+        if value.isascii():
+            return value
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
@@ -58,3 +63,33 @@ def event_body(
     if detail is not None:
         body["detail"] = detail
     return canonical_json(body)
+
+
+def row_writer(table: str, names: Sequence[str]) -> Callable[[str, str, int, Sequence[Any], str | None], str]:
+    """The body of an event that binds a row of ``table``, as ``event_body`` gives it, for rows without end.
+
+    ``names`` are the table's columns. The result takes (time as text, kind, seq, the stored values in the order of ``names``,
+    the SHA-256 of the row's octets or None). Which keys there are and how they sort is settled once; only values are written.
+    """
+    order = [(f'"{name}":', names.index(name)) for name in sorted(set(names) - {"event"})]
+    end = f'}},"seq":%d,"table":{encode_basestring(table)}}}'
+
+    def body(at: str, kind: str, seq: int, values: Sequence[Any], digest: str | None) -> str:
+        row = ",".join([key + _canonical(values[place], digest) for key, place in order])
+        return f'{{"at":"{at}","kind":{encode_basestring(kind)},"row":{{{row}' + end % seq
+
+    return body
+
+
+def _canonical(value: Any, digest: str | None) -> str:
+    """The canonical JSON of one stored value as an event states it."""
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    if kind is int and -MAX_INTEGER <= value <= MAX_INTEGER:
+        return str(value)
+    if kind is bytes and digest is not None:
+        return f'{{"sha256":"{digest}","size":{len(value)}}}'
+    return canonical_json(bound_value(value))

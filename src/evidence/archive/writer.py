@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.archive.binding import bound_value, event_body, storable
+from evidence.archive.binding import event_body, row_writer, storable, utc_text
 from evidence.archive.connect import in_words
 from evidence.archive.log import leaf_hash
 from evidence.archive.schema import columns
@@ -91,25 +93,20 @@ class Writer:
         """
         self.begin_transaction()
         seq = self._seq + 1
-        values = {name: storable(row.get(name)) for name in columns(table)}
-        values["event"] = seq
+        plan = _plan(table)
+        get = row.get
+        values = [storable(get(name)) for name in plan.names]
+        values[plan.event] = seq
         try:
-            cursor = self.connection.execute(_insert(table), list(values.values()))
-            if values.get("id", 0) is None:
-                values["id"] = cursor.lastrowid
-            bound = {
-                name: {"sha256": digest, "size": len(value)}
-                if digest and isinstance(value, bytes)
-                else bound_value(value)
-                for name, value in values.items()
-                if name != "event"
-            }
-            self._event(seq, event_body(seq, self._now(), kind, table=table, row=bound))
+            number = self.connection.execute(plan.insert, values).lastrowid or 0
+            if plan.id is not None and values[plan.id] is None:
+                values[plan.id] = number
+            self._event(seq, plan.body(utc_text(self._now()), kind, seq, values, digest))
         except sqlite3.Error as error:
             self.rollback()
             raise in_words(error, self.path) from error
-        self._pending_octets += sum(len(v) for v in values.values() if isinstance(v, bytes))
-        return cursor.lastrowid or 0, seq
+        self._pending_octets += sum([len(v) for v in values if isinstance(v, bytes)])
+        return number, seq
 
     def record(self, kind: str, detail: Mapping[str, Any]) -> int:
         """An event that binds no row, such as a migration or a time stamp that is owed. Returns its seq."""
@@ -129,13 +126,26 @@ class Writer:
         self._seq = seq
 
 
-_INSERTS: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How rows of one table are written: the statement, and the places of two columns in it."""
+
+    names: tuple[str, ...]
+    insert: str
+    event: int
+    id: int | None
+    body: Callable[[str, str, int, Sequence[Any], str | None], str]
 
 
-def _insert(table: str) -> str:
-    statement = _INSERTS.get(table)
-    if statement is None:
-        names = ", ".join(f'"{name}"' for name in columns(table))
-        marks = ", ".join("?" for _ in columns(table))
-        statement = _INSERTS[table] = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-    return statement
+@cache
+def _plan(table: str) -> _Plan:
+    names = columns(table)
+    listed = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join("?" for _ in names)
+    return _Plan(
+        names,
+        f"INSERT INTO {table} ({listed}) VALUES ({marks})",
+        names.index("event"),
+        names.index("id") if "id" in names else None,
+        row_writer(table, names),
+    )

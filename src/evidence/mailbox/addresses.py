@@ -15,9 +15,7 @@ from functools import lru_cache
 
 from evidence.mailbox.mailbox import SCOPE_HEADERS
 
-_NAMES = "|".join(SCOPE_HEADERS).encode("ascii")
-_FIELD = re.compile(rb"^(" + _NAMES + rb")[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_FIELD_NAMES = {name.lower().encode("ascii"): name.lower() for name in SCOPE_HEADERS}
 _ENCODED = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
 _ID = re.compile(rb"<([^<>]+)>")
@@ -43,9 +41,31 @@ def header_octets(raw: bytes) -> bytes:
     return raw[:end] if end >= 0 else raw
 
 
-def fields(header: bytes) -> list[tuple[str, bytes]]:
-    """(name in lower case, value unfolded) of each field that decides on scope, in order; all others are passed over."""
-    return [(m[1].decode("ascii").lower(), _FOLD.sub(b"", m[2]).strip()) for m in _FIELD.finditer(header)]
+def fields(header: bytes) -> tuple[tuple[str, bytes], ...]:
+    """(name in lower case, value unfolded) of each field that decides on scope, in order; all others are passed over.
+
+    The last header is remembered, unless it is huge: addresses and thread links of a message are read one after the other.
+    """
+    return _fields(header) if len(header) <= LARGEST_PARSED else _fields.__wrapped__(header)
+
+
+@lru_cache(maxsize=2)
+def _fields(header: bytes) -> tuple[tuple[str, bytes], ...]:
+    found: list[tuple[str, bytes]] = []
+    name: str | None = None
+    value = b""
+    for line in header.split(b"\n"):
+        if line[:1] in (b" ", b"\t"):  # folded: RFC 5322 section 2.2.3
+            if name is not None:
+                value = value.removesuffix(b"\r") + line
+            continue
+        if name is not None:
+            found.append((name, value.strip()))
+        before, colon, value = line.partition(b":")
+        name = _FIELD_NAMES.get(before.rstrip(b" \t").lower()) if colon else None
+    if name is not None:
+        found.append((name, value.strip()))
+    return tuple(found)
 
 
 def identifiers(value: bytes) -> list[str]:

@@ -25,6 +25,7 @@ from evidence import __version__
 from evidence.config import LOOPBACK_HOSTS, Account
 from evidence.errors import EvidenceError, LoginRefused
 from evidence.mailbox import commands
+from evidence.mailbox.ahead import Ahead
 from evidence.mailbox.mailbox import (
     SCOPE_HEADERS,
     CommandRefused,
@@ -48,10 +49,11 @@ from evidence.mailbox.responses import (
     parse_status,
 )
 from evidence.mailbox.wire import Limits, ReadOnlyClient, Session, TooLarge, bye, limit_seconds, succeeded
-from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage
+from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage, sha256_hex
 
 BATCH_OCTETS = 8 * 1024 * 1024
 BATCH_UIDS = 200
+MEAN_OCTETS = 64 * 1024  # of a message whose size nobody stated, until some have come
 PEEK_WINDOW = 2_000  # UIDs a header command covers
 LIST_WINDOW = 100_000
 LARGEST_HEADER = 16 * 1024 * 1024
@@ -80,6 +82,7 @@ class ImapMailbox:
         self._folder: FolderName | None = None
         self._status: FolderStatus | None = None
         self._exists = 0
+        self._ahead: Ahead | None = None
         self.server_id: Mapping[str, str] = {}
         self.oddities: list[tuple[str, dict[str, Any]]] = []
         self._open()
@@ -185,6 +188,15 @@ class ImapMailbox:
 
     def reopen(self) -> FolderStatus | None:
         """A fresh connection, the same folder open again. Raises as ``connect`` and ``examine`` do."""
+        self._stop_reading()
+        return self._reopen()
+
+    def _stop_reading(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._ahead = None
+
+    def _reopen(self) -> FolderStatus | None:
         self._wire.shutdown()
         self._open()
         return self.examine(self._folder) if self._folder is not None else None
@@ -193,6 +205,7 @@ class ImapMailbox:
         self._run(b"NOOP")
 
     def close(self) -> None:
+        self._stop_reading()
         with contextlib.suppress(EvidenceError):
             self._session.run(b"LOGOUT")
         self._wire.shutdown()
@@ -382,21 +395,31 @@ class ImapMailbox:
         return Response([*error.response.parts, b"", *rest.parts], rest.strike)
 
     def fetch(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
-        queue = deque(batches(wanted))
+        """Read ahead in a second thread; whoever stops early ends the connection."""
+        self._ahead = Ahead(self._fetched(wanted), self._abandon)
+        return self._ahead.items()
+
+    def _abandon(self) -> None:
+        self._wire.abandon()
+
+    def _fetched(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
+        queue = deque(sorted(wanted, key=lambda w: w.uid))
         flight: deque[_Batch] = deque()
         missing: list[Wanted] = []
+        count, octets = 0, 0
         while queue or flight:
             while queue and len(flight) < PIPELINE:
-                flight.append(self._ask(queue.popleft()))
+                flight.append(self._ask(first_batch(queue, mean=octets // count if count else MEAN_OCTETS)))
             batch = flight.popleft()
             yield from self._delivered(batch, flight)
             if (
                 batch.broken
             ):  # a literal we would not read: the connection is gone, what was in flight is asked for again
                 for other in reversed(flight):
-                    queue.extendleft(reversed(list(batches(other.missing()))))
+                    queue.extendleft(reversed(other.missing()))
                 flight.clear()
-                self.reopen()
+                self._reopen()
+            count, octets = count + len(batch.wanted), octets + batch.octets
             missing += batch.missing()
         yield from self._again(missing)
 
@@ -413,7 +436,7 @@ class ImapMailbox:
             batch = self._ask(part)
             yield from self._delivered(batch, ())
             if batch.broken:
-                self.reopen()
+                self._reopen()
             left = batch.missing()
             if len(part) == 1:
                 yield from (NotDelivered(w.uid, batch.reason) for w in left)
@@ -464,8 +487,16 @@ class ImapMailbox:
                 )
                 continue
             owner.waiting.discard(items.uid)
+            owner.octets += len(items.body)
             yield RawMessage(
-                items.uid, items.body, items.internal_date, items.flags, items.size, items.gm_msgid, items.gm_labels
+                items.uid,
+                items.body,
+                items.internal_date,
+                items.flags,
+                items.size,
+                items.gm_msgid,
+                items.gm_labels,
+                sha256_hex(items.body),
             )
 
     def _too_large(self, batch: _Batch, error: TooLarge) -> Iterator[NotDelivered]:
@@ -534,6 +565,7 @@ class _Batch:
         self.waiting = set(wanted)
         self.silent: dict[int, str] = {}
         self.said = ""
+        self.octets = 0
         self.broken = False
 
     @property
@@ -550,16 +582,21 @@ class _Batch:
 
 def batches(wanted: Sequence[Wanted], *, octets: int = BATCH_OCTETS, uids: int = BATCH_UIDS) -> Iterator[list[Wanted]]:
     """``wanted`` in ascending order, cut so that a piece holds at most ``uids`` UIDs and ``octets`` octets (or one message)."""
-    piece: list[Wanted] = []
-    total = 0
-    for one in sorted(wanted, key=lambda w: w.uid):
-        if piece and (len(piece) >= uids or total + one.size > octets):
-            yield piece
-            piece, total = [], 0
-        piece.append(one)
-        total += one.size
-    if piece:
-        yield piece
+    queue = deque(sorted(wanted, key=lambda w: w.uid))
+    while queue:
+        yield first_batch(queue, octets=octets, uids=uids)
+
+
+def first_batch(
+    queue: deque[Wanted], *, mean: int = 0, octets: int = BATCH_OCTETS, uids: int = BATCH_UIDS
+) -> list[Wanted]:
+    """Take from the left of ``queue`` what one FETCH asks for. A message of unknown size counts as ``mean`` octets."""
+    piece = [queue.popleft()]
+    total = piece[0].size or mean
+    while queue and len(piece) < uids and total + (queue[0].size or mean) <= octets:
+        piece.append(queue.popleft())
+        total += piece[-1].size or mean
+    return piece
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:

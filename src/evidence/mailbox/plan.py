@@ -120,9 +120,10 @@ class ScopeRule:
 
     def judge(self, header: bytes) -> Verdict:
         """By addresses alone; ties are ``tie``'s. Header octets may be the whole header or the fields we ask servers for."""
-        if not self._may_name_client(header):
+        named_here = [(name, value) for name, value in fields(header) if name in ADDRESS_HEADERS]
+        if not self._may_name_client(b"\n".join([value for _, value in named_here])):
             return self._outside()
-        found = [m for name, value in fields(header) if name in ADDRESS_HEADERS for m in addresses(name, value)]
+        found = [m for name, value in named_here for m in addresses(name, value)]
         plain = [m for m in found if not m.shown]
         from_client = _first(plain, SENDERS, self.client)
         to_client = _first(plain, RECIPIENTS, self.client)
@@ -147,12 +148,13 @@ class ScopeRule:
     def _outside(self) -> Verdict:
         return Verdict("context", "everything is archived (scope: all)") if self.messages == "all" else OUT
 
-    def _may_name_client(self, header: bytes) -> bool:
-        """False only if no address field can hold an address of the client: most mail ends here, unparsed."""
-        squeezed = header.translate(None, b' \t\r\n"\\').lower()
-        if any(n in squeezed for n in self._needles):
-            return True
-        return hides_address(header) or (not header.isascii() and any(not n.isascii() for n in self._needles))
+    def _may_name_client(self, values: bytes) -> bool:
+        """False only if no address field (their values, one a line) can hold an address of the client: most mail ends here."""
+        squeezed = values.translate(None, b' \t\r\n"\\').lower()
+        for needle in self._needles:
+            if needle in squeezed:
+                return True
+        return hides_address(values) or (not values.isascii() and any(not n.isascii() for n in self._needles))
 
     def tie(self, header: bytes, linked: Collection[int]) -> Verdict:
         """Context by thread: which identifier ties it. ``linked``: digests of the threads in scope. OUT where none does."""

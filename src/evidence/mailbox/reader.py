@@ -223,7 +223,10 @@ def _work(run: Run, place: Place) -> None:
     wanted: list[Wanted] = []
     whole = run.rule.messages == "all" and not run.gmail
     rejudge: list[int] = []
-    for peek in peeks(run, new, listing, headers=not whole):
+    if whole and not place.held:
+        wanted = [Wanted(u) for u in new]  # sizes are not needed to ask, and nothing is to be judged before
+        missing_peeks.clear()
+    for peek in peeks(run, new, listing, headers=not whole) if missing_peeks else ():
         if peek.uid not in missing_peeks:
             continue
         missing_peeks.discard(peek.uid)

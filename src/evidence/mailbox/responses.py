@@ -10,6 +10,7 @@ import re
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from imapclient import imap_utf7
 
@@ -22,6 +23,11 @@ _LIST = re.compile(rb'\* LIST \(([^)]*)\) (?:"((?:\\.|[^"\\])*)"|NIL) ', re.IGNO
 _STATUS_ITEM = re.compile(rb"(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) (\d+)", re.IGNORECASE)
 _ITEM_NAME = re.compile(rb"[^ \[\]()\r\n]+(?:\[[^\]]*\](?:<\d+>)?)?")  # BODY[HEADER.FIELDS (…)]<0>
 _ATOM_END = re.compile(rb"[ ()\r\n]")
+# An item as servers nearly always write it, with the blank before it; anything else is read by the scanner.
+_PLAIN_ITEM = re.compile(
+    rb' *(?:(UID|RFC822\.SIZE) (\d+)|FLAGS \(([^()"\\{}\r\n]*)\)|INTERNALDATE "([^"\\\r\n]*)"'
+    rb"|(BODY\[(?:HEADER\.FIELDS \([^()\[\]\r\n]*\))?\]) \{\d+\}\r\n\Z)(?=[ )]|\Z)"
+)
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\.)*)"', re.DOTALL)
 
 
@@ -81,13 +87,43 @@ def parse_fetch(response: Response) -> FetchItems:
     start = _FETCH.match(response.line)
     if not start:
         raise Malformed(response.line[:80].decode("ascii", "replace"))
-    scanner = _Scanner(response.parts, start.end())
     items = FetchItems()
+    scanner = _Scanner(response.parts, *_plain_items(items, response.parts, start.end()))
     while not scanner.at_close():
         name = scanner.item_name()
         value = scanner.value()
         _take(items, name, value)
     return items
+
+
+def _plain_items(items: FetchItems, parts: list[bytes], at: int) -> tuple[int, int]:
+    """Take the items that are written plainly. Returns the piece and the position where the scanner is to go on."""
+    line, piece = parts[0], 0
+    while found := _PLAIN_ITEM.match(line, at):
+        which = found.lastindex
+        if which == 2:
+            if found[1] == b"UID":
+                items.uid = int(found[2])
+            else:
+                items.size = int(found[2])
+        elif which == 3:
+            items.flags = _words(found[3])
+        elif which == 4:
+            items.internal_date = found[4].decode("ascii", "replace").strip()
+        elif found[5] == b"BODY[]":
+            items.body = parts[piece + 1]
+        else:
+            items.header = parts[piece + 1]
+        at = found.end()
+        if which == 5:
+            piece += 2
+            line, at = parts[piece], 0
+    return piece, at
+
+
+@lru_cache(maxsize=1024)
+def _words(octets: bytes) -> tuple[str, ...]:
+    return tuple([w.decode("utf-8", "replace") for w in octets.split(b" ") if w and w.upper() != b"NIL"])
 
 
 def _take(items: FetchItems, name: bytes, value: Value) -> None:
@@ -112,9 +148,9 @@ def _take(items: FetchItems, name: bytes, value: Value) -> None:
 class _Scanner:
     """Walks line pieces and literals in order."""
 
-    def __init__(self, parts: list[bytes], position: int) -> None:
+    def __init__(self, parts: list[bytes], piece: int, position: int) -> None:
         self._parts = parts
-        self._piece = 0
+        self._piece = piece
         self._at = position
 
     def at_close(self) -> bool:
@@ -191,7 +227,7 @@ def parse_list(response: Response) -> FolderName | None:
         return None
     attributes = tuple(a.decode("ascii", "replace") for a in found[1].split())
     delimiter = (found[2] or b"").replace(b"\\\\", b"\\").replace(b'\\"', b'"')
-    scanner = _Scanner(response.parts, found.end())
+    scanner = _Scanner(response.parts, 0, found.end())
     try:
         wire = scanner.value()
     except Malformed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from evidence.mailbox.addresses import header_octets
 from evidence.mailbox.ledger import Kind, shape
@@ -105,14 +105,19 @@ def take(run: Run, place: Place, wanted: Sequence[Wanted]) -> None:
             place.ledger.put(one.uid, Kind.IN if verdict.scope == "in-scope" else Kind.CONTEXT, 0)
         return
     fresh: set[int] = set()
-    for done, item in enumerate(run.mailbox.fetch(wanted) if wanted else (), start=1):
-        if isinstance(item, NotDelivered):
-            _not_had(run, place, item)
-        else:
-            _keep(run, place, item, twice=item.uid in fresh)
-            fresh.add(item.uid)
-        if done % 50 == 0:
-            run.progress.step(place.name.name, done, len(wanted))
+    items = run.mailbox.fetch(wanted) if wanted else iter(())
+    try:
+        for done, item in enumerate(items, start=1):
+            if isinstance(item, NotDelivered):
+                _not_had(run, place, item)
+            else:
+                _keep(run, place, item, twice=item.uid in fresh)
+                fresh.add(item.uid)
+            if done % 50 == 0:
+                run.progress.step(place.name.name, done, len(wanted))
+    finally:
+        if isinstance(items, Generator):
+            items.close()  # an error of the archive's, or Ctrl-C: whoever reads ahead stops now
     run.oddities(place)
 
 
@@ -147,7 +152,8 @@ def _keep(run: Run, place: Place, message: RawMessage, *, twice: bool) -> None:
         return
     substitute = is_substitute(message.raw)
     before = place.held.get(message.uid)
-    if before is not None and sha256_hex(message.raw) == before[1]:
+    sha256 = message.sha256 or sha256_hex(message.raw)
+    if before is not None and sha256 == before[1]:
         if not substitute:
             enter(run, place, message.uid, verdict, mark, found)
         return
@@ -155,7 +161,7 @@ def _keep(run: Run, place: Place, message: RawMessage, *, twice: bool) -> None:
         run.alarm("uid-twice" if twice else "uid-reused", {"held": before[1]}, place, message.uid)
         if not twice:
             place.vanish([message.uid])
-    stored = run.sink.store(run.acquisition, message.raw)
+    stored = run.sink.store(run.acquisition, message.raw, sha256=sha256)
     sighting = run.sink.sight(
         run.acquisition, stored.number, folder=place.id, uid=message.uid, internal_date=message.internal_date,
         server_size=message.server_size, flags=message.flags, labels=message.gm_labels, gm_msgid=message.gm_msgid,

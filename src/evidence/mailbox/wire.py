@@ -58,11 +58,18 @@ class _Clocked(io.RawIOBase):
         self._sock = sock
         self._limits = limits
         self._closed_for_now = False
+        self._timeout = 0.0  # set on the socket now; setting it costs a system call
         self.begin()
 
     def begin(self) -> None:
         self._started = time.monotonic()
         self._received = 0
+
+    def sending(self) -> None:
+        """A command may take the whole deadline to go out."""
+        if self._timeout != self._limits.deadline:
+            self._timeout = self._limits.deadline
+            self._sock.settimeout(self._timeout)
 
     def readable(self) -> bool:
         return True
@@ -78,21 +85,25 @@ class _Clocked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._closed_for_now:
             return 0
-        allowed = self._limits.deadline + self._received / self._limits.slowest
-        remaining = self._started + allowed - time.monotonic()
-        if remaining <= 0:
-            raise MailboxError(
-                "The mail server answers too slowly; the connection was ended.",
-                f"{self._received} bytes in {time.monotonic() - self._started:.0f} seconds.",
-                "Run the command again later; what was stored is kept.",
-            )
-        self._sock.settimeout(remaining)
-        try:
-            count = self._sock.recv_into(buffer)
-        except TimeoutError:
-            return self.readinto(buffer)  # remaining is now spent: the message above
-        except OSError as error:
-            raise lost(str(error)) from None
+        while True:
+            allowed = self._limits.deadline + self._received / self._limits.slowest
+            remaining = self._started + allowed - time.monotonic()
+            if remaining <= 0:
+                raise MailboxError(
+                    "The mail server answers too slowly; the connection was ended.",
+                    f"{self._received} bytes in {time.monotonic() - self._started:.0f} seconds.",
+                    "Run the command again later; what was stored is kept.",
+                )
+            if not 0 < self._timeout <= remaining:  # a shorter one only looks at the clock more often
+                self._timeout = remaining / 2 if remaining > 2 else remaining
+                self._sock.settimeout(self._timeout)
+            try:
+                count = self._sock.recv_into(buffer)
+                break
+            except TimeoutError:
+                self._timeout = 0.0
+            except OSError as error:
+                raise lost(str(error)) from None
         self._received += count
         return count
 
@@ -185,10 +196,15 @@ class GuardedImap(imaplib.IMAP4):
 
     def put(self, octets: bytes) -> None:
         try:
-            self.sock.settimeout(self._limits.deadline)
+            self._clock.sending()
             self.sock.sendall(octets)
         except OSError as error:
             raise lost(str(error)) from None
+
+    def abandon(self) -> None:
+        """End the connection from another thread: a read that waits in it comes back at once."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def shutdown(self) -> None:
         for close in (self._reader.close, self.sock.close):
@@ -308,7 +324,7 @@ class Session:
         while True:
             line = self._wire.readline()
             parts.append(line)
-            found = LITERAL.search(line)
+            found = LITERAL.search(line) if line.endswith(b"}\r\n") else None
             if not found:
                 return Response(parts, self._wire.unsaid.strike)
             size = int(found[1])
