@@ -73,6 +73,14 @@ CREATE TABLE request (
 CREATE INDEX request_message ON request(message);
 CREATE INDEX request_answering ON request(answering);
 
+CREATE TABLE reading (                  -- what a rebuild keeps of a message: found in it alone, before it is linked to others
+  message INTEGER PRIMARY KEY,
+  keys TEXT NOT NULL,                   -- JSON {name: hash of the answer}: the DKIM keys its signatures were checked with
+  first_cut TEXT NOT NULL,              -- JSON {own, quoted}: spans of the body as cut without the message replied to
+  own_mark TEXT NOT NULL,               -- hash of the own words of that cut: tells copies
+  flags TEXT NOT NULL, asks TEXT NOT NULL, promises TEXT NOT NULL   -- JSON lists
+) STRICT;
+
 CREATE TABLE rendered (                 -- made by the timeline stage for the pages: picture (SVG), assessment, claims, effort (JSON)
   name TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (name, language)
 ) STRICT;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
@@ -100,6 +100,12 @@ def _people(
             if header in _RECIPIENTS:
                 sides[number].add(party)
     return {n: (tuple(addresses[n]), tuple(side for side in _SIDES if side in sides[n])) for n in numbers}
+
+
+def addressees_of(participants: Iterable[Mapping[str, str]]) -> tuple[Side, ...]:
+    """The sides among the recipients, as ``read_letters`` tells them, of participant rows that are not stored yet."""
+    sides = {row["party"] for row in participants if row["header"] in _RECIPIENTS}
+    return tuple(side for side in _SIDES if side in sides)
 
 
 def read_attachments(connection: sqlite3.Connection, numbers: set[int]) -> dict[int, list[Attachment]]:

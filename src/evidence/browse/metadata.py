@@ -122,7 +122,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 # The views above show the same rows without what is withheld; originals and files are on their own pages.
 CLOSED_TABLES = frozenset({
     "message", "sighting", "outside_chunk", "parsed_message", "participant", "text_part", "zone", "attachment", "dkim", "trail", "flag",
-    "request", "observation", "redaction", "proposal", "rendered",
+    "request", "reading", "observation", "redaction", "proposal", "rendered",
     "search", "search_data", "search_idx", "search_content", "search_docsize", "search_config",
 })  # fmt: skip
 

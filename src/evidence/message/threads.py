@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from evidence.message.zones import base_subject
 from evidence.message.zones_patterns import REPLY_SUBJECT
-from evidence.model import ThreadPlace
+from evidence.model import ThreadPlace, sha256_hex
 
 SUBJECT_DAYS = timedelta(days=30)
 QUOTE_DAYS = timedelta(days=90)
@@ -29,7 +29,8 @@ _YEAR_ONE = 62_135_596_800  # seconds from 0001-01-01 to 1970-01-01
 @dataclass(frozen=True, slots=True)
 class ThreadInput:
     """What threading reads of a message. ``people``: lower-cased addresses of sender and recipients; ``own`` and
-    ``quoted``: the body's zones of these kinds; ``number``: order of first acquisition."""
+    ``quoted``: the body's zones of these kinds; ``number``: order of first acquisition; ``own_mark`` stands for ``own``
+    where the words themselves are not at hand."""
 
     sha256: str
     message_id: str | None
@@ -43,6 +44,7 @@ class ThreadInput:
     quoted: str = ""
     date_raw: str | None = None
     number: int = 0
+    own_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,17 @@ class _Sets:
             self.parent[high] = low
 
 
-def build_threads(items: Iterable[ThreadInput]) -> dict[str, ThreadPlace]:
-    """sha256 -> place, for all items. ``thread`` is the hash of the thread's first message by (at, sha256)."""
+def _own(item: ThreadInput) -> str:
+    return item.own
+
+
+def build_threads(
+    items: Iterable[ThreadInput], *, own_of: Callable[[ThreadInput], str] = _own
+) -> dict[str, ThreadPlace]:
+    """sha256 -> place, for all items. ``thread`` is the hash of the thread's first message by (at, sha256).
+
+    ``own_of`` fetches the own words of the few messages that a quote is compared with, where the items do not bear them.
+    """
     ordered = sorted({item.sha256: item for item in items}.values(), key=lambda i: (i.at, i.sha256))
     holders: dict[str, list[ThreadInput]] = {}
     for item in ordered:
@@ -97,7 +108,7 @@ def build_threads(items: Iterable[ThreadInput]) -> dict[str, ThreadPlace]:
             parents[item.sha256] = found
         elif not item.references and not item.in_reply_to:
             lost.append(item)
-    for item, (parent, by) in _by_words(lost, ordered):
+    for item, (parent, by) in _by_words(lost, ordered, own_of):
         parents[item.sha256] = (parent, by)
         sets.join(f"#{item.sha256}", f"#{parent}")
     _break_cycles(parents, ordered)
@@ -126,7 +137,7 @@ def _by_headers(item: ThreadInput, holders: Mapping[str, Sequence[ThreadInput]])
 
 
 def _by_words(
-    lost: Sequence[ThreadInput], ordered: Sequence[ThreadInput]
+    lost: Sequence[ThreadInput], ordered: Sequence[ThreadInput], own_of: Callable[[ThreadInput], str]
 ) -> Iterable[tuple[ThreadInput, tuple[str, str]]]:
     """Parents for messages that name none: by the words quoted, else by subject, people and days."""
     if not lost:
@@ -138,7 +149,7 @@ def _by_words(
         by_subject.setdefault(base_subject(item.subject), []).append(item)
     runs: dict[str, frozenset[int]] = {}
     for item in lost:
-        parent = _quoted_message(item, by_sender, runs)
+        parent = _quoted_message(item, by_sender, runs, own_of)
         if parent is not None:
             yield item, (parent.sha256, "quote")
             continue
@@ -173,7 +184,10 @@ def _same_subject(item: ThreadInput, candidates: Sequence[ThreadInput]) -> Threa
 
 
 def _quoted_message(
-    item: ThreadInput, by_sender: Mapping[str, Sequence[ThreadInput]], runs: dict[str, frozenset[int]]
+    item: ThreadInput,
+    by_sender: Mapping[str, Sequence[ThreadInput]],
+    runs: dict[str, frozenset[int]],
+    own_of: Callable[[ThreadInput], str],
 ) -> ThreadInput | None:
     """The latest earlier message of one of the item's people most of whose own words stand in the item's quote."""
     if len(item.quoted) < 20:
@@ -185,7 +199,7 @@ def _quoted_message(
             if best is not None and (candidate.at, candidate.sha256) <= (best.at, best.sha256):
                 break
             if candidate.sha256 not in runs:
-                runs[candidate.sha256] = _runs(candidate.own)
+                runs[candidate.sha256] = _runs(own_of(candidate))
             own = runs[candidate.sha256]
             if len(own) >= 3 and len(own & quoted) * 10 >= len(own) * 6:
                 best = candidate
@@ -227,11 +241,16 @@ def copy_groups(items: Iterable[ThreadInput]) -> CopyGroups:
             continue
         firsts: dict[tuple[str, str, str], str] = {}
         for item in group:
-            own = "\n".join(line.rstrip() for line in item.own.split("\n")).strip()
-            key = (item.sender.lower(), (item.date_raw or "").strip(), own)
+            key = (item.sender.lower(), (item.date_raw or "").strip(), item.own_mark or own_mark(item.own))
             head = firsts.setdefault(key, item.sha256)
             if head != item.sha256:
                 first_of[item.sha256] = head
         if len(firsts) > 1:
             alarms.append((message_id, tuple(dict.fromkeys(i.sha256 for i in group))))
     return CopyGroups(first_of, tuple(sorted(alarms)))
+
+
+def own_mark(own: str) -> str:
+    """A hash of own words, spaces at the ends of lines aside: two copies have the same."""
+    words = "\n".join(line.rstrip() for line in own.split("\n")).strip()
+    return sha256_hex(words.encode("utf-8", "surrogatepass"))

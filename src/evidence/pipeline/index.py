@@ -1,117 +1,80 @@
-"""Reindex: archived octets -> derived tables. Two rebuilds give identical rows, on one core or several.
+"""The rebuild: archived octets -> derived tables. From nothing or after one letter more, on one core or several: the same rows.
 
-1. parse every message (worker processes; one message that cannot be read is kept raw and listed);
-2. threads and copy groups over all of them;
-3. zones, speakers, DKIM, per message;
-4. flags and requests over all letters; 5. what the pages show.
+1. ``index_reading``: what is in one message alone, out of its octets (worker processes);
+2. ``index_places``: clocks, threads and copies over all messages, and which of the rows that stand no longer hold;
+3. ``index_deriving``: the rows of a message in its place, and flags, askings and promises found in it (worker processes);
+4. ``index_reckoning``: what stands between letters: links, requests and their outcomes, what the pages show.
+
+``reindex`` drops everything first. ``refresh`` keeps what a message's octets, its parent and the rules still say (``index_keys``),
+reads only new and changed messages, and writes only what differs.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from multiprocessing import get_context
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from evidence import __version__
 from evidence.config import Config
 from evidence.i18n import default_language, translation
-from evidence.model import DnsKey, Flag, Letter, ParsedMessage, Request, ThreadPlace, Zone
-from evidence.ports import Derived, Progress
+from evidence.pipeline.index_keys import config_key, judging_key, parties_key, reading_key
+from evidence.ports import Progress
 from evidence.timeline.parties import Parties
 
 if TYPE_CHECKING:
+    from evidence.archive.reader import ArchiveReader
     from evidence.archive.store import Archive
-    from evidence.message.threads import CopyGroups
-    from evidence.timeline.rules import Packs
+    from evidence.pipeline.index_deriving import Judging, Made, Work
+    from evidence.pipeline.index_places import At, Kept, Place
+    from evidence.pipeline.index_reading import Fact, Source, Spool
+    from evidence.pipeline.index_workers import Crew
 
 _ = translation("cli", default_language()).gettext
 
 PARALLEL_FROM = 300  # messages; below, starting processes costs more than it saves
-CHUNK = 100
+CHUNK = 50  # messages at most in a piece of work …
+READ_OCTETS, WORK_OCTETS = 4 << 20, 1 << 20  # … and octets
+OPTIMIZE_FROM = 0.2  # of the letters new: then the full-text index is merged into one piece
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """How many messages, flags and requests stand after a rebuild, and which messages could not be read."""
+    """How many messages, flags and requests stand after a rebuild, and which messages could not be read.
+
+    ``read`` is how many messages' octets were read for it, ``judged`` how many letters were searched for flags.
+    """
 
     messages: int
     flags: int
     requests: int
     unreadable: tuple[str, ...]
     as_of: datetime
+    read: int = 0
+    judged: int = 0
 
 
 def reindex(
     archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress, jobs: int | None = None
 ) -> IndexReport:
     """Drop and rebuild every derived table in one transaction: readers see the old rows or the new, never half."""
-    from evidence.archive import derived
-    from evidence.archive.reader import ArchiveReader
-
-    archive.commit()
-    connection = archive.connection
-    jobs = jobs or os.cpu_count() or 1
-    clocks = _clocks(connection)
-    if len(clocks) < PARALLEL_FROM:
-        jobs = 1
-    reader = ArchiveReader(connection)
-    with _workers(jobs) as spread:
-        parsed = _parse_all(connection, len(clocks), progress, spread)
-        places, copies = _threads(parsed, clocks)
-        rows = _derive_all(
-            connection, parsed, places, copies.first_of, clocks, reader.dns_keys(), Parties(config), progress, spread
-        )
-        with derived.rebuilding(connection):
-            derived.drop_derived(connection)
-            derived.write_messages(connection, rows)
-            derived.write_search(connection, _search_rows(connection))
-            letters = reader.letters(everything=True)
-            flags, asks = _judge_all(config, letters, progress, spread)
-            derived.write_flags(connection, flags)
-            from evidence.pipeline.views import render_pages, stated_as_of
-
-            as_of = stated_as_of(reader) or now()
-            requests = find_all_requests(config, letters, reader.folder_counts(), as_of, asks)
-            derived.write_requests(connection, requests)
-            for name, language, body in render_pages(config, reader, letters, flags, requests, as_of):
-                derived.write_rendered(connection, name, language, body)
-            if copies.alarms:
-                said = [{"message_id": name, "sha256": list(hashes)} for name, hashes in copies.alarms]
-                derived.write_rendered(connection, "same-message-id", "", json.dumps(said, ensure_ascii=False))
-            derived.write_state(
-                connection,
-                {
-                    "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "tool": f"evidence {__version__}",
-                    "matter_title": config.matter.title,
-                    "language": config.matter.language,
-                    "timezone": config.matter.timezone,
-                    "config_key": config_key(config),
-                    "evidence_seen": _evidence_mark(connection),
-                },
-            )
-    return IndexReport(
-        len(parsed), len(flags), len(requests), tuple(p.message.sha256 for p in parsed if p.message.failed), as_of
-    )
+    return _rebuilt(archive, config, now=now, progress=progress, jobs=jobs, fresh=True)
 
 
-def refresh(archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress) -> IndexReport | None:
-    """Rebuild if the archive or what it was judged by has changed since the last rebuild; else None."""
+def refresh(
+    archive: Archive, config: Config, *, now: Callable[[], datetime], progress: Progress, jobs: int | None = None
+) -> IndexReport | None:
+    """Bring the derived tables up to date if the archive or what it was judged by has changed since; else None.
+
+    The rows are those that ``reindex`` would give; messages of which nothing has changed are not read again.
+    """
     archive.commit()
     if is_current(archive.connection, config):
         return None
-    return reindex(archive, config, now=now, progress=progress)
+    return _rebuilt(archive, config, now=now, progress=progress, jobs=jobs, fresh=False)
 
 
 SEEN_TABLES = ("message", "sighting", "dns_key", "acquisition_end", "disappearance", "folder_state", "outside_file")
@@ -119,13 +82,17 @@ SEEN_TABLES = ("message", "sighting", "dns_key", "acquisition_end", "disappearan
 
 def is_current(connection: sqlite3.Connection, config: Config) -> bool:
     """Whether the derived tables were built from all evidence there is, by this version and configuration."""
+    state = _state(connection)
+    return state.get("config_key") == config_key(config) and state.get("evidence_seen") == _evidence_mark(connection)
+
+
+def _state(connection: sqlite3.Connection) -> Mapping[str, str]:
     from evidence.archive.derived import read_state
 
     try:
-        state = read_state(connection)
+        return read_state(connection)
     except sqlite3.Error:
-        return False
-    return state.get("config_key") == config_key(config) and state.get("evidence_seen") == _evidence_mark(connection)
+        return {}
 
 
 def _evidence_mark(connection: sqlite3.Connection) -> str:
@@ -137,380 +104,213 @@ def _evidence_mark(connection: sqlite3.Connection) -> str:
     return " ".join(marks)
 
 
-def config_key(config: Config) -> str:
-    """What of the configuration, and of the matter's own rule packs, the derived tables depend on, as one hash."""
-    from evidence.model import sha256_hex
-
-    packs = "".join(
-        f"{path.name} {sha256_hex(path.read_bytes())}\n" for path in sorted((config.folder / "packs").glob("*.toml"))
-    )
-    chosen = config.model_dump_json(include={"matter", "us", "client", "counsel", "scope", "timeline", "effort"})
-    return sha256_hex(f"{__version__}\n{packs}{chosen}".encode())
+# ---- the flow --------------------------------------------------------------------------------
 
 
-def find_all_requests(
+def _rebuilt(
+    archive: Archive,
     config: Config,
-    letters: Sequence[Letter],
-    coverage: Sequence[Any],
-    as_of: datetime,
-    asks: Mapping[str, Sequence[Any]] | None = None,
-) -> tuple[Request, ...]:
-    from evidence.timeline.requests import RequestSettings, find_requests
-
-    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, asks=asks)
-
-
-# ---- 1 parse -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """A parsed message with what threading needs of its zones (cut without the parent, which is not known yet)."""
-
-    number: int
-    message: ParsedMessage
-    own: str
-    quoted: str
-
-
-def _parse_chunk(chunk: Sequence[tuple[int, bytes]]) -> list[_Parsed]:
-    from evidence.message.parse import parse_message
-    from evidence.message.zones import find_zones
-
-    parsed = []
-    for number, raw in chunk:
-        message = parse_message(raw, attachment_text=True)
-        zones = find_zones(message)
-        parsed.append(_Parsed(number, message, body_text(message, zones, "own"), body_text(message, zones, "quoted")))
-    return parsed
-
-
-def _parse_all(connection: sqlite3.Connection, total: int, progress: Progress, spread: _Spread) -> list[_Parsed]:
-    from evidence.archive.derived import raws
-
-    parsed: list[_Parsed] = []
-    chunks = _chunks((number, raw) for number, _sha256, raw in raws(connection))
-    for part in spread(_parse_chunk, chunks):
-        parsed.extend(part)
-        progress.step(_("reading letters"), len(parsed), total)
-    return parsed
-
-
-def _chunks(items: Iterable[Any], size: int = CHUNK, octets: int = 16 << 20) -> Iterable[list[Any]]:
-    """Lists of at most ``size`` items and about ``octets`` bytes, so that a queue of them stays small."""
-    chunk: list[Any] = []
-    held = 0
-    for item in items:
-        chunk.append(item)
-        held += len(item[1]) if isinstance(item, tuple) else 0
-        if len(chunk) >= size or held >= octets:
-            yield chunk
-            chunk, held = [], 0
-    if chunk:
-        yield chunk
-
-
-_Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-
-
-@contextmanager
-def _workers(jobs: int) -> Iterator[_Spread]:
-    """One set of processes for a whole rebuild: what they have imported and read serves every step."""
-    if jobs <= 1:
-        yield map
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn" if os.name == "nt" else "forkserver")) as pool:
-
-        def spread(work: Callable[[Any], Any], chunks: Iterable[Any]) -> Iterable[Any]:
-            """Results in the order of the chunks; at most 2 × jobs chunks are under way at once."""
-            under_way: deque[Any] = deque()
-            for chunk in chunks:
-                under_way.append(pool.submit(work, chunk))
-                if len(under_way) >= 2 * jobs:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-
-        yield spread
-
-
-# ---- 2 threads -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Clocks:
-    """The clocks that are not in the octets: INTERNALDATE of the first sighting, and our capture (docs/contracts.md, Four clocks)."""
-
-    internal: datetime | None
-    captured: datetime
-    imported: bool
-
-
-def _clocks(connection: sqlite3.Connection) -> dict[int, _Clocks]:
-    from evidence.archive.reader import internal_date
-
-    rows = connection.execute(
-        "SELECT m.id, m.acquired_at, (SELECT s.internal_date FROM sighting s WHERE s.message = m.id ORDER BY s.id LIMIT 1),"
-        " (SELECT s.source FROM sighting s WHERE s.message = m.id ORDER BY s.id LIMIT 1) FROM message m ORDER BY m.id"
-    )
-    return {
-        number: _Clocks(
-            internal_date(internal), datetime.fromisoformat(acquired.replace("Z", "+00:00")), source is not None
-        )
-        for number, acquired, internal, source in rows
-    }
-
-
-def _at(message: ParsedMessage, clocks: _Clocks) -> tuple[datetime, str, str]:
-    from evidence.message.clocks import choose_at
-
-    top = message.received[0].at if message.received else None
-    return choose_at(message.date, clocks.internal, top, clocks.captured, clocks.imported)
-
-
-def _threads(parsed: Sequence[_Parsed], clocks: Mapping[int, _Clocks]) -> tuple[Mapping[str, ThreadPlace], CopyGroups]:
-    from evidence.message.threads import ThreadInput, build_threads, copy_groups
-
-    items = []
-    for one in parsed:
-        message = one.message
-        sender = next(iter(message.of("from")), None)
-        items.append(
-            ThreadInput(
-                sha256=message.sha256,
-                message_id=message.message_id,
-                in_reply_to=message.in_reply_to,
-                references=message.references,
-                subject=message.subject,
-                at=_at(message, clocks[one.number])[0],
-                people=frozenset(a.address.lower() for a in message.addresses if a.address),
-                sender=sender.address if sender else "",
-                own=one.own,
-                quoted=one.quoted,
-                date_raw=message.date_raw,
-                number=one.number,
-            )
-        )
-    return build_threads(items), copy_groups(items)
-
-
-def _search_rows(connection: sqlite3.Connection) -> Iterable[tuple[int, str, str, str, str]]:
-    """(number, subject, body, people, attachments' names and texts) for the full-text index."""
-    for number, subject in connection.execute(
-        "SELECT message, subject FROM parsed_message ORDER BY message"
-    ).fetchall():
-        texts = dict(connection.execute("SELECT part, text FROM text_part WHERE message = ?", (number,)).fetchall())
-        people = connection.execute(
-            "SELECT name, address FROM participant WHERE message = ? ORDER BY position", (number,)
-        )
-        files = connection.execute("SELECT filename FROM attachment WHERE message = ? ORDER BY number", (number,))
-        attached = [name for (name,) in files] + [
-            text for part, text in sorted(texts.items()) if part.startswith("attachment:")
-        ]
-        yield (
-            number,
-            subject,
-            texts.get("body", ""),
-            " ".join(f"{name} {address}" for name, address in people),
-            "\n".join(attached),
-        )
-
-
-# ---- 3 per message -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    number: int
-    message: ParsedMessage
-    place: ThreadPlace
-    parent_text: str | None
-    parent_subject: str | None
-    copy_of: int | None
-    clocks: _Clocks
-    raw: bytes | None
-
-
-def _derive_all(
-    connection: sqlite3.Connection,
-    parsed: Sequence[_Parsed],
-    places: Mapping[str, ThreadPlace],
-    copies: Mapping[str, str],
-    clocks: Mapping[int, _Clocks],
-    keys: Sequence[DnsKey],
-    parties: Parties,
+    *,
+    now: Callable[[], datetime],
     progress: Progress,
-    spread: _Spread,
-) -> Iterable[Derived]:
-    by_sha = {one.message.sha256: one for one in parsed}
+    jobs: int | None,
+    fresh: bool,
+) -> IndexReport:
+    from evidence.archive import derived
+    from evidence.archive.reader import ArchiveReader
+    from evidence.pipeline import index_places as places_of
+    from evidence.pipeline.index_deriving import Judging
+    from evidence.pipeline.index_reading import Source, Spool, best_answers, key_mark
+    from evidence.pipeline.index_reckoning import reckon
+    from evidence.pipeline.index_workers import Crew
+    from evidence.pipeline.views import stated_as_of
 
-    def work() -> Iterable[_Work]:
-        for one in parsed:
-            number, message = one.number, one.message
-            place = places[message.sha256]
-            parent = by_sha.get(place.parent or "")
-            first = copies.get(message.sha256)
-            signed = any(name.lower() == "dkim-signature" for name, _value in message.headers)
-            raw = (
-                connection.execute("SELECT raw FROM message WHERE id = ?", (number,)).fetchone()[0] if signed else None
+    archive.commit()
+    connection = archive.connection
+    reader = ArchiveReader(connection)
+    keys, state = _keys(config), _state(connection)
+    fresh = fresh or not derived.has_reading(connection) or state.get("reading_key") != keys["reading_key"]
+    parties, answers = Parties(config), best_answers(reader.dns_keys())
+    kept = {} if fresh else places_of.kept_messages(connection)
+    clocks = places_of.clocks_of(connection, {number: one.at.captured for number, one in kept.items()})
+    source = Source(archive.path, answers)
+    judging = Judging(parties, config.folder / "packs", config.matter.timezone)
+    with Crew(jobs or os.cpu_count() or 1, PARALLEL_FROM) as crew, Spool() as spool:
+        other = None if state.get("parties_key") == keys["parties_key"] else parties
+        marks = {name: key_mark(key) for name, key in answers.items()}
+        todo = clocks.keys() - kept.keys() | places_of.outdated(connection, kept, clocks, marks, other)
+        facts = {number: one.fact for number, one in kept.items()}
+        facts |= _read(connection, crew, spool, source, todo, progress)
+        ats = {number: places_of.at_of(fact, clocks[number]) for number, fact in facts.items()}
+        places, copies = places_of.placed(facts, ats, _bodies(connection, spool))
+        again = places_of.moved(kept, places) - todo
+        _read(connection, crew, spool, source, again, progress)
+        todo |= again
+        with derived.rebuilding(connection):
+            if fresh:
+                derived.drop_derived(connection)
+            work = _work(connection, spool, sorted(todo), facts, places, ats)
+            _write(
+                connection,
+                _derived(crew, judging, work, len(todo), progress),
+                fresh=fresh,
+                share=len(todo) / max(1, len(facts)),
             )
-            yield _Work(
-                number,
-                message,
-                place,
-                parent.message.texts.get("body") if parent else None,
-                parent.message.subject if parent else None,
-                by_sha[first].number if first and first != message.sha256 else None,
-                clocks[number],
-                raw,
-            )
-
-    done = 0
-    chunked = ((chunk, keys, parties) for chunk in _chunks(work()))
-    for rows in spread(_derive_chunk, chunked):
-        yield from rows
-        done += len(rows)
-        progress.step(_("who says what"), done, len(parsed))
+            _move(connection, kept, places, todo)
+            judged = len(todo)
+            if state.get("judging_key") != keys["judging_key"]:
+                judged += _judge_kept(connection, reader, crew, judging, kept.keys() - todo, progress)
+            as_of = stated_as_of(reader) or now()
+            reckoned = reckon(connection, config, reader, copies.alarms, as_of)
+            derived.write_state(connection, keys | _stated(connection, config, as_of))
+    unreadable = tuple(facts[number].sha256 for number in sorted(facts) if facts[number].failed)
+    return IndexReport(len(facts), reckoned.flags, reckoned.requests, unreadable, as_of, len(todo), judged)
 
 
-def _derive_chunk(task: tuple[Sequence[_Work], Sequence[DnsKey], Parties]) -> list[Derived]:
-    chunk, keys, parties = task
-    by_name: dict[str, DnsKey] = {}
-    for key in keys:
-        if key.name not in by_name or (by_name[key.name].error and not key.error):
-            by_name[key.name] = key
-    return [_derive(item, by_name, parties) for item in chunk]
+def _keys(config: Config) -> dict[str, str]:
+    return {
+        "reading_key": reading_key(), "judging_key": judging_key(config), "parties_key": parties_key(config),
+        "config_key": config_key(config),
+    }  # fmt: skip
 
 
-def _derive(item: _Work, keys: Mapping[str, DnsKey], parties: Parties) -> Derived:
-    from evidence.archive.derived import parsed_columns
-    from evidence.message.dkim import verify_message
-    from evidence.message.zones import find_zones
-
-    message = item.message
-    zones = find_zones(message, item.parent_text, parent_subject=item.parent_subject)
-    at, at_clock, note = _at(message, item.clocks)
-    speaker, person = parties.speaker(message.addresses)
-    scope, scope_reason = parties.scope(message.addresses)
-    sender = next(iter(message.of("from")), None)
-    own = body_text(message, zones, "own")
-    row = parsed_columns(message) | {
-        "received_at": _utc(message.received[0].at if message.received else None),
-        "internal_at": _utc(item.clocks.internal),
-        "captured_at": _utc(item.clocks.captured),
-        "at": _utc(at),
-        "at_clock": at_clock,
-        "at_note": note,
-        "sender": sender.address if sender else "",
-        "sender_name": sender.name if sender else "",
-        "speaker": speaker,
-        "person": person,
-        "scope": scope,
-        "scope_reason": scope_reason,
-        "withheld": int(parties.withheld(message.addresses)),
-        "thread": item.place.thread,
-        "parent": item.place.parent,
-        "thread_by": item.place.by,
-        "copy_of": item.copy_of,
-        "gist": gist(message.subject, own),
-        "own_words": len(own.split()),
+def _stated(connection: sqlite3.Connection, config: Config, as_of: datetime) -> dict[str, str]:
+    return {
+        "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "tool": f"evidence {__version__}",
+        "matter_title": config.matter.title,
+        "language": config.matter.language,
+        "timezone": config.matter.timezone,
+        "evidence_seen": _evidence_mark(connection),
     }
-    participants = []
-    for position, address in enumerate(message.addresses):
-        party, name = parties.who(address.address)
-        participants.append(
-            {
-                "position": position,
-                "header": address.header,
-                "name": address.name,
-                "address": address.address,
-                "party": party,
-                "person": name,
-            }
-        )
-    return Derived(
-        item.number,
-        message.sha256,
-        row,
-        tuple(participants),
-        message.texts,
-        zones,
-        message.attachments,
-        verify_message(item.raw, keys.get) if item.raw is not None else (),
-        _trail(message, speaker),
+
+
+def _read(
+    connection: sqlite3.Connection,
+    crew: Crew,
+    spool: Spool,
+    source: Source,
+    numbers: Collection[int],
+    progress: Progress,
+) -> dict[int, Fact]:
+    """Read these messages' octets into the spool; what all of them together are placed by. No write is open meanwhile."""
+    from evidence.pipeline.index_reading import read_chunk
+    from evidence.pipeline.index_workers import chunks
+
+    sized = (
+        (number, int(connection.execute("SELECT size FROM message WHERE id = ?", (number,)).fetchone()[0]))
+        for number in sorted(numbers)
     )
+    tasks = (
+        (source, [number for number, _size in chunk])
+        for chunk in chunks(sized, CHUNK, READ_OCTETS, lambda item: item[1])
+    )
+    facts: dict[int, Fact] = {}
+    for rows in crew.share(read_chunk, tasks, len(numbers)):
+        spool.put(rows)
+        facts |= {fact.number: fact for fact, *_rest in rows}
+        progress.step(_("reading letters"), len(facts), len(numbers))
+    return facts
 
 
-def _trail(message: ParsedMessage, speaker: str) -> tuple[dict[str, str], ...]:
-    """What is odd about the way a message took, and what servers on it claim: remarks, never verdicts."""
-    from evidence.message import received
-    from evidence.message.claims import claims
+def _bodies(connection: sqlite3.Connection, spool: Spool) -> Callable[[int], str]:
+    """The body of a message: of those read now from the spool, of the others from their rows."""
 
-    sender = next(iter(message.of("from")), None)
-    domain = sender.address.rpartition("@")[2] if sender else ""
-    odd = [
-        {"kind": "observation", "what": remark.what, "detail": remark.detail}
-        for remark in received.observations(message.headers, sender_domain=domain)
-        # Our own letters lie in Sent as they were written, before any server.
-        if not (remark.what == received.NO_TRAIL and speaker == "us")
-    ]
-    told = [{"kind": "claim", "what": claim.source, "detail": str(claim)} for claim in claims(message.headers)]
-    return (*odd, *told)
+    def body_of(number: int) -> str:
+        return _words(connection, spool, number)[0]
+
+    return body_of
 
 
-def body_text(message: ParsedMessage, zones: Sequence[Zone], kind: str) -> str:
-    body = message.texts.get("body", "")
-    return "\n".join(body[z.start : z.end] for z in zones if z.part == "body" and z.kind == kind).strip()
+def _words(connection: sqlite3.Connection, spool: Spool, number: int) -> tuple[str, str]:
+    """(body, subject)."""
+    found = spool.words(number)
+    if found is not None:
+        return found
+    row = connection.execute(
+        "SELECT (SELECT text FROM text_part t WHERE t.message = p.message AND t.part = 'body'), p.subject"
+        " FROM parsed_message p WHERE p.message = ?",
+        (number,),
+    ).fetchone()
+    return row[0] or "", row[1]
 
 
-def gist(subject: str, own: str) -> str:
-    """One line: the subject, or where there is none the first own sentence. Quoted, never invented."""
-    line = " ".join(subject.split())
-    if not re.sub(r"(?i)^((re|fwd?|fw|ответ|отв|пер)\s*(\[\d+\])?\s*:\s*)+", "", line):
-        first = re.split(r"(?<=[.!?…])\s", " ".join(own.split()), maxsplit=1)[0]
-        line = first
-    return line if len(line) <= 160 else line[:159].rstrip() + "…"
+def _work(
+    connection: sqlite3.Connection,
+    spool: Spool,
+    numbers: Iterable[int],
+    facts: Mapping[int, Fact],
+    places: Mapping[int, Place],
+    ats: Mapping[int, At],
+) -> Iterator[Work]:
+    from evidence.pipeline.index_deriving import Work
+
+    number_of = {fact.sha256: number for number, fact in facts.items()}
+    for number in numbers:
+        parent = places[number].parent
+        words = _words(connection, spool, number_of[parent]) if parent in number_of else None
+        yield Work(spool.packed(number), places[number], ats[number], words)
 
 
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _derived(crew: Crew, judging: Judging, work: Iterable[Work], count: int, progress: Progress) -> Iterator[Made]:
+    from evidence.pipeline.index_deriving import derive_chunk
+    from evidence.pipeline.index_workers import chunks
 
-
-# ---- 4 flags and requests ------------------------------------------------------------------
-
-
-def _judge_all(
-    config: Config, letters: Sequence[Letter], progress: Progress, spread: _Spread
-) -> tuple[tuple[Flag, ...], dict[str, Sequence[Any]]]:
-    """The flags of all letters, linked, and what each letter asks. Each letter is read alone, so that cores share the work."""
-    from evidence.timeline.commitments import link
-
-    ordered = sorted(letters, key=lambda letter: (letter.at, letter.sha256))
-    flags: list[Flag] = []
-    asks: dict[str, Sequence[Any]] = {}
+    tasks = ((judging, chunk) for chunk in chunks(work, CHUNK, WORK_OCTETS, lambda one: len(one.packed)))
     done = 0
-    tasks = ((chunk, config.folder / "packs") for chunk in _chunks(ordered))
-    for rows in spread(_judge_chunk, tasks):
-        for sha256, found, asked in rows:
-            flags.extend(found)
-            asks[sha256] = asked
-        done += len(rows)
-        progress.step(_("reading for flags"), done, len(ordered))
-    return link(ordered, flags, timezone=config.matter.timezone), asks
+    for made in crew.share(derive_chunk, tasks, count):
+        yield from made
+        done += len(made)
+        progress.step(_("reading for flags"), done, count)
 
 
-def _judge_chunk(task: tuple[Sequence[Letter], Path]) -> list[tuple[str, tuple[Flag, ...], Sequence[Any]]]:
-    from evidence.timeline.flags import find_flags
-    from evidence.timeline.requests import asks_of
+def _write(connection: sqlite3.Connection, made: Iterable[Made], *, fresh: bool, share: float) -> None:
+    from evidence.archive import derived
 
-    letters, own = task
-    packs = _packs(own, tuple((file.name, file.stat().st_mtime_ns) for file in sorted(own.glob("*.toml"))))
-    return [(letter.sha256, find_flags(letter, packs), asks_of(letter)) for letter in letters]
+    indexed = set() if fresh else derived.indexed(connection)
+    for one in made:
+        derived.write_rows(connection, (one.rows,), fresh=fresh)
+        derived.write_reading(connection, one.rows.number, one.reading)
+        if one.rows.number not in indexed:  # the words of a message do not change: its octets do not
+            derived.index_stems(connection, one.rows.number, one.stems)
+    if share >= OPTIMIZE_FROM:
+        derived.optimize_search(connection)
 
 
-@lru_cache(maxsize=2)
-def _packs(own: Path, _state: tuple[tuple[str, int], ...]) -> Packs:
-    """Read once in a process; again when a file of the matter's own packs has changed."""
-    from evidence.timeline.rules import load_packs
+def _move(
+    connection: sqlite3.Connection, kept: Mapping[int, Kept], places: Mapping[int, Place], written: Collection[int]
+) -> None:
+    """Another thread for letters whose own rows stand, where a letter came in before or between them."""
+    from evidence.archive.derived import move_message
 
-    return load_packs([own] if own.is_dir() else [])
+    for number, one in kept.items():
+        place = places[number]
+        if number not in written and place != one.place:
+            move_message(connection, number, place.thread, place.parent, place.by, place.copy_of)
+
+
+def _judge_kept(
+    connection: sqlite3.Connection,
+    reader: ArchiveReader,
+    crew: Crew,
+    judging: Judging,
+    numbers: Collection[int],
+    progress: Progress,
+) -> int:
+    """Search letters anew whose rows stand, by other rules than at the last rebuild."""
+    from evidence.archive.derived import update_judged
+    from evidence.pipeline.index_deriving import judge_chunk
+    from evidence.pipeline.index_workers import chunks
+
+    letters = [letter for letter in reader.letters(everything=True) if letter.number in numbers]
+    tasks = (
+        (judging, chunk)
+        for chunk in chunks(letters, CHUNK, WORK_OCTETS, lambda letter: sum(map(len, letter.texts.values())))
+    )
+    done = 0
+    for found in crew.share(judge_chunk, tasks, len(letters)):
+        for one in found:
+            update_judged(connection, one.number, one.flags, one.asks, one.promises)
+        done += len(found)
+        progress.step(_("reading for flags"), done, len(letters))
+    return done

@@ -43,7 +43,7 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
     flags: Sequence[Flag] = case.flags()
     requests: Sequence[Request] = case.requests()
     if as_of is not None:
-        from evidence.pipeline.index import find_all_requests
+        from evidence.pipeline.index_reckoning import find_all_requests
 
         whole = tuple(letter for letter in whole if letter.at <= as_of)
         shown = tuple(letter for letter in shown if letter.at <= as_of)

@@ -8,9 +8,11 @@ alone and says no more than its sentence: "claims a broken promise".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,48 +37,104 @@ _LOOK_BACK = 400  # letters before a flag that are searched for what it speaks o
 _ENOUGH = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Commitment:
-    """A sentence in which somebody binds themselves, and the day it names (None: none)."""
+    """A sentence of ``letter``'s body in which somebody binds themselves, and the day it names (None: none)."""
 
     letter: Letter
-    sentence: Sentence
+    start: int
+    end: int
     due: date | None
-    stems: frozenset[str]
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return content_stems(self.letter.texts["body"][self.start : self.end])
 
 
-def link(letters: Sequence[Letter], flags: Sequence[Flag], *, timezone: str) -> tuple[Flag, ...]:
-    """The flags with their links to earlier letters. ``letters`` in order of time; ``timezone`` is the matter's (IANA name)."""
-    zone = ZoneInfo(timezone)
-    place = {letter.sha256: n for n, letter in enumerate(letters)}
-    promised: dict[int, tuple[Commitment, ...]] = {}
-    named: dict[int, tuple[tuple[Sentence, frozenset[str]], ...]] = {}
+def link(
+    letters: Sequence[Letter],
+    flags: Sequence[Flag],
+    *,
+    timezone: str,
+    promised: Callable[[Letter], Sequence[Commitment]] | None = None,
+) -> tuple[Flag, ...]:
+    """The flags with their links to earlier letters. ``letters`` in order of time; ``timezone`` is the matter's (IANA name).
+
+    ``promised`` gives what ``commitments`` gives, where somebody has it already (worker processes, say).
+    """
+    earlier = _Earlier(letters, ZoneInfo(timezone), promised)
     by_letter: dict[str, list[Flag]] = {}
     for flag in flags:
         by_letter.setdefault(flag.sha256, []).append(flag)
     done: list[Flag] = []
     for flag in flags:
-        number = place[flag.sha256]
+        number = earlier.place[flag.sha256]
         letter = letters[number]
-        earlier = [
-            n
-            for n in range(max(0, number - _LOOK_BACK), number)
-            if letters[n].at < letter.at and not letters[n].withheld
-        ]
         made: Mapping[str, Any] | None = None
         if flag.category == "broken_promise":
-            for n in earlier:
-                if n not in promised:
-                    promised[n] = tuple(commitments(letters[n], zone))
-            made = _commitment(flag, letter, [c for n in earlier for c in promised[n]], zone)
+            made = _commitment(flag, letter, earlier.promised(number), earlier.zone)
         elif flag.category == "nonpayment":
-            made = _invoice(flag, letters, earlier, named)
+            made = _invoice(flag, letters, earlier, number)
         elif flag.category in ("refusal", "admission"):
-            made = _answered(flag, letter, letters, place, by_letter)
-        before = _before(letter, [letters[n] for n in earlier])
+            made = _answered(flag, letter, letters, earlier.place, by_letter)
+        before = earlier.before(number)
         detail = {**flag.detail, "before": before} if before else flag.detail
         done.append(replace(flag, links=(*flag.links, made) if made else flag.links, detail=detail))
     return tuple(done)
+
+
+class _Earlier:
+    """What stands before a letter, ``_LOOK_BACK`` letters back at most, counsel's withheld mail left out. Each letter is cut once."""
+
+    def __init__(
+        self, letters: Sequence[Letter], zone: ZoneInfo, promised: Callable[[Letter], Sequence[Commitment]] | None
+    ) -> None:
+        self.zone = zone
+        self.place = {letter.sha256: n for n, letter in enumerate(letters)}
+        self._letters = letters
+        self._times = [letter.at for letter in letters]
+        self._threads: dict[str, list[int]] = {}
+        for n, letter in enumerate(letters):
+            if not letter.withheld:
+                self._threads.setdefault(letter.thread, []).append(n)
+        self._made = promised or (lambda letter: commitments(letter, zone))
+        self._promised: dict[int, Sequence[Commitment]] = {}
+        self._digits: dict[int, str] = {}
+        self._named: dict[int, tuple[tuple[Sentence, frozenset[str]], ...]] = {}
+
+    def numbers(self, number: int) -> Iterator[int]:
+        """The places of the letters written before the one at ``number``, in order."""
+        end = bisect_left(self._times, self._times[number])
+        return (n for n in range(max(0, number - _LOOK_BACK), end) if not self._letters[n].withheld)
+
+    def promised(self, number: int) -> list[Commitment]:
+        found: list[Commitment] = []
+        for n in self.numbers(number):
+            if n not in self._promised:
+                self._promised[n] = self._made(self._letters[n])
+            found.extend(self._promised[n])
+        return found
+
+    def named(self, n: int, numbers: frozenset[str]) -> tuple[tuple[Sentence, frozenset[str]], ...]:
+        """The sentences of a letter that name numbers; none where the digits of ``numbers`` stand nowhere in it."""
+        if n not in self._digits:
+            self._digits[n] = re.sub(r"\D", "", self._letters[n].own_text())
+        if not any(number in self._digits[n] for number in numbers):
+            return ()
+        if n not in self._named:
+            cut = _own_sentences(self._letters[n])
+            self._named[n] = tuple((s, found) for s in cut if (found := _numbers(s.text)))
+        return self._named[n]
+
+    def before(self, number: int) -> dict[str, str] | None:
+        """The last letter of the thread before this one: what the reader should look at first."""
+        letter = self._letters[number]
+        row = self._threads.get(letter.thread, [])
+        at = bisect_left(row, bisect_left(self._times, letter.at)) - 1
+        if at < 0 or row[at] < number - _LOOK_BACK:
+            return None
+        other = self._letters[row[at]]
+        return {"sha256": other.sha256, "speaker": other.speaker, "at": other.at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def commitments(letter: Letter, zone: ZoneInfo) -> list[Commitment]:
@@ -91,7 +149,7 @@ def commitments(letter: Letter, zone: ZoneInfo) -> list[Commitment]:
             if sentence.question or not _binds(sentence):
                 continue
             days = list(due_dates(sentence.text, written))
-            found.append(Commitment(letter, sentence, days[0].day if days else None, content_stems(sentence.text)))
+            found.append(Commitment(letter, sentence.start, sentence.end, days[0].day if days else None))
     return found
 
 
@@ -139,26 +197,19 @@ def _commitment(flag: Flag, letter: Letter, made: Sequence[Commitment], zone: Zo
         return None
     one = made[best[1]]
     due = {"due": one.due.isoformat()} if one.due else {}
-    return {**_span(one.letter, one.sentence, "commitment"), **due}
+    return {**_span(one.letter, one.start, one.end, "commitment"), **due}
 
 
-def _invoice(
-    flag: Flag,
-    letters: Sequence[Letter],
-    earlier: Sequence[int],
-    named: dict[int, tuple[tuple[Sentence, frozenset[str]], ...]],
-) -> Mapping[str, Any] | None:
-    """The first earlier sentence that names the same sum or the same invoice number. ``named`` keeps what was cut before."""
+def _invoice(flag: Flag, letters: Sequence[Letter], earlier: _Earlier, number: int) -> Mapping[str, Any] | None:
+    """The first earlier sentence that names the same sum or the same invoice number."""
     numbers = _numbers(flag.quote)
     if not numbers:
         return None
-    for n in earlier:
-        if n not in named:
-            named[n] = tuple((s, found) for s in _own_sentences(letters[n]) if (found := _numbers(s.text)))
-        for sentence, found in named[n]:
+    for n in earlier.numbers(number):
+        for sentence, found in earlier.named(n, numbers):
             shared = numbers & found
             if shared and (_INVOICE.search(sentence.text) or any(len(x) >= 4 for x in shared)):
-                return _span(letters[n], sentence, "invoice")
+                return _span(letters[n], sentence.start, sentence.end, "invoice")
     return None
 
 
@@ -192,15 +243,7 @@ def _answered(
         shared = len(own_words & content_stems(sentence.text))
         if asked and shared and (best is None or shared > best[0]):
             best = (shared, sentence)
-    return _span(parent, best[1], "answers") if best else None
-
-
-def _before(letter: Letter, earlier: Sequence[Letter]) -> dict[str, str] | None:
-    """The last letter of the thread before this one: what the reader should look at first."""
-    for other in reversed(earlier):
-        if other.thread == letter.thread:
-            return {"sha256": other.sha256, "speaker": other.speaker, "at": other.at.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return None
+    return _span(parent, best[1].start, best[1].end, "answers") if best else None
 
 
 def _own_sentences(letter: Letter) -> list[Sentence]:
@@ -208,13 +251,6 @@ def _own_sentences(letter: Letter) -> list[Sentence]:
     return [s for z in letter.zones_of("body") if z.kind == "own" for s in sentences(text, z.start, z.end)]
 
 
-def _span(letter: Letter, sentence: Sentence, role: str) -> dict[str, Any]:
-    text = letter.texts["body"]
-    return {
-        "sha256": letter.sha256,
-        "part": "body",
-        "start": sentence.start,
-        "end": sentence.end,
-        "quote": text[sentence.start : sentence.end],
-        "role": role,
-    }
+def _span(letter: Letter, start: int, end: int, role: str) -> dict[str, Any]:
+    quote = letter.texts["body"][start:end]
+    return {"sha256": letter.sha256, "part": "body", "start": start, "end": end, "quote": quote, "role": role}

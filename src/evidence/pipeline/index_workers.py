@@ -1,0 +1,72 @@
+"""Processes that share the work of a rebuild: started once, when there is enough to do, and given work in chunks."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, set_forkserver_preload
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+Task = TypeVar("Task")
+Made = TypeVar("Made")
+Item = TypeVar("Item")
+
+
+class Crew:
+    """``jobs`` worker processes, started at the first piece of work that is large enough. A context manager.
+
+    ``share(work, tasks, count)`` gives the results in the order of the tasks, whatever the number of processes; at most
+    2 × jobs tasks are under way at once, so that a long line of them costs no memory. Under ``least`` items all work is
+    done here: starting processes, and reading dictionary and packs in each, would cost more than it saves.
+    """
+
+    def __init__(self, jobs: int, least: int) -> None:
+        self._jobs, self._least = jobs, least
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=error is not None)
+
+    def share(self, work: Callable[[Task], Made], tasks: Iterable[Task], count: int) -> Iterator[Made]:
+        if self._jobs <= 1 or (self._pool is None and count < self._least):
+            yield from map(work, tasks)
+            return
+        pool = self._started()
+        under_way: deque[Any] = deque()
+        for task in tasks:
+            under_way.append(pool.submit(work, task))
+            if len(under_way) >= 2 * self._jobs:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = get_context("spawn" if os.name == "nt" else "forkserver")
+            if os.name != "nt":
+                set_forkserver_preload(["evidence.pipeline.index_warm"])  # read once, shared by all workers
+            self._pool = ProcessPoolExecutor(self._jobs, mp_context=context)
+        return self._pool
+
+
+def chunks(items: Iterable[Item], most: int, octets: int, size_of: Callable[[Item], int]) -> Iterator[Sequence[Item]]:
+    """Lists of at most ``most`` items and about ``octets`` bytes, so that no worker is left long with the last one."""
+    chunk: list[Item] = []
+    held = 0
+    for item in items:
+        chunk.append(item)
+        held += size_of(item)
+        if len(chunk) >= most or held >= octets:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
