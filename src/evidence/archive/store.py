@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -156,7 +157,8 @@ def _migrate(writer: Writer, tool: str) -> None:
     """Bring the schema up to date, each migration in one transaction with its custody event."""
     if writer.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
         return
-    import sqlite_utils
+    with _without("numpy"):  # sqlite-utils takes it where it is there, for arrays; that costs 25 MB and a tenth of a second
+        import sqlite_utils
 
     database = sqlite_utils.Database(writer.connection)
     ordered = migrations()
@@ -172,6 +174,19 @@ def _migrate(writer: Writer, tool: str) -> None:
         raise in_words(error, writer.path) from error
     finally:
         writer.rollback()
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Let an import within do without ``module``, unless it is loaded already."""
+    absent = module not in sys.modules
+    if absent:
+        sys.modules[module] = None  # type: ignore[assignment]  # the documented way: docs.python.org/3/reference/import.html
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[module]
 
 
 def _take(path: Path, now: Clock) -> filelock.BaseFileLock:

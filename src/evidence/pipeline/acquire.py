@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import mimetypes
 import os
@@ -203,7 +204,7 @@ def _acquire_account(
     if account.ca_file:
         account = account.model_copy(update={"ca_file": str(config.folder / account.ca_file)})
     secret = secret_for(account, environ=os.environ, folder=config.folder)
-    with closing(ImapMailbox.connect(account, secret)) as mailbox:
+    with closing(ImapMailbox.connect(account, secret)) as mailbox, _collecting_rarely():
         result = acquire(
             mailbox,
             account,
@@ -226,6 +227,17 @@ def _acquire_account(
         folders=tuple(_folder_row(f) for f in result.folders),
         notes=tuple(result.problems) + _not_before(result.retry_at, config),
     )
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Reading makes hundreds of thousands of small values and no cycles: looking for cycles at every turn is waste."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _not_before(moment: datetime | None, config: Config) -> tuple[str, ...]:
