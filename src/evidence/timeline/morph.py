@@ -22,6 +22,7 @@ TOKEN = re.compile(
 )
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]")
 _LATIN = re.compile(r"[A-Za-z]")
+_CYRILLIC_RUNS, _LATIN_RUNS = re.compile(r"[а-яА-ЯёЁ]+"), re.compile(r"[A-Za-z]+")
 
 # Irregular English forms whose Snowball stem is not that of the base form. "was" and "were" stay apart from "be": tense matters.
 _IRREGULAR = {
@@ -159,4 +160,5 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]
 
 def language_of(text: str) -> str:
     """``ru`` where Cyrillic letters are at least as many as Latin ones, else ``en``."""
-    return "ru" if len(_CYRILLIC.findall(text)) >= max(1, len(_LATIN.findall(text))) else "en"
+    cyrillic, latin = (sum(map(len, runs.findall(text))) for runs in (_CYRILLIC_RUNS, _LATIN_RUNS))
+    return "ru" if cyrillic >= max(1, latin) else "en"

@@ -1,8 +1,9 @@
 """The learned reader: proposes what rules miss, and objects where a rule's sentence does not read like its category.
 
-Two linear steps, kept as whole numbers so that every machine reckons the same: hashed n-grams give each sentence a score per
-category (int8 weights); these, the scores of its neighbours and the rules' hits give the final score (int32 weights). Scores are
-log-odds in 1/256. ``tools/train_ranker.py`` makes ``model_data/ranker-{ru,en}.npz``; ``docs/measurement.md`` says how well it does.
+Two steps, kept as whole numbers so that every machine reckons the same: hashed n-grams give each sentence a score per category
+(int8 weights, one set a language); these, the scores of its neighbours and the rules' hits go through boosted trees, the same
+for both languages (``ranker_trees``). Scores are log-odds in 1/256. Who wrote the sentence is not among the features: the same words
+are read alike on both sides. ``tools/train_ranker.py`` makes ``model_data/*.npz``; ``docs/measurement.md`` says how well it does.
 """
 
 from __future__ import annotations
@@ -14,29 +15,35 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from math import exp
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evidence.timeline.morph import Token
 from evidence.timeline.ranker_features import (
     CATEGORIES,
     GROUP_WEIGHT,
     OUTPUTS,
     batched,
-    groups,
     list_features,
     shape_features,
     surroundings,
     word_features,
+    word_pairs,
 )
+from evidence.timeline.ranker_trees import Forest, forest_from
 from evidence.timeline.rules import Match
 from evidence.timeline.sentences import Sentence
 
 MODEL = Path(__file__).parent / "model_data"
 ONE = 256  # a log-odds of 1
 _NEVER = 1 << 30
-TRUSTED = 1.1  # log-odds of three in four
-WELL_OVER = 2 * ONE
+
+FAR = -12 * ONE  # the lowest score
+
+Row = Sequence[Sentence]
+Hits = Sequence[Sequence[Match]]
 
 
 @dataclass(frozen=True)
@@ -48,32 +55,50 @@ class Thresholds:
     tolerate: Mapping[str, int]
 
 
+class Words:
+    """What each word form weighs, kept for the next time it comes."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], int] = {}
+        self.weights = np.zeros((1024, len(OUTPUTS)), dtype=np.int32)
+        self.sizes = np.zeros(1024, dtype=np.int64)
+
+    def add(self, form: str, lemma: str, first: NDArray[np.int8]) -> int:
+        """The row of a word, new or known. Forgets nothing: a mailbox has some ten thousand forms."""
+        row = self.rows.setdefault((form, lemma), len(self.rows))
+        if row == len(self.weights):
+            self.weights = np.vstack([self.weights, np.zeros_like(self.weights)])
+            self.sizes = np.concatenate([self.sizes, np.zeros_like(self.sizes)])
+        buckets = list(word_features(form, lemma))
+        self.weights[row] = first[buckets].sum(axis=0, dtype=np.int32)
+        self.sizes[row] = len(buckets)
+        return row
+
+
 @dataclass(frozen=True)
 class LanguageModel:
     first: NDArray[np.int8]  # buckets x outputs
     scale: NDArray[np.float64]  # per output
     bias: NDArray[np.float64]
-    second: NDArray[np.int32]  # context features x categories, in 1/4096
-    second_bias: NDArray[np.int32]
     thresholds: Thresholds
     trust: Mapping[str, float]
-    words: dict[tuple[str, str], tuple[NDArray[np.int32], int]] = field(default_factory=dict)
+    known: Words = field(default_factory=Words)
 
-    def word(self, form: str, lemma: str) -> tuple[NDArray[np.int32], int]:
-        """The summed weights of a word's features and their number, kept for the next time."""
-        key = (form, lemma)
-        found = self.words.get(key)
-        if found is None:
-            buckets = word_features(form, lemma)
-            found = (self.first[list(buckets)].sum(axis=0, dtype=np.int32), len(buckets))
-            if len(self.words) < 200_000:
-                self.words[key] = found
-        return found
+    def words(self, tokens: Sequence[Token]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The summed weights of each word's own features (tokens x outputs), and how many these are."""
+        known = self.known
+        rows = [known.rows.get((t.form, t.word.lemma), -1) for t in tokens]
+        for n, row in enumerate(rows):
+            if row < 0:
+                rows[n] = known.add(tokens[n].form, tokens[n].word.lemma, self.first)
+        return known.weights[rows], known.sizes[rows]
 
 
 @dataclass(frozen=True)
 class Ranker:
     models: Mapping[str, LanguageModel]
+    forests: tuple[Forest, ...]  # in the order of CATEGORIES
+    floors: tuple[int, ...]  # below this first score, and without a rule's hit, the trees are not asked
     label: str
     categories: tuple[str, ...] = CATEGORIES
 
@@ -81,21 +106,25 @@ class Ranker:
     def trust(self) -> Mapping[str, float]:
         return {rule: value for model in self.models.values() for rule, value in model.trust.items()}
 
-    def score(self, row: Sequence[Sentence], matches: Sequence[Sequence[Match]]) -> list[dict[str, int]]:
-        """Log-odds in 1/256 per category for each sentence of one part, read together."""
+    def score(self, row: Row, matches: Hits) -> list[dict[str, int]]:
+        """Log-odds in 1/256 per category for each sentence of one part."""
+        return self.score_parts([(row, matches)])[0]
+
+    def score_parts(self, parts: Sequence[tuple[Row, Hits]]) -> list[list[dict[str, int]]]:
+        """``score`` of several parts, each read by itself but reckoned together: the same figures, much sooner."""
+        row = [sentence for sentences, _ in parts for sentence in sentences]
         if not row:
-            return []
+            return [[] for _ in parts]
         first = np.zeros((len(row), len(OUTPUTS)), dtype=np.int64)
         for language, model in self.models.items():
             here = [n for n, s in enumerate(row) if s.language == language]
             if here:
                 first[here] = first_scores(model, [row[n] for n in here])
-        lines = context_lines(first, surroundings(row, matches, self.trust))
-        total = np.zeros((len(row), len(CATEGORIES)), dtype=np.int64)
-        for language, model in self.models.items():
-            here = [n for n, s in enumerate(row) if s.language == language]
-            total[here] = (lines[here] @ model.second.astype(np.int64)) // 4096 + model.second_bias
-        return [dict(zip(CATEGORIES, values, strict=True)) for values in total.tolist()]
+        around = np.vstack([surroundings(sentences, hits, self.trust) for sentences, hits in parts if sentences])
+        lines = context_lines(first, [len(sentences) for sentences, _ in parts], around, row)
+        values = final_scores(self.forests, self.floors, first, lines).tolist()
+        found = iter([dict(zip(CATEGORIES, line, strict=True)) for line in values])
+        return [[next(found) for _ in sentences] for sentences, _ in parts]
 
     def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER)
@@ -104,14 +133,9 @@ class Ranker:
         """A proposal well over the line: what internal and third-party mail needs to be proposed at all."""
         return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER) + ONE
 
-    def agrees(self, scores: Mapping[str, int], category: str, sentence: Sentence, rules: Sequence[str]) -> bool:
-        """Whether ``rules`` may be stated here. Where cross-validation gave no line for the category (too few hits of rules among hard
-        cases), a rule that was right three times in four is needed, and a score well over that of a proposal."""
-        limits = self.models[sentence.language].thresholds
-        if category in limits.agree:
-            return scores[category] >= limits.agree[category]
-        trusted = any(self.trust.get(rule, 0.0) >= TRUSTED for rule in rules)
-        return trusted and scores[category] >= limits.propose.get(category, _NEVER) + WELL_OVER
+    def agrees(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+        """Whether what a rule found may be stated: the line at which cross-validation gave the precision wanted of what is stated."""
+        return scores[category] >= self.models[sentence.language].thresholds.agree.get(category, _NEVER)
 
     def tolerates(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         return scores[category] >= self.models[sentence.language].thresholds.tolerate.get(category, -_NEVER)
@@ -125,11 +149,11 @@ class Ranker:
         model = self.models[sentence.language]
         at = OUTPUTS.index(category)
         count = len(sentence.tokens)
-        grams = model.first[groups(sentence)[0][: count + 1], at].astype(np.int64)  # the pairs come first
-        weights: list[tuple[int, int]] = []
-        for number, token in enumerate(sentence.tokens):
-            own = int(model.word(token.form, token.word.lemma)[0][at])
-            weights.append((own + (int(grams[number]) + int(grams[number + 1])) // 2, number))
+        if not count:
+            return ()
+        grams = model.first[word_pairs(sentence), at].astype(np.int64)
+        own = model.words(sentence.tokens)[0][:, at]
+        weights = [(int(own[n]) + (int(grams[n]) + int(grams[n + 1])) // 2, n) for n in range(count)]
         best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
         return tuple(
             sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start]
@@ -149,56 +173,93 @@ def first_scores(model: LanguageModel, row: Sequence[Sentence]) -> NDArray[np.in
             np.cumsum(model.first[buckets], axis=0, dtype=np.int64, out=added[1:])
             sums[group] += added[borders[1:]] - added[borders[:-1]]
             sizes[group] += borders[1:] - borders[:-1]
-    for number, sentence in enumerate(row):
-        words = [model.word(t.form, t.word.lemma) for t in sentence.tokens]
-        shape = shape_features(sentence)
-        lists = list_features(sentence)
-        if words:
-            sums[0, number] += np.array([w for w, _ in words]).sum(axis=0)
-        sums[0, number] += model.first[shape].sum(axis=0, dtype=np.int64)
-        sums[2, number] = model.first[lists].sum(axis=0, dtype=np.int64)
-        sizes[0, number] += sum(n for _, n in words) + len(shape)
-        sizes[2, number] = len(lists)
+    tokens = [token for sentence in row for token in sentence.tokens]
+    lengths = np.array([len(sentence.tokens) for sentence in row], dtype=np.int64)
+    if tokens:
+        _add(sums[0], sizes[0], *model.words(tokens), lengths)
+    for group, found in ((0, [shape_features(s) for s in row]), (2, [list_features(s) for s in row])):
+        buckets = np.concatenate([np.asarray(b, dtype=np.int64) for b in found])
+        lengths = np.array([len(b) for b in found], dtype=np.int64)
+        _add(sums[group], sizes[group], model.first[buckets], np.ones(len(buckets), dtype=np.int64), lengths)
     value = np.repeat(model.bias[None, :], count, axis=0)
     for group, weight in enumerate(GROUP_WEIGHT):
         value += sums[group] * model.scale * (weight / np.sqrt(sizes[group]))[:, None]
     return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
 
 
-def context_lines(first: NDArray[np.int64], around: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Scores of the sentence, the one before, the one after and the strongest elsewhere in the letter, and the surroundings; in 1/256."""
-    count, outputs = first.shape
+def _add(
+    sums: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    weights: NDArray[Any],
+    counts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+) -> None:
+    """Add to each sentence what its features weigh; ``lengths``: how many of the rows of ``weights`` are each sentence's."""
+    here = np.flatnonzero(lengths)
+    starts = (np.cumsum(lengths) - lengths)[here]
+    sums[here] += np.add.reduceat(weights.astype(np.int64), starts, axis=0)
+    sizes[here] += np.add.reduceat(counts, starts)
+
+
+def context_lines(
+    first: NDArray[np.int64], lengths: Sequence[int], around: NDArray[np.float64], row: Row
+) -> NDArray[np.int32]:
+    """A line per sentence: its language, its scores, those of the one before, the one after and the strongest elsewhere in its part,
+    and the surroundings; in 1/256. ``lengths``: how many sentences each part has."""
+    outputs = first.shape[1]
+    sizes = np.array([n for n in lengths if n], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     floor = np.full((1, outputs), -4 * ONE, dtype=np.int64)
     before = np.vstack([floor, first[:-1]])
+    before[starts] = floor
     after = np.vstack([first[1:], floor])
-    elsewhere = np.repeat(floor, count, axis=0)
-    if count > 1:
-        order = np.sort(first, axis=0)
-        top, second = order[-1], order[-2]
-        elsewhere = np.where(first == top, second, top)
-    positive = np.maximum(first, 0)
-    return np.hstack([first, positive, before, after, elsewhere, np.floor(around * ONE + 0.5).astype(np.int64)])
+    after[starts + sizes - 1] = floor
+    top = np.repeat(np.maximum.reduceat(first, starts, axis=0), sizes, axis=0)
+    best = first == top
+    ties = np.repeat(np.add.reduceat(best.astype(np.int64), starts, axis=0), sizes, axis=0) > 1
+    second = np.repeat(np.maximum.reduceat(np.where(best, FAR, first), starts, axis=0), sizes, axis=0)
+    elsewhere = np.where(best & ~ties, second, top)
+    elsewhere[np.repeat(sizes, sizes) == 1] = floor
+    russian = np.array([[ONE if s.language == "ru" else 0] for s in row], dtype=np.int64)
+    facts = np.floor(around * ONE + 0.5).astype(np.int64)
+    return np.hstack([russian, first, before, after, elsewhere, facts]).astype(np.int32)
+
+
+def final_scores(
+    forests: Sequence[Forest], floors: Sequence[int], first: NDArray[np.int64], lines: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """Log-odds in 1/256, sentences x categories. Where the words alone say no and no rule was met, the trees are not asked."""
+    count = len(CATEGORIES)
+    final = np.full((len(lines), count), FAR, dtype=np.int64)
+    best_rule = lines[:, -count:]  # the trust of the best rule, 0 where none was met
+    for at, forest in enumerate(forests):
+        asked = np.flatnonzero((first[:, at] >= floors[at]) | (best_rule[:, at] != 0))
+        if len(asked):
+            final[asked, at] = np.maximum(FAR, forest.score(lines[asked]))
+    return final
 
 
 @cache
 def load_ranker() -> Ranker | None:
     """The ranker shipped with the program, or None where its files are missing."""
-    models: dict[str, LanguageModel] = {}
+    names = ("ranker-en.npz", "ranker-ru.npz", "ranker-trees.npz")
+    if not all((MODEL / name).exists() for name in names):
+        return None
     digest = hashlib.sha256()
+    for name in names:
+        digest.update((MODEL / name).read_bytes())
+    models: dict[str, LanguageModel] = {}
     for language in ("en", "ru"):
-        path = MODEL / f"ranker-{language}.npz"
-        if not path.exists():
-            return None
-        digest.update(path.read_bytes())
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(MODEL / f"ranker-{language}.npz", allow_pickle=False) as stored:
             lines = json.loads(bytes(stored["thresholds"]).decode("utf-8"))
             models[language] = LanguageModel(
                 stored["first"],
                 stored["scale"],
                 stored["bias"],
-                stored["second"],
-                stored["second_bias"],
                 Thresholds(lines["propose"], lines["agree"], lines["tolerate"]),
                 lines["trust"],
             )
-    return Ranker(models, f"ranker@1#{digest.hexdigest()[:12]}")
+    with np.load(MODEL / "ranker-trees.npz", allow_pickle=False) as stored:
+        forests = tuple(forest_from(stored, category) for category in CATEGORIES)
+        floors = tuple(int(v) for v in stored["floors"])
+    return Ranker(models, forests, floors, f"ranker@2#{digest.hexdigest()[:12]}")

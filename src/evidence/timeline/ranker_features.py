@@ -72,6 +72,14 @@ def grams_of(row: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.concatenate(parts) & _MASK
 
 
+def word_pairs(sentence: Sentence) -> NDArray[np.uint64]:
+    """Buckets of the lemma pairs, borders included: one more than there are words."""
+    borders = (lemma_hash("\x01bos"), lemma_hash("\x01eos"))
+    row = np.array([borders[0], *[lemma_hash(t.word.lemma) for t in sentence.tokens], borders[1]], dtype=np.uint64)
+    pairs = row[:-1] * _A + row[1:] * _B
+    return (pairs ^ (pairs >> _SHIFT)) & _MASK
+
+
 def groups(sentence: Sentence) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
     """Buckets beyond single words, in three groups: lemma n-grams and punctuation, n-grams of word classes, lists met together."""
     tokens = sentence.tokens

@@ -69,25 +69,44 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """All rules, and the index from anchor lemmas to rules. ``files`` maps a pack's label to where it came from."""
+    """All rules, and what tells quickly which of them a sentence can match.
+
+    ``index`` leads, per language, from an anchor lemma or ``=form`` to the rules it calls; ``always`` are those nothing calls.
+    ``needs`` has, per rule, a bit for each of its sets of anchors, ``bits`` the bits that a lemma or form gives. ``files`` maps a
+    pack's label to where it came from."""
 
     rules: tuple[Rule, ...]
     index: Mapping[str, Mapping[str, tuple[int, ...]]]
     always: Mapping[str, tuple[int, ...]]
-    anchors: tuple[tuple[frozenset[str], ...], ...]
+    needs: tuple[int, ...]
+    bits: Mapping[str, Mapping[str, int]]
     files: Mapping[str, Path] = field(default_factory=dict)
     ranked: bool = True
+    known: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     def candidates(self, sentence: Sentence) -> Iterator[Rule]:
-        table = self.index.get(sentence.language, {})
-        keys = {lemma for token in sentence.tokens for lemma in token.word.lemmas}
-        keys.update([f"={token.form}" for token in sentence.tokens])
-        numbers: set[int] = set(self.always.get(sentence.language, ()))
-        for key in keys & table.keys():
-            numbers.update(table[key])
+        """The rules with a word of each anchor in the sentence, in the order of the packs."""
+        language = sentence.language
+        have = 0
+        numbers: set[int] = set(self.always.get(language, ()))
+        for form, lemmas in {token.form: token.word.lemmas for token in sentence.tokens}.items():
+            gives, calls = self.known.get((language, form)) or self._look_up(language, form, lemmas)
+            have |= gives
+            numbers.update(calls)
         for number in sorted(numbers):
-            if all(not anchor.isdisjoint(keys) for anchor in self.anchors[number]):
+            need = self.needs[number]
+            if need & have == need:
                 yield self.rules[number]
+
+    def _look_up(self, language: str, form: str, lemmas: frozenset[str]) -> tuple[int, tuple[int, ...]]:
+        gives, calls = 0, set()
+        for key in (*lemmas, f"={form}"):
+            gives |= self.bits.get(language, {}).get(key, 0)
+            calls.update(self.index.get(language, {}).get(key, ()))
+        found = (gives, tuple(sorted(calls)))
+        if len(self.known) < 100_000:
+            self.known[language, form] = found
+        return found
 
     def match(self, sentence: Sentence, context: Context) -> list[Match]:
         """Every rule whose slots are there, blocked or not, in the order of the packs."""
@@ -227,19 +246,28 @@ _COMMON_WORDS = frozenset(
 def _indexed(rules: tuple[Rule, ...], files: Mapping[str, Path]) -> Packs:
     index: dict[str, dict[str, list[int]]] = {"ru": {}, "en": {}}
     always: dict[str, list[int]] = {"ru": [], "en": []}
-    anchors = tuple(rule.anchors for rule in rules)
+    bits: dict[str, dict[str, int]] = {"ru": {}, "en": {}}
+    bit_of: dict[tuple[str, frozenset[str]], int] = {}
+    needs = []
     for number, rule in enumerate(rules):
-        sets = anchors[number]
-        if not sets:
+        need = 0
+        for anchor in rule.anchors:
+            bit = bit_of.setdefault((rule.language, anchor), 1 << len(bit_of))
+            need |= bit
+            for key in anchor:
+                bits[rule.language][key] = bits[rule.language].get(key, 0) | bit
+        needs.append(need)
+        if not rule.anchors:
             always[rule.language].append(number)
             continue
-        best = min(sets, key=lambda a: (sum(w.lstrip("=") in _COMMON_WORDS for w in a), len(a)))
+        best = min(rule.anchors, key=lambda a: (sum(w.lstrip("=") in _COMMON_WORDS for w in a), len(a)))
         for lemma in best:
             index[rule.language].setdefault(lemma, []).append(number)
     return Packs(
         rules,
         {language: {k: tuple(v) for k, v in table.items()} for language, table in index.items()},
         {language: tuple(v) for language, v in always.items()},
-        anchors,
+        tuple(needs),
+        bits,
         files,
     )
