@@ -44,6 +44,7 @@ from evidence.mailbox.responses import (
     Response,
     is_fetch,
     parse_fetch,
+    parse_id,
     parse_list,
     parse_search,
     parse_status,
@@ -83,7 +84,9 @@ class ImapMailbox:
         self._status: FolderStatus | None = None
         self._exists = 0
         self._ahead: Ahead | None = None
-        self.server_id: Mapping[str, str] = {}
+        self._server_id: Mapping[str, str] = {}
+        self._asked_id: bytes | None = None  # tags of commands sent early
+        self._listing: bytes | None = None
         self.oddities: list[tuple[str, dict[str, Any]]] = []
         self._open()
 
@@ -141,8 +144,10 @@ class ImapMailbox:
             self.capabilities = tuple(c.decode("ascii", "replace") for c in client.capabilities())
             self._wire = wire
             self._session = Session(wire)
-            if "ID" in self.capabilities and not self.server_id:
-                self._identify(client)
+            self._listing = self._asked_id = None
+            if "ID" in self.capabilities and not self._server_id:
+                ours = f'ID ("name" "evidence" "version" "{__version__}")'
+                self._asked_id = self._session.early(ours.encode("ascii"))
         except BaseException:
             wire.shutdown()
             raise
@@ -176,15 +181,14 @@ class ImapMailbox:
                 "Check the user name and the password; many providers want an app password.",
             ) from None
 
-    def _identify(self, client: ReadOnlyClient) -> None:
-        """RFC 2971; Yandex and NetEase want it. A refusal is no matter."""
-        with contextlib.suppress(IMAPClientError, ValueError, imaplib.IMAP4.error):
-            answer = client.id_({"name": "evidence", "version": __version__})
-            pairs = [
-                client.guarded.unsaid.strike(b.decode("utf-8", "replace")) if isinstance(b, bytes) else ""
-                for b in (answer[0] if answer else ()) or ()
-            ]
-            self.server_id = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    @property
+    def server_id(self) -> Mapping[str, str]:
+        """What the server says of itself (RFC 2971; Yandex and NetEase want to be asked). A refusal is no matter."""
+        tag, self._asked_id = self._asked_id, None
+        if tag is not None:
+            with contextlib.suppress(MailboxError):
+                self._server_id = parse_id(self._session.answer(tag)[1])
+        return self._server_id
 
     def reopen(self) -> FolderStatus | None:
         """A fresh connection, the same folder open again. Raises as ``connect`` and ``examine`` do."""
@@ -199,7 +203,7 @@ class ImapMailbox:
     def _reopen(self) -> FolderStatus | None:
         self._wire.shutdown()
         self._open()
-        return self.examine(self._folder) if self._folder is not None else None
+        return self._examine(self._folder, listing=False) if self._folder is not None else None
 
     def noop(self) -> None:
         self._run(b"NOOP")
@@ -207,7 +211,7 @@ class ImapMailbox:
     def close(self) -> None:
         self._stop_reading()
         with contextlib.suppress(EvidenceError):
-            self._session.run(b"LOGOUT")
+            self._session.send(b"LOGOUT")  # its answer is worth no round trip
         self._wire.shutdown()
 
     # ---- folders ---------------------------------------------------------------------------
@@ -215,11 +219,16 @@ class ImapMailbox:
     def list_folders(self) -> tuple[FolderName, ...]:
         """Every folder below every personal and shared namespace (RFC 2342) that can be opened, each name once."""
         found: dict[bytes, FolderName] = {}
-        for reference in self._namespaces():
+        namespaces = self._session.early(b"NAMESPACE") if "NAMESPACE" in self.capabilities else None
+        own = self._session.early(b'LIST "" "*"')
+        for reference in self._namespaces(namespaces):
             argument, literal = commands.mailbox_argument(reference)
             if literal is not None:
                 continue
-            ok, responses = self._run(b'LIST "" ' + (argument[:-1] + b'*"'))
+            if reference:
+                ok, responses = self._run(b'LIST "" ' + (argument[:-1] + b'*"'))
+            else:
+                ok, responses = self._counted(*self._session.answer(own))
             if not ok:
                 raise MailboxError("The mail server would not list its folders.", responses[-1].text())
             for response in responses[:-1]:
@@ -230,10 +239,10 @@ class ImapMailbox:
             f for f in found.values() if not {a.lower() for a in f.attributes} & {"\\noselect", "\\nonexistent"}
         )
 
-    def _namespaces(self) -> list[bytes]:
+    def _namespaces(self, tag: bytes | None) -> list[bytes]:
         prefixes = [b""]
-        if "NAMESPACE" in self.capabilities:
-            ok, responses = self._run(b"NAMESPACE")
+        if tag is not None:
+            ok, responses = self._counted(*self._session.answer(tag))
             for response in responses[:-1] if ok else ():
                 prefixes += re.findall(rb'\("((?:[^"\\])+)" ', response.line)
         # LIST "" "*" names what lies under INBOX and the empty prefix; ask for the others only
@@ -272,14 +281,25 @@ class ImapMailbox:
         )
 
     def examine(self, folder: FolderName) -> FolderStatus:
+        return self._examine(folder, listing=True)
+
+    def _examine(self, folder: FolderName, *, listing: bool) -> FolderStatus:
+        """``listing``: the UIDs are asked for in the same breath, where one command gives them all."""
         argument, literal = commands.mailbox_argument(folder.wire)
         self._folder = None
+        self._drop_listing()
         condstore = b" (CONDSTORE)" if "CONDSTORE" in self.capabilities else b""
         if literal is None:
-            ok, responses = self._run(b"EXAMINE " + argument + condstore)
+            tag = self._session.send(b"EXAMINE " + argument + condstore)
         else:
-            ok, responses = self._run(b"EXAMINE " + argument, literal, condstore)
+            tag = self._session.send(b"EXAMINE " + argument, literal, condstore)
+        self._session.settle()  # what was sent before this
+        if listing and "ESEARCH" in self.capabilities:
+            self._listing = self._session.early(commands.search("1:*", extended=True))
+        responses = list(self._session.until_next(tag))
+        ok, responses = self._counted(succeeded(responses[-1]), responses)
         if not ok:
+            self._drop_listing()
             self._raise_if_limited(responses[-1])
             raise FolderUnreadable(f"The folder «{folder.name}» could not be opened.", responses[-1].text())
         numbers: dict[str, int] = {}
@@ -300,6 +320,11 @@ class ImapMailbox:
             folder, numbers["UIDVALIDITY"], numbers.get("UIDNEXT"), self._exists, numbers.get("HIGHESTMODSEQ")
         )
         return self._status
+
+    def _drop_listing(self) -> None:
+        tag, self._listing = self._listing, None
+        if tag is not None:
+            self._session.answer(tag)
 
     def uids(self) -> Uids:
         listing = self._searched()
@@ -324,7 +349,11 @@ class ImapMailbox:
             windows = [f"{low}:{low + LIST_WINDOW - 1}" for low in range(1, max(top, 2), LIST_WINDOW)]
         out: array[int] = array("I")
         for window in windows:
-            ok, responses = self._run(commands.search(window, extended=extended))
+            early, self._listing = self._listing, None
+            if early is not None:
+                ok, responses = self._counted(*self._session.answer(early))
+            else:
+                ok, responses = self._run(commands.search(window, extended=extended))
             if not ok:
                 self._raise_if_limited(responses[-1])
                 return array("I")
@@ -516,7 +545,9 @@ class ImapMailbox:
         return "X-GM-EXT-1" in self.capabilities
 
     def _run(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> tuple[bool, list[Response]]:
-        ok, responses = self._session.run(command, literal, rest)
+        return self._counted(*self._session.run(command, literal, rest))
+
+    def _counted(self, ok: bool, responses: list[Response]) -> tuple[bool, list[Response]]:
         for response in responses:
             self._count(response)
         return ok, responses

@@ -11,6 +11,7 @@ import hashlib
 import imaplib
 import io
 import logging
+import re
 import socket
 import ssl
 import time
@@ -27,6 +28,7 @@ from evidence.mailbox.responses import LITERAL, Response
 
 BUFFER = 1 << 18
 LIMIT_CODES = frozenset({"THROTTLED", "OVERQUOTA", "LIMIT", "INUSE", "UNAVAILABLE"})  # RFC 5530 and Gmail's own
+_TOLD = re.compile(rb"\* OK \[CAPABILITY ([^\]\r\n]*)\]", re.IGNORECASE)
 _LIMIT_WORDS = (
     "too many",
     "maximum number of connections",
@@ -122,6 +124,7 @@ class GuardedImap(imaplib.IMAP4):
         self._limits = limits
         self._dialogue = False  # an AUTHENTICATE exchange is running: its answers are no commands
         self._stray = 0
+        self._greeted = True
         self.unsaid = Unsaid()
         super().__init__(host, port, timeout=min(limits.deadline, 30.0))
 
@@ -136,6 +139,16 @@ class GuardedImap(imaplib.IMAP4):
         except OSError as error:
             raise _unreachable(host, port, error) from error
         self._attach(sock)
+
+    def _get_capabilities(self) -> None:
+        """From the greeting where it tells them (RFC 9051 section 7.1), which saves a round trip; else by asking."""
+        told = _TOLD.match(self.welcome or b"") if self._greeted else None
+        self._greeted = False  # asked again, after STARTTLS, the greeting counts for nothing
+        if told is None:
+            super()._get_capabilities()  # type: ignore[misc]  # typeshed lacks it
+            return
+        self.capabilities = tuple(told[1].decode("ascii", "replace").upper().split())
+        self.untagged_responses.pop("CAPABILITY", None)  # of before the login: not to be taken for what holds after it
 
     def _attach(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -296,9 +309,12 @@ class Session:
     def __init__(self, wire: GuardedImap) -> None:
         self._wire = wire
         self._number = 0
+        self._early: dict[bytes, list[Response] | None] = {}  # in the order sent: servers answer in that order
 
     def send(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> bytes:
         """Send a command; the tag. A literal waits for the server's continuation (RFC 9051 section 4.3)."""
+        if literal is not None:
+            self.settle()
         self._number += 1
         tag = b"E%d" % self._number
         self._wire.send(tag + b" " + command + b"\r\n")
@@ -314,8 +330,27 @@ class Session:
             self._wire.put(literal + rest + b"\r\n")
         return tag
 
+    def early(self, command: bytes) -> bytes:
+        """Send a command whose ``answer`` is wanted later, so that it costs no round trip of its own; the tag."""
+        tag = self.send(command)
+        self._early[tag] = None
+        return tag
+
+    def answer(self, tag: bytes) -> tuple[bool, list[Response]]:
+        """What ``run`` would have returned for the command sent early."""
+        self.settle()
+        responses = self._early.pop(tag) or []
+        return succeeded(responses[-1]), responses
+
+    def settle(self) -> None:
+        """Read what was sent early to its end: all other answers come after it."""
+        for tag, responses in self._early.items():
+            if responses is None:
+                self._early[tag] = list(self.until_next(tag))
+
     def begin(self) -> None:
         """Start the clock anew: a pipelined command's answer is now waited for."""
+        self.settle()
         self._wire.begin_command()
 
     def read(self, largest: int | None = None) -> Response:
@@ -334,6 +369,11 @@ class Session:
 
     def until(self, tag: bytes) -> Iterator[Response]:
         """Untagged responses until ``tag`` completes; the completion is the last one. Raises on BYE and limits."""
+        self.settle()
+        yield from self.until_next(tag)
+
+    def until_next(self, tag: bytes) -> Iterator[Response]:
+        """``until`` for a command behind which others were sent early."""
         start = tag + b" "
         while True:
             response = self.read()
