@@ -24,6 +24,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from evidence import __version__
 from evidence.config import LOOPBACK_HOSTS, Account
 from evidence.errors import EvidenceError, LoginRefused
+from evidence.i18n import talk
 from evidence.mailbox import commands
 from evidence.mailbox.ahead import Ahead
 from evidence.mailbox.mailbox import (
@@ -51,6 +52,8 @@ from evidence.mailbox.responses import (
 )
 from evidence.mailbox.wire import Limits, ReadOnlyClient, Session, TooLarge, bye, limit_seconds, succeeded
 from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage, sha256_hex
+
+_ = talk("mailbox")
 
 BATCH_OCTETS = 8 * 1024 * 1024
 BATCH_UIDS = 200
@@ -114,7 +117,9 @@ class ImapMailbox:
         account = self._account
         if account.tls == "none" and account.host not in LOOPBACK_HOSTS:
             raise MailboxError(
-                f"{account.host} is another machine, and a connection without TLS goes to this one only."
+                _("{host} is another machine, and a connection without TLS goes to this one only.").format(
+                    host=account.host
+                )
             )
         tls = tls_context(account.ca_file) if account.tls != "none" else None
         try:
@@ -129,8 +134,10 @@ class ImapMailbox:
         try:
             if client.guarded.state != "NONAUTH":
                 raise MailboxError(
-                    f"{account.host} treats the connection as logged in before any login (PREAUTH).",
-                    "Someone between you and the server may be answering.",
+                    _("{host} treats the connection as logged in before any login (PREAUTH).").format(
+                        host=account.host
+                    ),
+                    _("Someone between you and the server may be answering."),
                 )
             if account.tls == "starttls":
                 try:
@@ -156,7 +163,9 @@ class ImapMailbox:
         account = self._account
         if "LOGINDISABLED" in client.guarded.capabilities and account.tls == "none":
             raise LoginRefused(
-                f"{account.host} takes no password on a connection without TLS.", "", 'Use tls = "implicit".'
+                _("{host} takes no password on a connection without TLS.").format(host=account.host),
+                "",
+                _('Use tls = "implicit".'),
             )
         try:
             if isinstance(self._secret, str):
@@ -171,14 +180,18 @@ class ImapMailbox:
             wait = limit_seconds(code[1] if code else "", said)
             if wait is not None:
                 raise Throttled(
-                    f"{account.host} limits the account {account.username}.", said, retry_after=wait
+                    _("{host} limits the account {user}.").format(host=account.host, user=account.username),
+                    said,
+                    retry_after=wait,
                 ) from None
             if not isinstance(error, LoginError):
-                raise MailboxError(f"The login at {account.host} could not be finished.", said) from None
+                raise MailboxError(
+                    _("The login at {host} could not be finished.").format(host=account.host), said
+                ) from None
             raise LoginRefused(
-                f"{account.host} refused the login of {account.username}.",
+                _("{host} refused the login of {user}.").format(host=account.host, user=account.username),
                 said,
-                "Check the user name and the password; many providers want an app password.",
+                _("Check the user name and the password; many providers want an app password."),
             ) from None
 
     @property
@@ -230,7 +243,7 @@ class ImapMailbox:
             else:
                 ok, responses = self._counted(*self._session.answer(own))
             if not ok:
-                raise MailboxError("The mail server would not list its folders.", responses[-1].text())
+                raise MailboxError(_("The mail server would not list its folders."), responses[-1].text())
             for response in responses[:-1]:
                 folder = parse_list(response)
                 if folder is not None and folder.wire not in found:
@@ -301,7 +314,9 @@ class ImapMailbox:
         if not ok:
             self._drop_listing()
             self._raise_if_limited(responses[-1])
-            raise FolderUnreadable(f"The folder «{folder.name}» could not be opened.", responses[-1].text())
+            raise FolderUnreadable(
+                _("The folder «{folder}» could not be opened.").format(folder=folder.name), responses[-1].text()
+            )
         numbers: dict[str, int] = {}
         self._exists = 0
         for response in responses:
@@ -311,9 +326,9 @@ class ImapMailbox:
             self._count(response)
         if "UIDVALIDITY" not in numbers:
             raise FolderUnreadable(
-                f"The folder «{folder.name}» has no lasting message numbers (UIDVALIDITY).",
+                _("The folder «{folder}» has no lasting message numbers (UIDVALIDITY).").format(folder=folder.name),
                 "",
-                "Ask the provider; without them nothing can be proved.",
+                _("Ask the provider; without them nothing can be proved."),
             )
         self._folder = folder
         self._status = FolderStatus(
@@ -418,7 +433,9 @@ class ImapMailbox:
         """A header beyond all measure is dropped from the stream; the message is then fetched whole and judged by its octets."""
         if error.size > self._limits.message:
             self._wire.shutdown()
-            raise MailboxError("The mail server announced a header of impossible size.", f"{error.size} bytes")
+            raise MailboxError(
+                _("The mail server announced a header of impossible size."), _("{size} bytes").format(size=error.size)
+            )
         self._wire.skip(error.size)
         rest = self._session.read(LARGEST_HEADER)
         return Response([*error.response.parts, b"", *rest.parts], rest.strike)
@@ -572,18 +589,20 @@ class ImapMailbox:
         if response.line[:6].upper() == b"* BYE ":
             raise bye(response)
         self._count(response)
-        code, _ = response.code()
+        code, _text = response.code()
         if code in ("THROTTLED", "OVERQUOTA") and response.line[:2] == b"* ":
             self._raise_if_limited(response)
         return None
 
     def _raise_if_limited(self, response: Response) -> None:
-        code, _ = response.code()
+        code, _text = response.code()
         wait = limit_seconds(code, response.text())
         if wait is not None:
             text = response.text().partition(" ")[2]
             raise Throttled(
-                f"{self._account.host} limits the account {self._account.username}.", text, retry_after=wait
+                _("{host} limits the account {user}.").format(host=self._account.host, user=self._account.username),
+                text,
+                retry_after=wait,
             )
 
 
@@ -635,7 +654,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise MailboxError(f"The file of the certificate authority, {ca_file}, cannot be read.", str(error)) from None
+        raise MailboxError(
+            _("The file of the certificate authority, {ca_file}, cannot be read.").format(ca_file=ca_file), str(error)
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -643,9 +664,11 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 def _refused_at_greeting(host: str, said: str) -> MailboxError:
     wait = limit_seconds("", said)
     if wait is not None:
-        return Throttled(f"{host} refuses another connection for now.", said, retry_after=wait)
+        return Throttled(_("{host} refuses another connection for now.").format(host=host), said, retry_after=wait)
     return MailboxError(
-        f"{host} does not answer as a mail server does.", said, "Check the host name, the port and tls."
+        _("{host} does not answer as a mail server does.").format(host=host),
+        said,
+        _("Check the host name, the port and tls."),
     )
 
 
