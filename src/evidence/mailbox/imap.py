@@ -8,7 +8,6 @@ what counts as evidence is read by ``Session`` and ``responses``.
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import imaplib
 import re
 import ssl
@@ -675,6 +674,10 @@ def _refused_at_greeting(host: str, said: str) -> MailboxError:
 def _date_in(greeting: str) -> datetime | None:
     """A date some servers put in their greeting, to set beside our own clock."""
     found = re.search(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", greeting)
+    if found is None:
+        return None
+    from email.utils import parsedate_to_datetime
+
     with contextlib.suppress(ValueError, TypeError):
-        return email.utils.parsedate_to_datetime(found[0]).astimezone(UTC) if found else None
+        return parsedate_to_datetime(found[0]).astimezone(UTC)
     return None

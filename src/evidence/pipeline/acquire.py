@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,18 +40,14 @@ def tool_name() -> str:
 
 def acquisition_record(config: Config) -> dict[str, Any]:
     """What a run was made with: tool and library versions, host, operator, time zone, scope."""
-    libraries = {}
-    for name in LIBRARIES:
-        try:
-            libraries[name] = version(name)
-        except PackageNotFoundError:
-            libraries[name] = "absent"
+    from evidence.mailbox.run_record import library_version
+
     return {
         "tool": tool_name(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "system": platform.platform(),
-        "libraries": libraries,
+        "libraries": {name: library_version(name) or "absent" for name in LIBRARIES},
         "host": socket.gethostname(),
         "operator": os.environ.get("EVIDENCE_ACTOR") or getpass.getuser(),
         "timezone": config.matter.timezone,
