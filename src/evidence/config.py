@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from evidence.errors import UsageError
+from evidence.i18n import default_language, talk, translation
 from evidence.sections import AtLeast, AtMost, Invalid, Mistake, MoreThan, Section
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+tr = talk("")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not re.fullmatch(r"[^\s@<>,;]*@[^\s@<>,;]+", value):
-            raise ValueError(f"«{value}» is neither an address (name@domain) nor a domain (@domain)")
+            raise ValueError(
+                tr("«{value}» is neither an address (name@domain) nor a domain (@domain)").format(value=value)
+            )
     return tuple(_lower_domain(v) for v in values)
 
 
@@ -34,7 +38,9 @@ def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except Exception as error:
-        raise ValueError(f"no time zone is called «{value}»; use a name such as Europe/Moscow") from error
+        raise ValueError(
+            tr("no time zone is called «{value}»; use a name such as Europe/Moscow").format(value=value)
+        ) from error
     return value
 
 
@@ -91,7 +97,9 @@ class Account(Section):
     def _agree(self) -> None:
         """One secret, and a safe way there."""
         if self.tls == "none" and self.host not in LOOPBACK_HOSTS:
-            raise ValueError(f'tls = "none" is allowed on loopback only, and «{self.host}» is another machine')
+            raise ValueError(
+                tr('tls = "none" is allowed on loopback only, and «{host}» is another machine').format(host=self.host)
+            )
         ways = [
             bool(self.password_command),
             bool(self.password_env),
@@ -99,10 +107,10 @@ class Account(Section):
             bool(self.oauth or self.token_command),
         ]
         if sum(ways) > 1:
-            raise ValueError("give one of password_command, password_env, keyring, oauth/token_command")
+            raise ValueError(tr("give one of password_command, password_env, keyring, oauth/token_command"))
         for value in (self.host, self.username):
             if re.search(r"[\r\n\0]", value):
-                raise ValueError("host and username cannot hold line breaks")
+                raise ValueError(tr("host and username cannot hold line breaks"))
 
 
 class Scope(Section):
@@ -185,11 +193,11 @@ class Config(Section):
     def _agree(self) -> None:
         names = [a.name for a in self.account]
         if len(set(names)) != len(names):
-            raise ValueError("two accounts have the same name")
+            raise ValueError(tr("two accounts have the same name"))
         ours = {a.lower() for p in (self.us, *self.us.staff) for a in p.addresses}
         theirs = {a.lower() for p in (self.client, *self.client.delegates) for a in p.addresses}
         if both := sorted(ours & theirs):
-            raise ValueError(f"{', '.join(both)} stands both for us and for the client")
+            raise ValueError(tr("{names} stands both for us and for the client").format(names=", ".join(both)))
 
     @property
     def archive_path(self) -> Path:
@@ -212,12 +220,14 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(
-            f"There is no configuration at {path}.",
+            tr("There is no configuration at {path}.").format(path=path),
             "",
-            "Run `evidence init` to make one, or name it with -c or EVIDENCE_CONFIG.",
+            tr("Run `evidence init` to make one, or name it with -c or EVIDENCE_CONFIG."),
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read.", str(error), "Save it as UTF-8 text.") from None
+        raise UsageError(
+            tr("{path} cannot be read.").format(path=path), str(error), tr("Save it as UTF-8 text.")
+        ) from None
     return parse_config(text, path)
 
 
@@ -227,32 +237,45 @@ def parse_config(text: str, path: Path) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is not valid TOML.", str(error), "Mend that line and run the command again."
+            tr("{path} is not valid TOML.").format(path=path),
+            _toml_in_words(str(error)),
+            tr("Mend that line and run the command again."),
         ) from None
     try:
         return Config.model_validate({**table, "folder": path.resolve().parent})
     except Invalid as error:
         lines = [_in_words(mistake, text) for mistake in error.mistakes]
         raise UsageError(
-            f"{path} has {len(lines)} mistake{'s' if len(lines) > 1 else ''}.",
+            translation("", default_language())
+            .ngettext("{path} has {n} mistake.", "{path} has {n} mistakes.", len(lines))
+            .format(path=path, n=len(lines)),
             "\n".join(lines),
-            "config.example.toml shows every key.",
+            tr("Mend these lines and run the command again; config.example.toml shows every key."),
         ) from None
+
+
+def _toml_in_words(said: str) -> str:
+    """Where tomllib stopped, first; then its own words, which exist in English only."""
+    found = re.fullmatch(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", said)
+    if found is None:
+        return said
+    where = tr("line {line}, column {column}").format(line=found[2], column=found[3]) if found[2] else tr("end of file")
+    return f"  {where}: {found[1]}"
 
 
 def _in_words(mistake: Mistake, text: str) -> str:
     place = [part for part in mistake.place if part != "folder"]
     dotted = ".".join(f"[{part + 1}]" if isinstance(part, int) else part for part in place).replace(".[", "[")
     line = _line_of(place, text)
-    where = f"line {line}: " if line else ""
+    where = tr("line {line}: ").format(line=line) if line else ""
     if mistake.kind == "extra_forbidden":
         import difflib
 
         near = difflib.get_close_matches(str(place[-1]), _keys_beside(place), n=1, cutoff=0.5)
-        hint = f"; did you mean «{near[0]}»?" if near else ""
-        return f"  {where}{dotted}: no such key{hint}"
+        hint = tr("; did you mean «{name}»?").format(name=near[0]) if near else ""
+        return f"  {where}{dotted}: " + tr("no such key") + hint
     if mistake.kind == "missing":
-        return f"  {where}{dotted}: this key is needed"
+        return f"  {where}{dotted}: " + tr("this key is needed")
     return f"  {where}{dotted}: {mistake.text}"
 
 

@@ -12,9 +12,12 @@ import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, dataclass_transform
+from typing import Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
+
+from evidence.i18n import talk
+
+_ = talk("")
 
 Place = tuple[str | int, ...]
 Check = Callable[[Any, Place, list["Mistake"]], Any]  # the value as it is kept; what is wrong goes into the list
@@ -23,8 +26,7 @@ _YES = frozenset(("1", "true", "t", "yes", "y", "on"))
 _NO = frozenset(("0", "false", "f", "no", "n", "off"))
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(NamedTuple):
     """``kind``: missing, extra_forbidden, value_error, or what was expected. ``place``: keys and list indexes from the top."""
 
     place: Place
@@ -40,23 +42,24 @@ class Invalid(ValueError):
         super().__init__("; ".join(f"{'.'.join(map(str, m.place))}: {m.text}" for m in self.mistakes))
 
 
-@dataclass(frozen=True)
-class AtLeast:
-    bound: float
+class _Bound:
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
 
 
-@dataclass(frozen=True)
-class MoreThan:
-    bound: float
+class AtLeast(_Bound):
+    """The number or more."""
 
 
-@dataclass(frozen=True)
-class AtMost:
-    bound: float
+class MoreThan(_Bound):
+    """Above the number."""
 
 
-@dataclass(frozen=True)
-class Field:
+class AtMost(_Bound):
+    """The number or less."""
+
+
+class Field(NamedTuple):
     """A field of a section: its annotation, evaluated."""
 
     annotation: Any
@@ -106,7 +109,7 @@ class Section:
         for name in self._names:
             if name not in given:
                 if not hasattr(type(self), name):
-                    mistakes.append(Mistake((*place, name), "missing", "Field required"))
+                    mistakes.append(Mistake((*place, name), "missing", _("Field required")))
                 else:
                     values[name] = getattr(type(self), name)
                 continue
@@ -119,7 +122,7 @@ class Section:
                     mistakes.append(Mistake((*place, name), "value_error", str(error)))
             values[name] = value
         mistakes += [
-            Mistake((*place, str(key)), "extra_forbidden", "Extra inputs are not permitted")
+            Mistake((*place, str(key)), "extra_forbidden", _("Extra inputs are not permitted"))
             for key in given
             if key not in self._names
         ]
@@ -195,26 +198,26 @@ def _by(annotation: Any) -> Check:
 
 
 def _wrong(place: Place, mistakes: list[Mistake], expected: str) -> None:
-    mistakes.append(Mistake(place, "wrong", f"Input should be {expected}"))
+    mistakes.append(Mistake(place, "wrong", _("Input should be {expected}").format(expected=expected)))
 
 
 def _text(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, str):
         return value.strip()
-    return _wrong(place, mistakes, "a valid string")
+    return _wrong(place, mistakes, _("a valid string"))
 
 
 def _whole(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, int):
-        return int(value) if abs(value) <= MAX_WHOLE else _wrong(place, mistakes, "a number of sensible size")
+        return int(value) if abs(value) <= MAX_WHOLE else _wrong(place, mistakes, _("a number of sensible size"))
     if isinstance(value, float) and not value.is_integer():
-        return _wrong(place, mistakes, "a valid integer, got a number with a fractional part")
+        return _wrong(place, mistakes, _("a valid integer, got a number with a fractional part"))
     if isinstance(value, str | float):
         try:
             return _whole(int(value), place, mistakes)
         except ValueError:
-            return _wrong(place, mistakes, "a valid integer, unable to parse string as an integer")
-    return _wrong(place, mistakes, "a valid integer")
+            return _wrong(place, mistakes, _("a valid integer, unable to parse string as an integer"))
+    return _wrong(place, mistakes, _("a valid integer"))
 
 
 def _number(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
@@ -222,26 +225,26 @@ def _number(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
         try:
             return float(value)
         except (ValueError, OverflowError):
-            return _wrong(place, mistakes, "a valid number, unable to parse string as a number")
-    return _wrong(place, mistakes, "a valid number")
+            return _wrong(place, mistakes, _("a valid number, unable to parse string as a number"))
+    return _wrong(place, mistakes, _("a valid number"))
 
 
 def _yes_or_no(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     said = str(value).lower() if isinstance(value, bool | int | str) else ""
     if said in _YES or said in _NO:
         return said in _YES
-    return _wrong(place, mistakes, "a valid boolean" + ", unable to interpret input" * bool(said))
+    return _wrong(place, mistakes, _("a valid boolean, unable to interpret input") if said else _("a valid boolean"))
 
 
 def _path(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, str | Path):
         return Path(value)
-    return _wrong(place, mistakes, "a valid path")
+    return _wrong(place, mistakes, _("a valid path"))
 
 
 def _one_of(options: tuple[Any, ...]) -> Check:
     named = [repr(option) for option in options]
-    expected = " or ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    expected = _(" or ").join(filter(None, (", ".join(named[:-1]), named[-1])))
 
     def check(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
         if isinstance(value, str) and value in options:
@@ -257,11 +260,11 @@ def _within(inner: Check, bounds: Iterable[Any]) -> Check:
         value = inner(value, place, mistakes)
         for bound in bounds if found == len(mistakes) else ():
             if isinstance(bound, AtLeast) and not value >= bound.bound:
-                return _wrong(place, mistakes, f"greater than or equal to {bound.bound:g}")
+                return _wrong(place, mistakes, _("greater than or equal to {bound:g}").format(bound=bound.bound))
             if isinstance(bound, MoreThan) and not value > bound.bound:
-                return _wrong(place, mistakes, f"greater than {bound.bound:g}")
+                return _wrong(place, mistakes, _("greater than {bound:g}").format(bound=bound.bound))
             if isinstance(bound, AtMost) and not value <= bound.bound:
-                return _wrong(place, mistakes, f"less than or equal to {bound.bound:g}")
+                return _wrong(place, mistakes, _("less than or equal to {bound:g}").format(bound=bound.bound))
         return value
 
     return check
@@ -270,7 +273,7 @@ def _within(inner: Check, bounds: Iterable[Any]) -> Check:
 def _each(inner: Check) -> Check:
     def check(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
         if not isinstance(value, list | tuple):
-            return _wrong(place, mistakes, "a valid tuple")
+            return _wrong(place, mistakes, _("a valid tuple"))
         return tuple([inner(item, (*place, number), mistakes) for number, item in enumerate(value)])
 
     return check
@@ -288,7 +291,7 @@ def _section(kind: type[Section]) -> Check:
         if isinstance(value, kind):
             return value
         if not isinstance(value, dict):
-            return _wrong(place, mistakes, f"a valid dictionary or instance of {kind.__name__}")
+            return _wrong(place, mistakes, _("a valid dictionary or instance of {kind}").format(kind=kind.__name__))
         made = object.__new__(kind)
         made._fill(value, place, mistakes)
         return made
