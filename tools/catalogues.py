@@ -20,8 +20,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "evidence"
-# A package's catalogue holds the msgids of the folders named here.
+# A package's catalogue holds the msgids of the folders (or files) named here; "" is what lies above the packages.
 PACKAGES = {
+    "": ["config.py", "sections.py"],
     "cli": ["cli", "pipeline"],
     "operate": ["operate"],
     "mailbox": ["mailbox"],
@@ -57,6 +58,10 @@ def wanted(package: str) -> dict[str, tuple[object, list[str]]]:
     """msgid -> (msgid as Babel has it, where it stands)."""
     found: dict[str, tuple[object, list[str]]] = {}
     for folder in PACKAGES[package]:
+        if (SOURCE / folder).is_file():
+            for line, call in calls(SOURCE / folder):
+                found.setdefault(call[0], (call if len(call) > 1 else call[0], [f"{folder}:{line}"]))
+            continue
         methods = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
         options = {"**/templates/**.html": {"extensions": "jinja2.ext.i18n", "trimmed": "true"}}
         for name, line, message, _comments, _context in extract_from_dir(

@@ -58,8 +58,8 @@ install_debian() {
     say "Needed for $why, from Debian: $*"
     if command -v apt-get >/dev/null 2>&1 &&
         { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1; } &&
-        as_root apt-get update -qq >&2 &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2; then
+        as_root apt-get update -qq >/dev/null &&
+        as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -qq --no-install-recommends "$@" >/dev/null; then
         return 0
     fi
     say ""
@@ -89,6 +89,12 @@ need_system() {
     exit 70
 }
 
+not_installed() {
+    say ""
+    say "The Python packages could not be installed; what pip says stands above. If the network was away, run the command again."
+    exit 1
+}
+
 # make_venv STAMP_NAME REQUIREMENTS_FILE EXTRA: installs only when the lock, pyproject or the extras changed.
 make_venv() {
     stamp=.venv/.installed-$1
@@ -102,7 +108,8 @@ make_venv() {
         "$python" -m venv --clear .venv || exit 1
     fi
     say "Installing (once; a minute or two) …"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "${2:-requirements.lock}" >&2 || exit 1
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 || exit 1
+    # -qq: errors only. pip 23 warns of its own plans about packages that we cannot change.
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "${2:-requirements.lock}" >&2 || not_installed
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 || not_installed
     printf '%s' "$want" >"$stamp"
 }

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from evidence.errors import UsageError
+from evidence.i18n import default_language, talk, translation
+from evidence.sections import AtLeast, AtMost, Invalid, Mistake, MoreThan, Section
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+tr = talk("")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not re.fullmatch(r"[^\s@<>,;]*@[^\s@<>,;]+", value):
-            raise ValueError(f"«{value}» is neither an address (name@domain) nor a domain (@domain)")
+            raise ValueError(
+                tr("«{value}» is neither an address (name@domain) nor a domain (@domain)").format(value=value)
+            )
     return tuple(_lower_domain(v) for v in values)
 
 
@@ -32,31 +32,36 @@ def _lower_domain(address: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
-class Matter(_Section):
+def _known_zone(value: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(value)
+    except Exception as error:
+        raise ValueError(
+            tr("no time zone is called «{value}»; use a name such as Europe/Moscow").format(value=value)
+        ) from error
+    return value
+
+
+class Matter(Section):
     title: str
     language: Literal["ru", "en"] = "ru"
     timezone: str = "Europe/Moscow"
     archive: str = "archive.db"
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except Exception as error:
-            raise ValueError(f"no time zone is called «{value}»; use a name such as Europe/Moscow") from error
-        return value
+    _checks: ClassVar = {"timezone": _known_zone}
 
 
-class Person(_Section):
+class Person(Section):
     name: str
     addresses: tuple[str, ...] = ()
 
-    _check = field_validator("addresses")(_addresses)
+    _checks: ClassVar = {"addresses": _addresses}
 
 
 class Staff(Person):
-    hourly_rate: Annotated[float, Field(ge=0)] = 0.0
+    hourly_rate: Annotated[float, AtLeast(0)] = 0.0
 
 
 class Us(Person):
@@ -67,16 +72,16 @@ class Client(Person):
     delegates: tuple[Person, ...] = ()
 
 
-class Counsel(_Section):
+class Counsel(Section):
     addresses: tuple[str, ...] = ()
 
-    _check = field_validator("addresses")(_addresses)
+    _checks: ClassVar = {"addresses": _addresses}
 
 
-class Account(_Section):
+class Account(Section):
     name: str
     host: str
-    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    port: Annotated[int, AtLeast(1), AtMost(65535)] = 993
     tls: Literal["implicit", "starttls", "none"] = "implicit"
     username: str
     password_command: str | None = None
@@ -89,10 +94,12 @@ class Account(_Section):
     folders: tuple[str, ...] = ("*",)
     exclude_folders: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _one_secret_and_safe_transport(self) -> Account:
+    def _agree(self) -> None:
+        """One secret, and a safe way there."""
         if self.tls == "none" and self.host not in LOOPBACK_HOSTS:
-            raise ValueError(f'tls = "none" is allowed on loopback only, and «{self.host}» is another machine')
+            raise ValueError(
+                tr('tls = "none" is allowed on loopback only, and «{host}» is another machine').format(host=self.host)
+            )
         ways = [
             bool(self.password_command),
             bool(self.password_env),
@@ -100,48 +107,47 @@ class Account(_Section):
             bool(self.oauth or self.token_command),
         ]
         if sum(ways) > 1:
-            raise ValueError("give one of password_command, password_env, keyring, oauth/token_command")
+            raise ValueError(tr("give one of password_command, password_env, keyring, oauth/token_command"))
         for value in (self.host, self.username):
             if re.search(r"[\r\n\0]", value):
-                raise ValueError("host and username cannot hold line breaks")
-        return self
+                raise ValueError(tr("host and username cannot hold line breaks"))
 
 
-class Scope(_Section):
+class Scope(Section):
     messages: Literal["client", "linked", "all"] = "linked"
 
 
-class Timeline(_Section):
-    answer_within_days: Annotated[int, Field(ge=1, le=365)] = 3
+class Timeline(Section):
+    answer_within_days: Annotated[int, AtLeast(1), AtMost(365)] = 3
     days: Literal["working", "calendar"] = "working"
     country: str = "RU"
 
 
-class Effort(_Section):
-    minutes_per_message: Annotated[float, Field(ge=0)] = 3.0
-    words_per_minute_reading: Annotated[float, Field(gt=0)] = 150.0
-    words_per_minute_writing: Annotated[float, Field(gt=0)] = 20.0
+class Effort(Section):
+    minutes_per_message: Annotated[float, AtLeast(0)] = 3.0
+    words_per_minute_reading: Annotated[float, MoreThan(0)] = 150.0
+    words_per_minute_writing: Annotated[float, MoreThan(0)] = 20.0
     currency: str = ""
 
 
-class Dkim(_Section):
+class Dkim(Section):
     dns: Literal["on", "off"] = "on"
     resolver: str = ""
 
 
-class Anchor(_Section):
+class Anchor(Section):
     tsa_url: str = ""
     ca_file: str = ""
     test: bool = False
 
 
-class Bundle(_Section):
+class Bundle(Section):
     paper: Literal["A4"] = "A4"
     bates_prefix: str = ""
-    embed_max_mb: Annotated[int, Field(ge=0)] = 25
+    embed_max_mb: Annotated[int, AtLeast(0)] = 25
 
 
-class Smtp(_Section):
+class Smtp(Section):
     host: str
     port: int = 465
     tls: Literal["implicit", "starttls", "none"] = "implicit"
@@ -152,19 +158,19 @@ class Smtp(_Section):
     to: tuple[str, ...]
 
 
-class Notify(_Section):
+class Notify(Section):
     command: str = ""
     ping_url: str = ""
-    overdue_hours: Annotated[int, Field(ge=1)] = 48
+    overdue_hours: Annotated[int, AtLeast(1)] = 48
     smtp: Smtp | None = None
 
 
-class Assist(_Section):
+class Assist(Section):
     url: str = ""
     model: str = ""
 
 
-class Config(_Section):
+class Config(Section):
     """The whole of config.toml. ``folder`` is where the file lies; relative paths are taken from there."""
 
     matter: Matter
@@ -180,18 +186,18 @@ class Config(_Section):
     bundle: Bundle = Bundle()
     notify: Notify = Notify()
     assist: Assist = Assist()
-    folder: Path = Field(default=Path(), exclude=True)
+    folder: Path = Path()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Config:
+    _silent = frozenset(("folder",))
+
+    def _agree(self) -> None:
         names = [a.name for a in self.account]
         if len(set(names)) != len(names):
-            raise ValueError("two accounts have the same name")
+            raise ValueError(tr("two accounts have the same name"))
         ours = {a.lower() for p in (self.us, *self.us.staff) for a in p.addresses}
         theirs = {a.lower() for p in (self.client, *self.client.delegates) for a in p.addresses}
         if both := sorted(ours & theirs):
-            raise ValueError(f"{', '.join(both)} stands both for us and for the client")
-        return self
+            raise ValueError(tr("{names} stands both for us and for the client").format(names=", ".join(both)))
 
     @property
     def archive_path(self) -> Path:
@@ -203,6 +209,8 @@ class Config(_Section):
 
     @property
     def zone(self) -> ZoneInfo:
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo(self.matter.timezone)
 
 
@@ -212,12 +220,14 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(
-            f"There is no configuration at {path}.",
+            tr("There is no configuration at {path}.").format(path=path),
             "",
-            "Run `evidence init` to make one, or name it with -c or EVIDENCE_CONFIG.",
+            tr("Run `evidence init` to make one, or name it with -c or EVIDENCE_CONFIG."),
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read.", str(error), "Save it as UTF-8 text.") from None
+        raise UsageError(
+            tr("{path} cannot be read.").format(path=path), str(error), tr("Save it as UTF-8 text.")
+        ) from None
     return parse_config(text, path)
 
 
@@ -227,44 +237,60 @@ def parse_config(text: str, path: Path) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is not valid TOML.", str(error), "Mend that line and run the command again."
+            tr("{path} is not valid TOML.").format(path=path),
+            _toml_in_words(str(error)),
+            tr("Mend that line and run the command again."),
         ) from None
     try:
         return Config.model_validate({**table, "folder": path.resolve().parent})
-    except ValidationError as error:
-        lines = [_in_words(dict(e), text) for e in error.errors()]
+    except Invalid as error:
+        lines = [_in_words(mistake, text) for mistake in error.mistakes]
         raise UsageError(
-            f"{path} has {len(lines)} mistake{'s' if len(lines) > 1 else ''}.",
+            translation("", default_language())
+            .ngettext("{path} has {n} mistake.", "{path} has {n} mistakes.", len(lines))
+            .format(path=path, n=len(lines)),
             "\n".join(lines),
-            "config.example.toml shows every key.",
+            tr("Mend these lines and run the command again; config.example.toml shows every key."),
         ) from None
 
 
-def _in_words(error: dict[str, Any], text: str) -> str:
-    place = [part for part in error["loc"] if part != "folder"]
+def _toml_in_words(said: str) -> str:
+    """Where tomllib stopped, first; then its own words, which exist in English only."""
+    found = re.fullmatch(r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", said)
+    if found is None:
+        return said
+    where = tr("line {line}, column {column}").format(line=found[2], column=found[3]) if found[2] else tr("end of file")
+    return f"  {where}: {found[1]}"
+
+
+def _in_words(mistake: Mistake, text: str) -> str:
+    place = [part for part in mistake.place if part != "folder"]
     dotted = ".".join(f"[{part + 1}]" if isinstance(part, int) else part for part in place).replace(".[", "[")
     line = _line_of(place, text)
-    where = f"line {line}: " if line else ""
-    if error["type"] == "extra_forbidden":
+    where = tr("line {line}: ").format(line=line) if line else ""
+    if mistake.kind == "extra_forbidden":
+        import difflib
+
         near = difflib.get_close_matches(str(place[-1]), _keys_beside(place), n=1, cutoff=0.5)
-        hint = f"; did you mean «{near[0]}»?" if near else ""
-        return f"  {where}{dotted}: no such key{hint}"
-    if error["type"] == "missing":
-        return f"  {where}{dotted}: this key is needed"
-    return f"  {where}{dotted}: {error['msg'].removeprefix('Value error, ')}"
+        hint = tr("; did you mean «{name}»?").format(name=near[0]) if near else ""
+        return f"  {where}{dotted}: " + tr("no such key") + hint
+    if mistake.kind == "missing":
+        return f"  {where}{dotted}: " + tr("this key is needed")
+    return f"  {where}{dotted}: {mistake.text}"
 
 
 def _keys_beside(place: list[str | int]) -> list[str]:
-    model: Any = Config
+    section: type[Section] = Config
     for part in place[:-1]:
         if isinstance(part, int):
             continue
-        annotation = model.model_fields[part].annotation
+        annotation = section.model_fields[part].annotation
         found = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((a for a in found if isinstance(a, type) and issubclass(a, BaseModel)), None)
-        if model is None:
+        inner = next((a for a in found if isinstance(a, type) and issubclass(a, Section)), None)
+        if inner is None:
             return []
-    return [name for name in model.model_fields if name != "folder"]
+        section = inner
+    return [name for name in section.model_fields if name != "folder"]
 
 
 def _line_of(place: list[str | int], text: str) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gettext
 import locale
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def translation(package: str, language: str) -> gettext.NullTranslations:
         return gettext.NullTranslations()
     root = Path(__file__).parent / package / "locale"
     return gettext.translation("messages", root, languages=[language], fallback=True)
+
+
+def talk(package: str) -> Callable[[str], str]:
+    """``gettext`` of ``package`` in the language of the talk, looked up when it is called: for errors and hints to the person."""
+
+    def gettext_now(msgid: str) -> str:
+        return translation(package, default_language()).gettext(msgid)
+
+    return gettext_now
 
 
 def translated(package: str, language: str, text: str) -> str:

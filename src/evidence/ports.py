@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from evidence.model import (
-    ArchivedMessage,
-    DkimResult,
-    DnsKey,
-    Flag,
-    FolderName,
-    Letter,
-    ParsedMessage,
-    Request,
-    Sighting,
-)
+if TYPE_CHECKING:
+    from evidence.model import (
+        ArchivedMessage,
+        DkimResult,
+        DnsKey,
+        Flag,
+        FolderName,
+        Letter,
+        ParsedMessage,
+        Request,
+        Sighting,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,8 @@ def test_series_of_arrivals_and_changes_leaves_the_rows_of_a_rebuild_from_nothin
     step = 0
     while coming:
         step += 1
-        few, coming = coming[: rng.choice((1, 1, 2, 5, 9))], coming[rng.choice((1, 1, 2, 5, 9)) :]
+        count = rng.choice((1, 1, 2, 5, 9))
+        few, coming = coming[:count], coming[count:]
         one.arrive(few, imported=rng.random() < 0.3, sighted=rng.random() < 0.9)
         match rng.randrange(6):
             case 0:

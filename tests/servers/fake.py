@@ -179,7 +179,9 @@ class Session:
             yield from self.folder.within(int(low), top)
 
     def do_search(self, tag: bytes, rest: bytes) -> None:
-        assert self.folder is not None
+        if self.folder is None:  # it was sent along with an EXAMINE that failed
+            self.send(tag + b" BAD no folder is open\r\n")
+            return
         words = rest.split(b" ")
         found = [u for u in self._window(words[-1]) if u not in self.folder.hidden]
         if b"RETURN" in rest:

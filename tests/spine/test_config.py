@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tomllib
 from pathlib import Path
 
@@ -125,3 +126,60 @@ def test_no_shape_of_configuration_ends_in_a_traceback(table: dict[str, object])
         return
     with pytest.raises(UsageError):
         parse_config(text, Path("config.toml"))
+
+
+def test_a_configuration_is_read_not_changed_and_survives_the_way_to_a_worker(repository: Path) -> None:
+    config = load_config(repository / "config.example.toml")
+    with pytest.raises(AttributeError):
+        config.matter.title = "another"  # type: ignore[misc]
+    there = pickle.loads(pickle.dumps(config))
+    assert there == config
+    assert hash(there) == hash(config)
+    assert there.model_dump_json() == config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "kept"),
+    [
+        ("account.port", '"993"', 993),
+        ("account.port", "993.0", 993),
+        ("account.keyring", '"yes"', True),
+        ("account.host", '"  imap.far.example "', "imap.far.example"),
+        ("effort.minutes_per_message", "4", 4.0),
+        ("effort.minutes_per_message", '"4.5"', 4.5),
+    ],
+)
+def test_what_a_person_means_is_taken(section: str, given: str, kept: object) -> None:
+    table, key = section.split(".")
+    head = "[[account]]\nname='a'\nusername='u'\n" if table == "account" else f"[{table}]\n"
+    head += "host='h'\n" if table == "account" and key != "host" else ""
+    config = parse_config(GOOD + head + f"{key} = {given}\n", Path("config.toml"))
+    holder = config.account[0] if table == "account" else config.effort
+    assert getattr(holder, key) == kept
+    assert type(getattr(holder, key)) is type(kept)
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        (
+            "[timeline]\nanswer_within_days = 2.5\n",
+            "timeline.answer_within_days: Input should be a valid integer, got a",
+        ),
+        ("[timeline]\nanswer_within_days = 'soon'\n", "unable to parse string as an integer"),
+        ("[timeline]\nanswer_within_days = 366\n", "less than or equal to 365"),
+        ("[effort]\nwords_per_minute_reading = 0\n", "greater than 0"),
+        ("[effort]\nwords_per_minute_reading = []\n", "a valid number"),
+        ("[anchor]\ntest = 'perhaps'\n", "a valid boolean"),
+        ("[counsel]\naddresses = 'a@law.example'\n", "counsel.addresses: Input should be a valid tuple"),
+        ("[counsel]\naddresses = [1]\n", "counsel.addresses[1]: Input should be a valid string"),
+        ("account = 1\n", "Input should be a valid"),
+        ("[matter.title]\nx = 1\n", "not valid TOML"),
+        ("[[client.delegates]]\naddresses = []\n", "client.delegates[1].name: this key is needed"),
+    ],
+)
+def test_every_kind_of_value_is_checked(added: str, said: str) -> None:
+    text = added + GOOD if added.startswith("account") else GOOD + added
+    with pytest.raises(UsageError) as caught:
+        parse_config(text, Path("config.toml"))
+    assert said in str(caught.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import random
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -65,3 +67,18 @@ def test_both_waits_are_counted() -> None:
     assert r.calendar_days(friday, monday) == 3.5
     assert r.working_days(friday, monday) == 2  # Monday, and the Tuesday that has begun in Moscow
     assert r.working_days(friday, friday) == 0
+
+
+@pytest.mark.parametrize("country", ["RU", "GB", "US"])
+def test_working_days_over_years_are_those_counted_one_by_one(country: str) -> None:
+    rng = random.Random(3)
+    r = Reckoner(3, "working", country, "Europe/Moscow")
+    for _ in range(40):
+        since = datetime(2019, 1, 1, tzinfo=UTC) + timedelta(minutes=rng.randrange(60 * 24 * 365 * 8))
+        until = since + timedelta(minutes=rng.randrange(-3_000, 60 * 24 * 800))
+        zone = ZoneInfo("Europe/Moscow")
+        day, last, count = since.astimezone(zone).date(), until.astimezone(zone).date(), 0
+        while day < last:
+            day += timedelta(days=1)
+            count += is_working_day(day, country)
+        assert r.working_days(since, until) == count

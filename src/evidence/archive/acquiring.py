@@ -205,12 +205,11 @@ class Acquiring(Writer):
         self.append("observation", row, "observed")
 
     def folder_state(self, acquisition: int, folder: int, **state: Any) -> None:
-        """What this acquisition found in the folder: the cursor. Committed with all that stands before it."""
+        """What this acquisition found in the folder: the cursor. Committed with, never before, all that stands before it."""
         row = {"acquisition": acquisition, "folder": folder, "at": self._at(), **state}
         if unknown := row.keys() - set(columns("folder_state")):
             raise TypeError(f"folder_state has no {', '.join(sorted(unknown))}")
         self.append("folder_state", row, "folder-state")
-        self.commit()
 
     def dns_key(self, key: DnsKey) -> int:
         row = {

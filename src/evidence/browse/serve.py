@@ -14,6 +14,9 @@ from urllib.parse import quote
 from evidence.browse import site
 from evidence.browse.metadata import SETTINGS, metadata, write_metadata
 from evidence.errors import NoArchive, UsageError
+from evidence.i18n import talk
+
+_ = talk("browse")
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -36,7 +39,9 @@ def free_port(wanted: int = 0) -> int:
             probe.bind((HOST, wanted))
         except OSError as error:
             raise UsageError(
-                f"Port {wanted} cannot be used.", str(error), "Leave --port out to get a free one."
+                _("Port {port} cannot be used.").format(port=wanted),
+                str(error),
+                _("Leave --port out to get a free one."),
             ) from None
         return int(probe.getsockname()[1])
 
@@ -70,7 +75,9 @@ def build(
 
     if not path.is_file():
         raise NoArchive(
-            f"There is no archive at {path}.", "", "Run `evidence sync` first, or name the configuration with -c."
+            _("There is no archive at {path}.").format(path=path),
+            "",
+            _("Run `evidence sync` first, or name the configuration with -c."),
         )
     name = path.stem
     datasette = Datasette(

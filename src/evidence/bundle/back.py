@@ -15,18 +15,9 @@ from evidence.i18n import translated
 
 
 def back_values(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> dict[str, Any]:
-    """Values of ``back.html`` and ``hashes.html``. ``names`` maps sha256 to the embedded file's name."""
+    """Values of ``back.html`` and ``hashes.html``. ``names`` maps ``file:ID`` to the embedded file's name."""
     return {
         **_completeness(b),
-        "dkim": [row for e in exhibits for row in _dkim(b, e)],
-        "dns": [
-            {
-                "name": k.name,
-                "answer": one_line(k.answer.decode("ascii", "backslashreplace"), 700) or k.error,
-                "asked": f"{k.resolver}{', DNSSEC' if k.authenticated else ''}, {b.words.moment(k.asked_at)}",
-            }
-            for k in _keys_used(b, exhibits)
-        ],
         "hashes": _hashes(b, exhibits, names),
         "log_size": b.words.count("%s event", "%s events", b.head.size),
         "root": b.head.root,
@@ -39,6 +30,19 @@ def back_values(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str])
             ]
         ),
     }
+
+
+def dkim_values(b: Brief, exhibits: Sequence[Exhibit]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Rows of ``dkim.html``: every signature of every exhibit, and the keys they were checked with."""
+    keys = [
+        {
+            "name": k.name,
+            "answer": one_line(k.answer.decode("ascii", "backslashreplace"), 700) or k.error,
+            "asked": f"{k.resolver}{', DNSSEC' if k.authenticated else ''}, {b.words.moment(k.asked_at)}",
+        }
+        for k in _keys_used(b, exhibits)
+    ]
+    return [row for e in exhibits for row in _dkim(b, e)], keys
 
 
 def _completeness(b: Brief) -> dict[str, Any]:

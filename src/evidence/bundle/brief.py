@@ -47,7 +47,7 @@ class Brief:
         return review.decision if review else "unreviewed"
 
     def printed(self, sha256: str | None) -> bool:
-        return sha256 is not None and any(x.sha256 == sha256 for x in self.selection.letters)
+        return sha256 in self.selection.printed
 
 
 def stated(value: Any) -> Mapping[str, Any]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import Problem, VerificationReport
 from evidence.ports import Progress
 
+_ = talk("bundle")
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -99,7 +101,9 @@ def verify_package(path: Path, *, progress: Progress | None = None) -> Verificat
         return VerificationReport({}, (Problem("unreadable", path.name, str(error)),), "", 0)
     if result is None:
         raise UsageError(
-            f"{path} is neither an archive, nor a bundle, nor a package.", "A package has bagit.txt in it."
+            _("{path} is neither an archive, nor a bundle, nor a package.").format(path=path),
+            _("A package has bagit.txt in it."),
+            _("Name archive.db, bundle.pdf, package.zip or the unpacked package."),
         )
     problems, checked, unknown = result
     found = tuple(Problem("package", *line.partition(": ")[::2]) for line in problems)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from evidence.bundle import labels
 from evidence.bundle.brief import Brief, moment
@@ -15,19 +19,28 @@ from evidence.bundle.text import one_line
 from evidence.model import Flag, Letter
 
 
-def picture_markup(b: Brief) -> str:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the chronology as it is printed and as the package has it."""
+
+    shown: Mapping[str, Any]
+    row: ManifestRow
+
+
+def picture_markup(b: Brief) -> Markup:
     """The timeline stage's SVG, without an XML prologue."""
     start = b.picture.find("<svg")
     if start < 0:
-        return ""
+        return Markup("")
     picture = b.picture[start:]
     if "<title" not in picture:  # the figure's words for those who cannot see it (ISO 14289-1, 7.3)
         opened = picture.index(">") + 1
         picture = f"{picture[:opened]}<title>{escape(b._('The correspondence over time'))}</title>{picture[opened:]}"
-    return picture
+    return Markup(picture)  # noqa: S704 - our own timeline stage's SVG
 
 
-def chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
+def chronology(b: Brief) -> list[Line]:
+    """Every letter, outside file and event of the log, in order of time."""
     _, words = b._, b.words
     flags: dict[str, list[Flag]] = defaultdict(list)
     for f in b.flags:
@@ -97,7 +110,7 @@ def chronology(b: Brief) -> tuple[list[dict[str, Any]], list[ManifestRow]]:
         }  # fmt: skip
         shown.append((at, number, row, ManifestRow(at, "outside", file.added_by, "", row["text"], (), number, None)))
     shown.sort(key=lambda x: (x[0], x[1]))
-    return [x[2] for x in shown], [x[3] for x in shown]
+    return [Line(x[2], x[3]) for x in shown]
 
 
 def recipients_of(letter: Letter) -> list[str]:

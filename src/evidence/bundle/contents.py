@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from evidence.bundle.assemble import Bookmark
 from evidence.bundle.brief import Brief
+from evidence.bundle.catalog import Bookmark
 from evidence.bundle.chronology import recipients_of
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.outside import OutsideDrawn
@@ -36,9 +36,10 @@ def sections(b: Brief) -> list[tuple[str, str]]:
     return [(a, t) for a, t in found if a != "s-picture" or b.picture]
 
 
-def contents(b: Brief, after: Mapping[str, int]) -> list[dict[str, str]]:
+def contents(b: Brief, printed: Sequence[int]) -> list[dict[str, str]]:
+    """The table of contents. ``printed`` are the numbers of the exhibits in this bundle."""
     found = []
-    numbers = sorted(int(name[1:]) for name in after if name[0] == "x" and name[1:].isdigit())
+    numbers = sorted(printed)
     for anchor, title in sections(b):
         if anchor in ("s-cover", "s-contents"):
             continue
@@ -46,8 +47,7 @@ def contents(b: Brief, after: Mapping[str, int]) -> list[dict[str, str]]:
             if numbers:
                 found.append({"anchor": f"x{numbers[0]}", "title": title, "note": f"{numbers[0]}–{numbers[-1]}"})
             continue
-        if anchor in after or anchor.startswith("s-"):
-            found.append({"anchor": anchor, "title": title, "note": ""})
+        found.append({"anchor": anchor, "title": title, "note": ""})
     return found
 
 

@@ -53,8 +53,6 @@ def cover(b: Brief) -> dict[str, Any]:
         "extract_note": extract,
         "supplement_note": supplement,
         "left_out": left_out(b),
-        "us": b.config.us.name,
-        "client": b.config.client.name,
     }
 
 

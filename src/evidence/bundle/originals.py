@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from evidence.bundle.assemble import Embedded
 from evidence.bundle.brief import Brief
+from evidence.bundle.catalog import Embedded
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.outside import OutsideDrawn
 from evidence.errors import EvidenceError
@@ -14,8 +14,8 @@ from evidence.errors import EvidenceError
 
 def originals(
     b: Brief, clean: Callable[[str], str], exhibits: Sequence[Exhibit], files: Sequence[OutsideDrawn]
-) -> list[Embedded]:
-    found = []
+) -> Iterator[Embedded]:
+    """One after another, so that only one is in memory. Raises EvidenceError when octets are not those of their hash."""
     for e in exhibits:
         if not e.embedded_as:
             continue
@@ -27,22 +27,13 @@ def originals(
                 "Run `evidence verify`.",
             )
         what = b._("Exhibit %s") % e.number
-        found.append(Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at))
+        yield Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at)
     for file, _, name, octets in files:
         if octets is not None:
             number = b.selection.numbers[f"file:{file.id}"]
             kind = file.content_type if "/" in file.content_type else "application/octet-stream"
-            found.append(
-                Embedded(
-                    name,
-                    octets,
-                    kind,
-                    f"{b._('Exhibit %s') % number}: {clean(file.title)}",
-                    "Source",
-                    file.added_at,
-                )
-            )
-    return found
+            described = f"{b._('Exhibit %s') % number}: {clean(file.title)}"
+            yield Embedded(name, octets, kind, described, "Source", file.added_at)
 
 
 def plain_name(name: str) -> str:

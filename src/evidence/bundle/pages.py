@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evidence.bundle import labels
-from evidence.bundle.assemble import LINK_HOST
 from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.joining import LINK_HOST
 from evidence.bundle.outside import Drawn
 from evidence.bundle.redact import MARK, Redactions
 from evidence.bundle.text import ShownAddress, Words, one_line, visible

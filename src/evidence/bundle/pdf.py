@@ -45,24 +45,24 @@ class RenderFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A PDF of consecutive pages. ``places`` maps an anchor to (page from 0, x, y in CSS pixels from the top left)."""
+    """A PDF of consecutive pages. ``places`` maps an anchor to (page from 0, x, y in CSS pixels from the top left).
+
+    ``numbers`` counts the page numbers that ``folio.py`` has to write into its pages.
+    """
 
     path: Path
     pages: int
     places: Mapping[str, tuple[int, float, float]]
+    numbers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """HTML to render within ``seconds``: short where markup or pictures of a sender are in it.
-
-    ``numbers`` maps anchors of later pages to their distance from the end of this chunk's own pages; None: no numbers.
-    """
+    """HTML to render within ``seconds``: short where markup or pictures of a sender are in it."""
 
     html: str
     pictures: Mapping[str, Path] = field(default_factory=dict)
     seconds: float = LONG_DEADLINE
-    numbers: Mapping[str, int] | None = None
 
     def key(self) -> str:
         """Names the outcome: markup, pictures and versions of everything that draws."""
@@ -77,8 +77,13 @@ def _versions() -> str:
     fonts = hashlib.sha256()
     for path in sorted(FONTS.glob("*.ttf")):
         fonts.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    packages = ("weasyprint", "fonttools", "pydyf", "pillow", "pypdfium2")
-    return " ".join([*(f"{name}={version(name)}" for name in packages), fonts.hexdigest(), "layout 1"])
+    packages = ("weasyprint", "fonttools", "pydyf", "pillow", "pypdfium2", "pikepdf")
+    return " ".join([*(f"{name}={version(name)}" for name in packages), fonts.hexdigest(), "layout 2"])
+
+
+def _rendered(path: Path, note: Mapping[str, Any]) -> Rendered:
+    places = {name: (int(page), x, y) for name, (page, x, y) in note["places"].items()}
+    return Rendered(path, note["pages"], places, note["numbers"])
 
 
 class _Child:
@@ -198,7 +203,7 @@ class Renderer:
 
     def render(self, chunk: Chunk) -> Rendered:
         """Pages of one chunk, from the cache if they were made before. Raises RenderFailure."""
-        key = chunk.key() if self._cache and chunk.numbers is None else ""
+        key = chunk.key() if self._cache else ""
         if self._cache and key and (found := self._cached(self._cache, key)):
             with self._lock:
                 self.hits += 1
@@ -207,11 +212,9 @@ class Renderer:
         source.write_text(chunk.html, "utf-8")
         job: dict[str, Any] = {"op": "pages", "html": str(source), "out": str(out)}
         job["pictures"] = {name: str(path) for name, path in chunk.pictures.items()}
-        if chunk.numbers is not None:
-            job["numbers"] = dict(chunk.numbers)
         answer = self.ask(job, chunk.seconds)
         source.unlink()
-        rendered = Rendered(out, answer["pages"], {k: (int(v[0]), v[1], v[2]) for k, v in answer["places"].items()})
+        rendered = _rendered(out, answer)
         if self._cache and key:
             self._keep(self._cache, key, rendered)
         return rendered
@@ -240,16 +243,16 @@ class Renderer:
             kept = json.loads(note.read_text("utf-8"))
             if hashlib.sha256(pdf.read_bytes()).hexdigest() != kept["sha256"]:
                 return None
+            return _rendered(pdf, kept)
         except (OSError, ValueError, KeyError):
             return None
-        return Rendered(pdf, kept["pages"], {k: (int(v[0]), v[1], v[2]) for k, v in kept["places"].items()})
 
     def _keep(self, cache: Path, key: str, rendered: Rendered) -> None:
         partial = cache / f"{key}.{os.getpid()}.{threading.get_ident()}.part"
         shutil.copyfile(rendered.path, partial)
         digest = hashlib.sha256(partial.read_bytes()).hexdigest()
         partial.replace(cache / f"{key}.pdf")
-        note = {"pages": rendered.pages, "places": rendered.places, "sha256": digest}
+        note = {"pages": rendered.pages, "places": rendered.places, "numbers": rendered.numbers, "sha256": digest}
         partial.write_text(json.dumps(note), "utf-8")
         partial.replace(cache / f"{key}.json")
 

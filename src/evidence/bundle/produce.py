@@ -1,8 +1,8 @@
 """From a case file to ``bundles/NNNN-KIND/bundle.pdf``: the stage on one page.
 
 1. ``select`` what goes in, and number it.  2. ``exhibits`` reads each letter.  3. ``pages`` makes HTML.
-4. ``pdf`` renders it in chunks, in limited children, from the cache where it can.  5. The front matter is laid out once,
-its page numbers filled in.  6. ``assemble`` joins all parts.  The folder appears whole or not at all.
+4. ``parts`` cuts it into chunks, and ``pdf`` renders them in limited children, from the cache where it can.  5. ``assemble``
+joins all parts and writes the page numbers into them.  The folder appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -10,23 +10,31 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
+from html import escape
 from pathlib import Path
 
 from evidence import ports
-from evidence.bundle import kinds
-from evidence.bundle.assemble import STAMPED, Bookmark, Embedded, MessagePages, Metadata, assemble, offsets
-from evidence.bundle.back import back_values, headers_values
+from evidence.bundle.assemble import assemble
 from evidence.bundle.brief import Brief, kind_name
-from evidence.bundle.contents import bookmarks, contents, sections
+from evidence.bundle.catalog import Bookmark, Embedded, MessagePages, Metadata
+from evidence.bundle.contents import bookmarks, sections
 from evidence.bundle.exhibits import Exhibit, build, known_addresses
-from evidence.bundle.front import front_values
+from evidence.bundle.folio import STAMPED
 from evidence.bundle.options import BundleManifest, BundleOptions, BundleResult, ManifestRow
 from evidence.bundle.originals import originals, plain_name
 from evidence.bundle.outside import LARGEST_DRAWN, Drawn, OutsideDrawn, draw, joined
-from evidence.bundle.pages import Pages, pictures_of
+from evidence.bundle.pages import Pages
+from evidence.bundle.parts import (
+    EXHIBITS_A_CHUNK,
+    back_chunks,
+    exhibit_chunk,
+    file_chunk,
+    front_chunks,
+    notary_chunk,
+)
 from evidence.bundle.pdf import DEADLINE, Chunk, Rendered, Renderer, RenderFailure
 from evidence.bundle.record import bates_labels, frozen, last_label, manifest_exhibits, page_spans
 from evidence.bundle.redact import Redactions, redactions
@@ -36,9 +44,6 @@ from evidence.config import Config
 from evidence.errors import EvidenceError, UsageError
 from evidence.ports import IssuedBundle
 from evidence.reckoning import Assessment, TimelineEntry
-
-EXHIBITS_A_CHUNK = 20
-HEADERS_A_CHUNK = 60
 
 
 def produce(
@@ -147,23 +152,20 @@ class _Maker:
     def make(self, out: Path, folder: Path) -> BundleResult:
         b = self.b
         with Renderer(out / ".cache", b.options.jobs) as renderer:
-            stamp = renderer.render(Chunk(self.pages.finish(f'<p class="s">0 / 0{_escaped(STAMPED)}</p>')))
+            stamp = renderer.render(Chunk(self.pages.finish(f'<p class="s">0 / 0{escape(STAMPED)}</p>')))
+            exhibits = self._read(renderer)
             if b.options.kind == "notary":
-                exhibits = self._read(renderer)
                 files: list[OutsideDrawn] = []
-                parts, pages_of = self._notary(renderer, exhibits)
-                embedded: list[Embedded] = []
+                parts = [renderer.render(notary_chunk(b, self.pages, exhibits))]
+                embedded: Iterable[Embedded] = ()
                 rows: list[ManifestRow] = []
                 marks = [Bookmark(kind_name(b), "s-notary")]
+                pages_of: dict[int, tuple[int, int]] = {}
             else:
-                exhibits = self._read(renderer)
                 files = self._files(renderer)
-                names = {f"file:{f.id}": name for f, _, name, _ in files if name}
-                middle = self._exhibit_parts(renderer, exhibits, files)
-                back = self._back_parts(renderer, exhibits, names)
-                parts, rows = self._front(renderer, [*middle, *back])
-                marks = bookmarks(b, self._clean, exhibits, files)
+                parts, rows = self._draw(renderer, exhibits, files)
                 embedded = originals(b, self._clean, exhibits, files)
+                marks = bookmarks(b, self._clean, exhibits, files)
                 pages_of = page_spans(parts, exhibits, files, b.selection)
             self.progress.step(b._("Assembling"), 0, 1)
             made = self._finish(out, folder, parts, stamp, marks, embedded, exhibits, files, pages_of, rows)
@@ -194,100 +196,43 @@ class _Maker:
             found.append((file, drawn, name, octets if fits else None))
         return found
 
-    def _exhibit_parts(
-        self,
-        renderer: Renderer,
-        exhibits: Sequence[Exhibit],
-        files: Sequence[OutsideDrawn],
-    ) -> list[Rendered]:
-        """Pages of every exhibit, in order of number. A chunk that breaks its limits is rendered letter by letter."""
+    def _draw(
+        self, renderer: Renderer, exhibits: Sequence[Exhibit], files: Sequence[OutsideDrawn]
+    ) -> tuple[list[Rendered], list[ManifestRow]]:
+        """All parts in reading order, drawn side by side; a chunk of letters that breaks its limits is drawn letter by letter."""
+        b, pages = self.b, self.pages
+        # Room for the numbers of pages that are not counted yet: a number that needs more digits takes them to its left.
+        pages.digits = "0" * len(str(40 + 2 * len(exhibits)))
+        names = {f"file:{f.id}": name for f, _, name, _ in files if name}
+        front, rows = front_chunks(b, pages)
         groups = [exhibits[i : i + EXHIBITS_A_CHUNK] for i in range(0, len(exhibits), EXHIBITS_A_CHUNK)]
-        chunks = [self._chunk(g) for g in groups]
-        outcomes = renderer.render_all(
-            chunks, lambda done: self.progress.step(self.b._("Drawing pages"), done, len(chunks))
-        )
+        middle = [exhibit_chunk(pages, group) for group in groups]
+        rest = [*(file_chunk(b, pages, f) for f in files), *back_chunks(b, pages, exhibits, names)]
+        chunks = [*middle, *front, *rest]  # the long ones first
+        drawn = renderer.render_all(chunks, lambda done: self.progress.step(b._("Drawing pages"), done, len(chunks)))
+        letters, others = drawn[: len(middle)], [_rendered(x) for x in drawn[len(middle) :]]
         parts: list[Rendered] = []
-        for group, outcome in zip(groups, outcomes, strict=True):
-            if isinstance(outcome, Rendered):
-                parts.append(outcome)
-            else:
-                parts += [self._single(renderer, e) for e in group]
-        for file, drawn, name, _ in files:
-            number = self.b.selection.numbers[f"file:{file.id}"]
-            bears_on = [str(self._claim_title(what, key)) for what, key in file.bears_on]
-            html = self.pages.finish(self.pages.outside(file, number, drawn, name, bears_on))
-            parts.append(renderer.render(Chunk(html, pictures_of([drawn]))))
-        return parts
-
-    def _claim_title(self, what: str, key: str) -> str:
-        if what == "claim":
-            return next((str(c["title"] or c["name"]) for c in self.b.case.claims() if c["name"] == key), key)
-        return key
-
-    def _chunk(self, group: Sequence[Exhibit]) -> Chunk:
-        html = self.pages.finish(*(self.pages.exhibit(e) for e in group))
-        pictures = pictures_of([a.drawn for e in group for a in e.attachments])
-        hostile = any((e.html and e.html.boxes) or e.body.total > 20_000 for e in group)
-        return Chunk(html, pictures, seconds=DEADLINE + 4 * len(group) if hostile else 300)
+        for group, outcome in zip(groups, letters, strict=True):
+            parts += [outcome] if isinstance(outcome, Rendered) else [self._single(renderer, e) for e in group]
+        return [*others[: len(front)], *parts, *others[len(front) :]], rows
 
     def _single(self, renderer: Renderer, e: Exhibit) -> Rendered:
         """One exhibit alone; without the sender's markup and pictures when even that breaks the limits."""
         try:
-            return renderer.render(replace(self._chunk([e]), seconds=DEADLINE))
+            return renderer.render(replace(exhibit_chunk(self.pages, [e]), seconds=DEADLINE))
         except RenderFailure as failure:
             self.notes.append(
                 self.b._("Exhibit %(number)s is printed as text only (%(why)s).")
                 % {"number": e.number, "why": failure.reason}
             )
         try:
-            return renderer.render(replace(self._chunk([e.as_text("time")]), seconds=120))
+            return renderer.render(replace(exhibit_chunk(self.pages, [e.as_text("time")]), seconds=120))
         except RenderFailure as failure:
             raise EvidenceError(
                 f"Exhibit {e.number} cannot be printed even as text.",
                 failure.reason,
                 "Exclude it with a reason, or report it.",
             ) from failure
-
-    def _back_parts(self, renderer: Renderer, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> list[Rendered]:
-        values = back_values(self.b, exhibits, names)
-        items = [headers_values(self.b, e) for e in exhibits]
-        groups = [items[i : i + HEADERS_A_CHUNK] for i in range(0, len(items), HEADERS_A_CHUNK)] or [[]]
-        chunks = [Chunk(self.pages.finish(self.pages.part("back.html", b=values)))]
-        chunks += [
-            Chunk(self.pages.finish(self.pages.part("headers.html", items=group, first=index == 0)))
-            for index, group in enumerate(groups)
-        ]
-        chunks.append(Chunk(self.pages.finish(self.pages.part("hashes.html", b=values))))
-        what = self.b._("Drawing the annexes")
-        return [
-            _rendered(o) for o in renderer.render_all(chunks, lambda done: self.progress.step(what, done, len(chunks)))
-        ]
-
-    def _front(self, renderer: Renderer, following: list[Rendered]) -> tuple[list[Rendered], list[ManifestRow]]:
-        """The front matter, laid out once: pages behind it are known, its own are counted as it is laid out."""
-        b = self.b
-        after = {
-            name: start + page
-            for part, start in zip(following, offsets(following), strict=True)
-            for name, (page, _, _) in part.places.items()
-        }
-        total = sum(p.pages for p in following) + 12 + len(b.selection.letters) // 14
-        self.pages.digits = "0" * len(str(total))
-        values, rows = front_values(b, contents(b, after))
-        self.progress.step(b._("Laying out the index"), 0, 1)
-        bodies = []
-        if b.options.kind == "police":
-            bodies.append(self.pages.part(f"police_{b.words.language}.html", p=kinds.police_values(b)))
-        bodies.append(self.pages.part("front.html", f=values))
-        front = renderer.render(Chunk(self.pages.finish(*bodies), numbers=after))
-        self.progress.step(b._("Laying out the index"), 1, 1)
-        return [front, *following], rows
-
-    def _notary(
-        self, renderer: Renderer, exhibits: Sequence[Exhibit]
-    ) -> tuple[list[Rendered], dict[int, tuple[int, int]]]:
-        html = self.pages.finish(self.pages.part("notary.html", n=kinds.notary_values(self.b, exhibits)))
-        return [renderer.render(Chunk(html))], {}
 
     def _clean(self, text: str) -> str:
         return visible(self.hidden.burn(text))[0]
@@ -301,7 +246,7 @@ class _Maker:
         parts: Sequence[Rendered],
         stamp: Rendered,
         marks: Sequence[Bookmark],
-        embedded: Sequence[Embedded],
+        embedded: Iterable[Embedded],
         exhibits: Sequence[Exhibit],
         files: Sequence[OutsideDrawn],
         pages_of: Mapping[int, tuple[int, int]],
@@ -391,9 +336,3 @@ def _rendered(outcome: Rendered | RenderFailure) -> Rendered:
     if isinstance(outcome, RenderFailure):
         raise EvidenceError("A page of the bundle could not be drawn.", outcome.reason, "Report it.") from outcome
     return outcome
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evidence.bundle.assemble import offsets
 from evidence.bundle.brief import Brief, moment
 from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.joining import offsets
 from evidence.bundle.options import ManifestExhibit, ManifestFile
 from evidence.bundle.outside import OutsideDrawn
 from evidence.bundle.pdf import Rendered
@@ -34,16 +34,15 @@ def last_label(label: str) -> int:
 
 
 def frozen(b: Brief, spans: Mapping[int, tuple[str, str]]) -> tuple[IssuedExhibit, ...]:
+    """The numbers this issue freezes: of every numbered item that no earlier bundle holds, each octets once."""
     known = {(e.kind, e.sha256) for e in b.case.exhibits()}
+    files = {f"file:{f.id}": f.sha256 for f in b.case.outside_files()}
     found: list[IssuedExhibit] = []
     for key, number in b.selection.numbers.items():
-        if key.startswith("file:"):
-            file = next(f for f in b.case.outside_files() if f"file:{f.id}" == key)
-            kind, sha256 = "file", file.sha256
-        else:
-            kind, sha256 = "message", key
-        if (kind, sha256) in known or any(e.kind == kind and e.sha256 == sha256 for e in found):
+        kind, sha256 = ("file", files[key]) if key in files else ("message", key)
+        if (kind, sha256) in known:
             continue
+        known.add((kind, sha256))
         first, last = spans.get(number, ("", ""))
         found.append(IssuedExhibit(number, kind, sha256, b.number, first, last))
     return tuple(sorted(found, key=lambda e: e.number))

@@ -31,6 +31,7 @@ class Selection:
     excluded: tuple[tuple[Letter, Mapping[str, Any]], ...]
     included: tuple[tuple[Letter, Mapping[str, Any]], ...]
     copies: int
+    printed: frozenset[str]  # sha256 of the printed letters
 
     def number_of(self, sha256: str | None) -> int | None:
         return None if sha256 is None else self.numbers.get(sha256)
@@ -76,6 +77,7 @@ def select(
         excluded=excluded,
         included=included,
         copies=sum(len(x.copies) for x in chosen),
+        printed=frozenset(x.sha256 for x in chosen),
     )
 
 

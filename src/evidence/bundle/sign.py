@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import UsageError
+from evidence.i18n import talk
 
+_ = talk("bundle")
 FIELD = "EvidenceSignature"
 Sign = Callable[[Path], None]
 
@@ -35,9 +37,17 @@ def signer_from_p12(path: Path, password: str, *, tsa_url: str = "") -> Sign:
     try:
         signer = signers.SimpleSigner.load_pkcs12(str(path), passphrase=password.encode("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as PKCS#12.", str(error)) from None
+        raise UsageError(
+            _("{path} cannot be read as a key (PKCS#12).").format(path=path),
+            str(error),
+            _("Name the .p12 or .pfx file that your certification authority gave you."),
+        ) from None
     if signer is None:
-        raise UsageError(f"{path} could not be opened.", "The passphrase is wrong, or the file is damaged.")
+        raise UsageError(
+            _("{path} could not be opened.").format(path=path),
+            _("The passphrase is wrong, or the file is damaged."),
+            _("Try the passphrase again; if it is right, export the key anew."),
+        )
     return _sign_with(signers, signer, timestamps.HTTPTimeStamper(tsa_url) if tsa_url else None)
 
 
@@ -47,7 +57,7 @@ def signer_from_token(module: Path, label: str, pin: str, *, tsa_url: str = "") 
     try:
         from pyhanko.sign import pkcs11
     except ImportError:
-        raise UsageError("Signing with a token needs python-pkcs11.", "", "pip install 'pyhanko[pkcs11]'") from None
+        raise UsageError(_("Signing with a token needs python-pkcs11."), "", "pip install 'pyhanko[pkcs11]'") from None
     session = pkcs11.open_pkcs11_session(str(module), user_pin=pin)
     signer = pkcs11.PKCS11Signer(session, cert_label=label, key_label=label)
     return _sign_with(signers, signer, timestamps.HTTPTimeStamper(tsa_url) if tsa_url else None)
@@ -57,7 +67,7 @@ def _pyhanko() -> tuple[Any, Any]:
     try:
         from pyhanko.sign import signers, timestamps
     except ImportError:
-        raise UsageError("Signing needs the extra «sign».", "", "pip install 'evidence[sign]'") from None
+        raise UsageError(_("Signing needs the extra «sign»."), "", "pip install 'evidence[sign]'") from None
     return signers, timestamps
 
 

@@ -35,6 +35,8 @@ def summary(b: Brief) -> dict[str, Any]:
             counts.append({"name": labels.group(words, key), **cell, "rejected": rejected})
     waiting = sum(1 for f in flags if f.tier == "possible" and b.decision("flag", f.id) == "unreviewed")
     return {
+        "us": b.config.us.name,
+        "client": b.config.client.name,
         "us_short": labels.side(words, "us"),
         "client_short": labels.side(words, "client"),
         "counts": counts,

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from evidence import __version__
 from evidence.cli.text import _
@@ -102,8 +103,11 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="evidence")
 @click.pass_context
 def app(ctx: click.Context, config_path: Path | None, lang: str | None, debug: bool) -> None:
+    from evidence.cli.hints import remember_matter
     from evidence.cli.session import Session
 
+    if ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
+        remember_matter(config_path)
     ctx.obj = Session(config_path=config_path, debug=debug)
 
 
@@ -157,7 +161,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _tell(error: EvidenceError) -> None:
+    from evidence.cli.hints import pasteable
+
     click.secho(error.what, fg="red", err=True)
-    for line in (error.why, error.next_step):
-        if line:
-            click.echo(line, err=True)
+    if error.why:
+        click.echo(error.why, err=True)
+    if error.next_step:
+        click.echo(pasteable(error.next_step), err=True)

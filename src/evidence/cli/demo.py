@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
+from evidence.cli.hints import pasteable
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import now
 from evidence.cli.text import _, category_in_words, help_end, language, ngettext
@@ -72,8 +74,10 @@ def command(folder: Path | None, chosen: str | None) -> int:
     click.echo(str(report.pdf))
     say()
     say(
-        _("And the same story in the browser:  evidence -c {config} browse").format(
-            config=report.folder / "config.toml"
+        pasteable(
+            _("And the same story in the browser:  evidence -c {config} browse").format(
+                config=shlex.quote(str(report.folder / "config.toml"))
+            )
         )
     )
     return 0 if report.sound else 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evidence.cli.hints import pasteable
 from evidence.cli.output import json_lines
 from evidence.cli.session import Session, now
 from evidence.cli.text import _, help_end
@@ -48,5 +49,5 @@ def command(session: Session, offline: bool, as_json: bool) -> int:
         mark, colour = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", None)}[check.ok]
         click.echo(click.style(mark, fg=colour) + f" {check.name}: {check.said}")
         if check.ok is False and check.next_step:
-            click.echo(f"    → {check.next_step}")
+            click.echo(f"    → {pasteable(check.next_step)}")
     return int(failed)

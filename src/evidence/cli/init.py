@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.cli.hints import pasteable
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end, language, ngettext
 from evidence.errors import EvidenceError, UsageError
@@ -160,7 +161,7 @@ class Dialogue:
         self.password: str | None = None
 
     def say(self, text: str = "") -> None:
-        click.echo(text, err=True)
+        click.echo(pasteable(text), err=True)
 
     def ask(self, question: str, default: str = "", *, flag: str, check: str = "") -> str:
         if self.silent:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from evidence.cli.hints import pasteable
 from evidence.cli.text import _
 
 
@@ -114,4 +115,4 @@ class TerminalProgress:
     def say(self, text: str) -> None:
         self.clear()
         if not self._quiet:
-            click.echo(text, err=True)
+            click.echo(pasteable(text), err=True)

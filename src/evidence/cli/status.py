@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from evidence.cli.hints import pasteable
 from evidence.cli.output import json_lines, one_json
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end
@@ -64,11 +65,15 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
             ).format(**folder)
         )
     if state.owed:
-        click.secho(_("Owed            {n}; run `evidence sync` again").format(n=len(state.owed)), fg="yellow")
+        click.secho(
+            pasteable(_("Owed            {n}; run `evidence sync` again").format(n=len(state.owed))), fg="yellow"
+        )
     if state.vanished:
         click.echo(_("Disappeared     {n} (our copies stay)").format(n=state.vanished))
     if state.alarms:
-        click.secho(_("Alarms          {n}; see `evidence log --kind observation`").format(n=state.alarms), fg="red")
+        click.secho(
+            pasteable(_("Alarms          {n}; see `evidence log --kind observation`").format(n=state.alarms)), fg="red"
+        )
     if state.same_message_id:
         click.secho(
             _("Alarms          {n} Message-IDs came with different texts").format(n=state.same_message_id), fg="red"
@@ -85,7 +90,11 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
         click.echo(_("Anchors         {n}, last {when}{test}").format(n=state.anchors, when=anchored, test=test))
     else:
         click.echo(
-            _("Anchors         none: nothing outside this machine vouches for the time; see `evidence anchor --help`")
+            pasteable(
+                _(
+                    "Anchors         none: nothing outside this machine vouches for the time; see `evidence anchor --help`"
+                )
+            )
         )
     click.echo(_("Log             {size} events, root {root}").format(size=state.log_size, root=state.root))
     click.echo(_("Bundles         {n}").format(n=state.bundles))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evidence.i18n import talk
 from evidence.mailbox.ledger import Ledger, shape
 from evidence.mailbox.mailbox import FolderUnreadable, MailboxError, Wanted
 from evidence.mailbox.plan import EMPTY_DOUBTED_FROM, Fingerprint, judge_reset, links
@@ -11,6 +12,8 @@ from evidence.mailbox.run import Place, Run
 from evidence.mailbox.taking import peeks
 from evidence.model import FolderName, FolderStatus, RawMessage, sha256_hex
 from evidence.ports import Generation
+
+_ = talk("mailbox")
 
 
 def doubt_emptiness(run: Run, place: Place, listed: int) -> bool:
@@ -25,7 +28,9 @@ def doubt_emptiness(run: Run, place: Place, listed: int) -> bool:
         return False
     run.mailbox.examine(place.name)
     if len(run.mailbox.uids()):
-        raise MailboxError(f"The folder «{place.name.name}» looked empty and then did not.")  # work it again
+        raise MailboxError(
+            _("The folder «{folder}» looked empty and then did not.").format(folder=place.name.name)
+        )  # work it again
     place.doubted = True
     return True
 
@@ -109,9 +114,13 @@ def changed_uidvalidity(run: Run, place: Place, old: Generation) -> None:
     run.alarm("uidvalidity-changed", detail, place, folder=old.id)
     if verdict == "doubtful" and not trusted:
         raise FolderUnreadable(
-            f"The folder «{place.name.name}» has a new UIDVALIDITY, and whether its messages are the same is doubtful.",
-            f"{detail['same']} of {detail['compared']} agree, none contradicts.",
-            "Nothing was taken from it. Look at the folder in your mail program; if it is in order, name it as trusted.",
+            _("The folder «{folder}» has a new UIDVALIDITY, and whether its messages are the same is doubtful.").format(
+                folder=place.name.name
+            ),
+            _("{same} of {compared} agree, none contradicts.").format(same=detail["same"], compared=detail["compared"]),
+            _(
+                "Nothing was taken from it. Look at the folder in your mail program; if it is in order, confirm it with --trust-reset."
+            ),
         )
     if verdict == "spurious":
         place.twins = {u: (held[u][1], marks[u]) for u in held if u in now_there or (u in before)}
@@ -160,7 +169,7 @@ def disappearances(run: Run) -> None:
         return
     vanished = {s for _, s, _ in gone}
     live = run.sink.held_everywhere(run.account.name)
-    for _, sighting, sha256 in gone:
+    for _uid, sighting, sha256 in gone:
         others = [s for s in live.get(sha256, ()) if s not in vanished]
         run.sink.disappear(run.acquisition, sighting, "moved" if others else "gone", max(others, default=None))
     run.vanished = len(gone)

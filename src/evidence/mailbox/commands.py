@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from evidence.i18n import talk
 from evidence.mailbox.mailbox import CommandRefused
+
+_ = talk("mailbox")
 
 ALLOWED = frozenset(
     "CAPABILITY NOOP LOGOUT STARTTLS LOGIN AUTHENTICATE ID ENABLE NAMESPACE LIST STATUS EXAMINE".split()
@@ -33,33 +36,35 @@ def check_line(line: bytes) -> None:
     """
     if _UNSAFE.search(line):
         raise CommandRefused(
-            "A command with a line break or NUL in it was not sent.", "It would have been more than one command."
+            _("A command with a line break or NUL in it was not sent."), _("It would have been more than one command.")
         )
     words = line.split(b" ", 3)
     if len(words) < 2 or not _TAG.fullmatch(words[0]):
-        raise CommandRefused("A malformed command was not sent.", repr(line[:40]))
+        raise CommandRefused(_("A malformed command was not sent."), repr(line[:40]))
     verb = words[1].decode("ascii", "replace").upper()
     if verb == "UID":
         verb_uid = words[2].decode("ascii", "replace").upper() if len(words) > 2 else ""
         if verb_uid not in ALLOWED_UID:
-            raise CommandRefused(f"The command UID {verb_uid} was not sent.", "Only reading is allowed.")
+            raise CommandRefused(
+                _("The command UID {verb} was not sent.").format(verb=verb_uid), _("Only reading is allowed.")
+            )
         if verb_uid == "FETCH":
             _check_fetch(words[3] if len(words) > 3 else b"")
         elif not _SEARCH_KEYS.fullmatch((words[3] if len(words) > 3 else b"").decode("ascii", "replace")):
-            raise CommandRefused("A search with foreign keys was not sent.")
+            raise CommandRefused(_("A search with foreign keys was not sent."))
     elif verb not in ALLOWED:
-        raise CommandRefused(f"The command {verb} was not sent.", "Only reading is allowed.")
+        raise CommandRefused(_("The command {verb} was not sent.").format(verb=verb), _("Only reading is allowed."))
 
 
 def _check_fetch(arguments: bytes) -> None:
     text = arguments.decode("ascii", "replace")
-    uid_set, _, items = text.partition(" ")
+    uid_set, _blank, items = text.partition(" ")
     changed = re.fullmatch(r"(.*) \(CHANGEDSINCE \d+\)", items)
     inner = changed[1] if changed else items
     if not _SET.fullmatch(uid_set) or not (inner.startswith("(") and inner.endswith(")")):
-        raise CommandRefused("A malformed FETCH was not sent.")
+        raise CommandRefused(_("A malformed FETCH was not sent."))
     if _FETCH_ITEM.sub("", inner[1:-1]).strip():
-        raise CommandRefused("A FETCH item that is not on the allow list was not sent.", inner)
+        raise CommandRefused(_("A FETCH item that is not on the allow list was not sent."), inner)
 
 
 def mailbox_argument(wire: bytes) -> tuple[bytes, bytes | None]:
@@ -68,7 +73,7 @@ def mailbox_argument(wire: bytes) -> tuple[bytes, bytes | None]:
     Raises CommandRefused for CR, LF, NUL: RFC 9051 section 5.1 allows none of them in a name.
     """
     if _UNSAFE.search(wire):
-        raise CommandRefused("A folder whose name holds a line break or NUL was not opened.", repr(wire[:80]))
+        raise CommandRefused(_("A folder whose name holds a line break or NUL was not opened."), repr(wire[:80]))
     if _PLAIN.fullmatch(wire):
         return b'"' + wire + b'"', None
     if wire.isascii() and not any(b < 0x20 or b == 0x7F for b in wire):
@@ -88,7 +93,7 @@ def uid_set(uids: Iterable[int]) -> str:
             parts.append(f"{first}:{last}" if last != first else f"{first}")
         first = last = uid
     if first is None:
-        raise CommandRefused("A FETCH of no message was not sent.")
+        raise CommandRefused(_("A FETCH of no message was not sent."))
     parts.append(f"{first}:{last}" if last != first else f"{first}")
     return ",".join(parts)
 

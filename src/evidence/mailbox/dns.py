@@ -17,7 +17,10 @@ import dns.rdatatype
 import dns.resolver
 
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import DnsKey
+
+_ = talk("mailbox")
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)+")
 _ANSWER_LIMIT = 16_384
@@ -81,9 +84,9 @@ def make_resolver(address: str) -> dns.resolver.Resolver:
             made.port = int(match[2] or match[4] or 53)
         except ValueError:
             raise UsageError(
-                f"«{address}» is not the address of a DNS resolver.",
+                _("«{address}» is not the address of a DNS resolver.").format(address=address),
                 "",
-                "Write dkim.resolver as an IP address, such as 9.9.9.9 or 127.0.0.1:5353, or leave it empty.",
+                _("Write dkim.resolver as an IP address, such as 9.9.9.9 or 127.0.0.1:5353, or leave it empty."),
             ) from None
     made.flags = dns.flags.RD | dns.flags.AD
     made.use_edns(0, 0, 1232)

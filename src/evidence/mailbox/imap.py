@@ -8,7 +8,6 @@ what counts as evidence is read by ``Session`` and ``responses``.
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import imaplib
 import re
 import ssl
@@ -24,6 +23,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from evidence import __version__
 from evidence.config import LOOPBACK_HOSTS, Account
 from evidence.errors import EvidenceError, LoginRefused
+from evidence.i18n import talk
 from evidence.mailbox import commands
 from evidence.mailbox.ahead import Ahead
 from evidence.mailbox.mailbox import (
@@ -44,12 +44,15 @@ from evidence.mailbox.responses import (
     Response,
     is_fetch,
     parse_fetch,
+    parse_id,
     parse_list,
     parse_search,
     parse_status,
 )
 from evidence.mailbox.wire import Limits, ReadOnlyClient, Session, TooLarge, bye, limit_seconds, succeeded
 from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage, sha256_hex
+
+_ = talk("mailbox")
 
 BATCH_OCTETS = 8 * 1024 * 1024
 BATCH_UIDS = 200
@@ -83,7 +86,9 @@ class ImapMailbox:
         self._status: FolderStatus | None = None
         self._exists = 0
         self._ahead: Ahead | None = None
-        self.server_id: Mapping[str, str] = {}
+        self._server_id: Mapping[str, str] = {}
+        self._asked_id: bytes | None = None  # tags of commands sent early
+        self._listing: bytes | None = None
         self.oddities: list[tuple[str, dict[str, Any]]] = []
         self._open()
 
@@ -111,7 +116,9 @@ class ImapMailbox:
         account = self._account
         if account.tls == "none" and account.host not in LOOPBACK_HOSTS:
             raise MailboxError(
-                f"{account.host} is another machine, and a connection without TLS goes to this one only."
+                _("{host} is another machine, and a connection without TLS goes to this one only.").format(
+                    host=account.host
+                )
             )
         tls = tls_context(account.ca_file) if account.tls != "none" else None
         try:
@@ -126,8 +133,10 @@ class ImapMailbox:
         try:
             if client.guarded.state != "NONAUTH":
                 raise MailboxError(
-                    f"{account.host} treats the connection as logged in before any login (PREAUTH).",
-                    "Someone between you and the server may be answering.",
+                    _("{host} treats the connection as logged in before any login (PREAUTH).").format(
+                        host=account.host
+                    ),
+                    _("Someone between you and the server may be answering."),
                 )
             if account.tls == "starttls":
                 try:
@@ -141,8 +150,10 @@ class ImapMailbox:
             self.capabilities = tuple(c.decode("ascii", "replace") for c in client.capabilities())
             self._wire = wire
             self._session = Session(wire)
-            if "ID" in self.capabilities and not self.server_id:
-                self._identify(client)
+            self._listing = self._asked_id = None
+            if "ID" in self.capabilities and not self._server_id:
+                ours = f'ID ("name" "evidence" "version" "{__version__}")'
+                self._asked_id = self._session.early(ours.encode("ascii"))
         except BaseException:
             wire.shutdown()
             raise
@@ -151,7 +162,9 @@ class ImapMailbox:
         account = self._account
         if "LOGINDISABLED" in client.guarded.capabilities and account.tls == "none":
             raise LoginRefused(
-                f"{account.host} takes no password on a connection without TLS.", "", 'Use tls = "implicit".'
+                _("{host} takes no password on a connection without TLS.").format(host=account.host),
+                "",
+                _('Use tls = "implicit".'),
             )
         try:
             if isinstance(self._secret, str):
@@ -166,25 +179,28 @@ class ImapMailbox:
             wait = limit_seconds(code[1] if code else "", said)
             if wait is not None:
                 raise Throttled(
-                    f"{account.host} limits the account {account.username}.", said, retry_after=wait
+                    _("{host} limits the account {user}.").format(host=account.host, user=account.username),
+                    said,
+                    retry_after=wait,
                 ) from None
             if not isinstance(error, LoginError):
-                raise MailboxError(f"The login at {account.host} could not be finished.", said) from None
+                raise MailboxError(
+                    _("The login at {host} could not be finished.").format(host=account.host), said
+                ) from None
             raise LoginRefused(
-                f"{account.host} refused the login of {account.username}.",
+                _("{host} refused the login of {user}.").format(host=account.host, user=account.username),
                 said,
-                "Check the user name and the password; many providers want an app password.",
+                _("Check the user name and the password; many providers want an app password."),
             ) from None
 
-    def _identify(self, client: ReadOnlyClient) -> None:
-        """RFC 2971; Yandex and NetEase want it. A refusal is no matter."""
-        with contextlib.suppress(IMAPClientError, ValueError, imaplib.IMAP4.error):
-            answer = client.id_({"name": "evidence", "version": __version__})
-            pairs = [
-                client.guarded.unsaid.strike(b.decode("utf-8", "replace")) if isinstance(b, bytes) else ""
-                for b in (answer[0] if answer else ()) or ()
-            ]
-            self.server_id = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    @property
+    def server_id(self) -> Mapping[str, str]:
+        """What the server says of itself (RFC 2971; Yandex and NetEase want to be asked). A refusal is no matter."""
+        tag, self._asked_id = self._asked_id, None
+        if tag is not None:
+            with contextlib.suppress(MailboxError):
+                self._server_id = parse_id(self._session.answer(tag)[1])
+        return self._server_id
 
     def reopen(self) -> FolderStatus | None:
         """A fresh connection, the same folder open again. Raises as ``connect`` and ``examine`` do."""
@@ -199,7 +215,7 @@ class ImapMailbox:
     def _reopen(self) -> FolderStatus | None:
         self._wire.shutdown()
         self._open()
-        return self.examine(self._folder) if self._folder is not None else None
+        return self._examine(self._folder, listing=False) if self._folder is not None else None
 
     def noop(self) -> None:
         self._run(b"NOOP")
@@ -207,7 +223,7 @@ class ImapMailbox:
     def close(self) -> None:
         self._stop_reading()
         with contextlib.suppress(EvidenceError):
-            self._session.run(b"LOGOUT")
+            self._session.send(b"LOGOUT")  # its answer is worth no round trip
         self._wire.shutdown()
 
     # ---- folders ---------------------------------------------------------------------------
@@ -215,13 +231,18 @@ class ImapMailbox:
     def list_folders(self) -> tuple[FolderName, ...]:
         """Every folder below every personal and shared namespace (RFC 2342) that can be opened, each name once."""
         found: dict[bytes, FolderName] = {}
-        for reference in self._namespaces():
+        namespaces = self._session.early(b"NAMESPACE") if "NAMESPACE" in self.capabilities else None
+        own = self._session.early(b'LIST "" "*"')
+        for reference in self._namespaces(namespaces):
             argument, literal = commands.mailbox_argument(reference)
             if literal is not None:
                 continue
-            ok, responses = self._run(b'LIST "" ' + (argument[:-1] + b'*"'))
+            if reference:
+                ok, responses = self._run(b'LIST "" ' + (argument[:-1] + b'*"'))
+            else:
+                ok, responses = self._counted(*self._session.answer(own))
             if not ok:
-                raise MailboxError("The mail server would not list its folders.", responses[-1].text())
+                raise MailboxError(_("The mail server would not list its folders."), responses[-1].text())
             for response in responses[:-1]:
                 folder = parse_list(response)
                 if folder is not None and folder.wire not in found:
@@ -230,10 +251,10 @@ class ImapMailbox:
             f for f in found.values() if not {a.lower() for a in f.attributes} & {"\\noselect", "\\nonexistent"}
         )
 
-    def _namespaces(self) -> list[bytes]:
+    def _namespaces(self, tag: bytes | None) -> list[bytes]:
         prefixes = [b""]
-        if "NAMESPACE" in self.capabilities:
-            ok, responses = self._run(b"NAMESPACE")
+        if tag is not None:
+            ok, responses = self._counted(*self._session.answer(tag))
             for response in responses[:-1] if ok else ():
                 prefixes += re.findall(rb'\("((?:[^"\\])+)" ', response.line)
         # LIST "" "*" names what lies under INBOX and the empty prefix; ask for the others only
@@ -272,16 +293,29 @@ class ImapMailbox:
         )
 
     def examine(self, folder: FolderName) -> FolderStatus:
+        return self._examine(folder, listing=True)
+
+    def _examine(self, folder: FolderName, *, listing: bool) -> FolderStatus:
+        """``listing``: the UIDs are asked for in the same breath, where one command gives them all."""
         argument, literal = commands.mailbox_argument(folder.wire)
         self._folder = None
+        self._drop_listing()
         condstore = b" (CONDSTORE)" if "CONDSTORE" in self.capabilities else b""
         if literal is None:
-            ok, responses = self._run(b"EXAMINE " + argument + condstore)
+            tag = self._session.send(b"EXAMINE " + argument + condstore)
         else:
-            ok, responses = self._run(b"EXAMINE " + argument, literal, condstore)
+            tag = self._session.send(b"EXAMINE " + argument, literal, condstore)
+        self._session.settle()  # what was sent before this
+        if listing and "ESEARCH" in self.capabilities:
+            self._listing = self._session.early(commands.search("1:*", extended=True))
+        responses = list(self._session.until_next(tag))
+        ok, responses = self._counted(succeeded(responses[-1]), responses)
         if not ok:
+            self._drop_listing()
             self._raise_if_limited(responses[-1])
-            raise FolderUnreadable(f"The folder «{folder.name}» could not be opened.", responses[-1].text())
+            raise FolderUnreadable(
+                _("The folder «{folder}» could not be opened.").format(folder=folder.name), responses[-1].text()
+            )
         numbers: dict[str, int] = {}
         self._exists = 0
         for response in responses:
@@ -291,15 +325,20 @@ class ImapMailbox:
             self._count(response)
         if "UIDVALIDITY" not in numbers:
             raise FolderUnreadable(
-                f"The folder «{folder.name}» has no lasting message numbers (UIDVALIDITY).",
+                _("The folder «{folder}» has no lasting message numbers (UIDVALIDITY).").format(folder=folder.name),
                 "",
-                "Ask the provider; without them nothing can be proved.",
+                _("Ask the provider; without them nothing can be proved."),
             )
         self._folder = folder
         self._status = FolderStatus(
             folder, numbers["UIDVALIDITY"], numbers.get("UIDNEXT"), self._exists, numbers.get("HIGHESTMODSEQ")
         )
         return self._status
+
+    def _drop_listing(self) -> None:
+        tag, self._listing = self._listing, None
+        if tag is not None:
+            self._session.answer(tag)
 
     def uids(self) -> Uids:
         listing = self._searched()
@@ -324,7 +363,11 @@ class ImapMailbox:
             windows = [f"{low}:{low + LIST_WINDOW - 1}" for low in range(1, max(top, 2), LIST_WINDOW)]
         out: array[int] = array("I")
         for window in windows:
-            ok, responses = self._run(commands.search(window, extended=extended))
+            early, self._listing = self._listing, None
+            if early is not None:
+                ok, responses = self._counted(*self._session.answer(early))
+            else:
+                ok, responses = self._run(commands.search(window, extended=extended))
             if not ok:
                 self._raise_if_limited(responses[-1])
                 return array("I")
@@ -389,7 +432,9 @@ class ImapMailbox:
         """A header beyond all measure is dropped from the stream; the message is then fetched whole and judged by its octets."""
         if error.size > self._limits.message:
             self._wire.shutdown()
-            raise MailboxError("The mail server announced a header of impossible size.", f"{error.size} bytes")
+            raise MailboxError(
+                _("The mail server announced a header of impossible size."), _("{size} bytes").format(size=error.size)
+            )
         self._wire.skip(error.size)
         rest = self._session.read(LARGEST_HEADER)
         return Response([*error.response.parts, b"", *rest.parts], rest.strike)
@@ -516,7 +561,9 @@ class ImapMailbox:
         return "X-GM-EXT-1" in self.capabilities
 
     def _run(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> tuple[bool, list[Response]]:
-        ok, responses = self._session.run(command, literal, rest)
+        return self._counted(*self._session.run(command, literal, rest))
+
+    def _counted(self, ok: bool, responses: list[Response]) -> tuple[bool, list[Response]]:
         for response in responses:
             self._count(response)
         return ok, responses
@@ -541,18 +588,20 @@ class ImapMailbox:
         if response.line[:6].upper() == b"* BYE ":
             raise bye(response)
         self._count(response)
-        code, _ = response.code()
+        code, _text = response.code()
         if code in ("THROTTLED", "OVERQUOTA") and response.line[:2] == b"* ":
             self._raise_if_limited(response)
         return None
 
     def _raise_if_limited(self, response: Response) -> None:
-        code, _ = response.code()
+        code, _text = response.code()
         wait = limit_seconds(code, response.text())
         if wait is not None:
             text = response.text().partition(" ")[2]
             raise Throttled(
-                f"{self._account.host} limits the account {self._account.username}.", text, retry_after=wait
+                _("{host} limits the account {user}.").format(host=self._account.host, user=self._account.username),
+                text,
+                retry_after=wait,
             )
 
 
@@ -604,7 +653,9 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise MailboxError(f"The file of the certificate authority, {ca_file}, cannot be read.", str(error)) from None
+        raise MailboxError(
+            _("The file of the certificate authority, {ca_file}, cannot be read.").format(ca_file=ca_file), str(error)
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -612,15 +663,21 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
 def _refused_at_greeting(host: str, said: str) -> MailboxError:
     wait = limit_seconds("", said)
     if wait is not None:
-        return Throttled(f"{host} refuses another connection for now.", said, retry_after=wait)
+        return Throttled(_("{host} refuses another connection for now.").format(host=host), said, retry_after=wait)
     return MailboxError(
-        f"{host} does not answer as a mail server does.", said, "Check the host name, the port and tls."
+        _("{host} does not answer as a mail server does.").format(host=host),
+        said,
+        _("Check the host name, the port and tls."),
     )
 
 
 def _date_in(greeting: str) -> datetime | None:
     """A date some servers put in their greeting, to set beside our own clock."""
     found = re.search(r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", greeting)
+    if found is None:
+        return None
+    from email.utils import parsedate_to_datetime
+
     with contextlib.suppress(ValueError, TypeError):
-        return email.utils.parsedate_to_datetime(found[0]).astimezone(UTC) if found else None
+        return parsedate_to_datetime(found[0]).astimezone(UTC)
     return None

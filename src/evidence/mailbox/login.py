@@ -22,7 +22,6 @@ from evidence.config import Account
 from evidence.errors import EvidenceError, LoginRefused, UsageError
 from evidence.i18n import default_language, translation
 from evidence.mailbox.mailbox import MailboxError, Throttled
-from evidence.mailbox.presets import preset_of_host
 from evidence.mailbox.wire import limit_seconds
 
 COMMAND_SECONDS = 120
@@ -394,6 +393,8 @@ def server_text(error: Exception, secret: str, *octets: bytes) -> str:
 
 
 def _refused_step(account: Account) -> str:
+    from evidence.mailbox.presets import preset_of_host
+
     preset = preset_of_host(account.host)
     if preset is not None:
         return preset.in_language(default_language()).refused

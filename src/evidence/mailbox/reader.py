@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from evidence.config import Account
 from evidence.errors import IntegrityFailure
+from evidence.i18n import talk
 from evidence.mailbox.changes import changed_uidvalidity, disappearances, doubt_emptiness, left_behind, reused_uids
 from evidence.mailbox.commands import mailbox_argument
 from evidence.mailbox.ledger import Kind, Ledger
@@ -31,6 +32,8 @@ from evidence.mailbox.run_record import about_the_server, about_this_run
 from evidence.mailbox.taking import consider, peeks, take, tie
 from evidence.model import FolderName, FolderStatus
 from evidence.ports import AcquisitionSink, FolderCount, Generation, Progress
+
+_ = talk("mailbox")
 
 OutcomeWord = Literal["complete", "incomplete", "failed", "interrupted"]
 
@@ -276,7 +279,11 @@ def _counts(run: Run, place: Place) -> FolderCount:
     kinds = [0, 0, 0, 0] if place.doubted else [ledger.count(k) for k in Kind]
     total = 0 if place.doubted else len(ledger)
     if sum(kinds) != total:
-        raise IntegrityFailure(f"The count of «{place.name.name}» does not come out even.", f"{kinds} of {total}")
+        raise IntegrityFailure(
+            _("The count of «{folder}» does not come out even.").format(folder=place.name.name),
+            f"{kinds} / {total}",
+            _("Nothing was lost: run the sync again, and report it if it happens again."),
+        )
     return FolderCount(
         run.account.name,
         place.name.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -237,6 +237,20 @@ def parse_list(response: Response) -> FolderName | None:
     if isinstance(wire, list):
         return None
     return FolderName(folder_text(wire), wire, delimiter.decode("ascii", "replace"), attributes)
+
+
+def parse_id(responses: Sequence[Response]) -> dict[str, str]:
+    """What a server says of itself (RFC 2971): name -> value, NIL as ""; empty where it says nothing."""
+    for response in responses:
+        if response.line[:5].upper() == b"* ID ":
+            try:
+                found = _Scanner(response.parts, 0, 5).value()
+            except (Malformed, IndexError):
+                continue
+            if isinstance(found, list):
+                texts = [response.strike(v.decode("utf-8", "replace")) if isinstance(v, bytes) else "" for v in found]
+                return dict(zip(texts[::2], texts[1::2], strict=False))
+    return {}
 
 
 def parse_status(response: Response) -> dict[str, int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import platform
+import re
 import socket
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from evidence import __version__
@@ -18,11 +20,34 @@ from evidence.mailbox.plan import ScopeRule
 
 
 @cache
-def _library(name: str) -> str:
+def library_version(name: str) -> str:
+    """Of an installed library, from the name of its metadata folder (PEP 627), which needs no parsing; "" where it is absent."""
+    found = _installed().get(_bare(name))
+    if found is not None:
+        return found
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:
         return ""
+
+
+@cache
+def _installed() -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for place in sys.path:
+        with contextlib.suppress(OSError):
+            for path in Path(place or ".").iterdir():
+                entry = path.name
+                if entry.endswith(".dist-info"):
+                    name, _, version = entry.removesuffix(".dist-info").rpartition("-")
+                    versions.setdefault(_bare(name), version)
+    return versions
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()
 
 
 def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +59,7 @@ def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) ->
     local = began.astimezone()
     return {
         "tool": f"evidence {__version__}",
-        "libraries": {"imapclient": _library("imapclient"), "python": sys.version.split()[0]},
+        "libraries": {"imapclient": library_version("imapclient"), "python": sys.version.split()[0]},
         "host": socket.gethostname(),
         "system": platform.platform(),
         "operator": operator,

@@ -11,6 +11,7 @@ import hashlib
 import imaplib
 import io
 import logging
+import re
 import socket
 import ssl
 import time
@@ -20,13 +21,17 @@ from typing import Any, NoReturn
 
 from imapclient import IMAPClient
 
+from evidence.i18n import talk
 from evidence.mailbox.commands import check_line
 from evidence.mailbox.discretion import Unsaid
 from evidence.mailbox.mailbox import CommandRefused, MailboxError, Throttled
 from evidence.mailbox.responses import LITERAL, Response
 
+_ = talk("mailbox")
+
 BUFFER = 1 << 18
 LIMIT_CODES = frozenset({"THROTTLED", "OVERQUOTA", "LIMIT", "INUSE", "UNAVAILABLE"})  # RFC 5530 and Gmail's own
+_TOLD = re.compile(rb"\* OK \[CAPABILITY ([^\]\r\n]*)\]", re.IGNORECASE)
 _LIMIT_WORDS = (
     "too many",
     "maximum number of connections",
@@ -90,9 +95,11 @@ class _Clocked(io.RawIOBase):
             remaining = self._started + allowed - time.monotonic()
             if remaining <= 0:
                 raise MailboxError(
-                    "The mail server answers too slowly; the connection was ended.",
-                    f"{self._received} bytes in {time.monotonic() - self._started:.0f} seconds.",
-                    "Run the command again later; what was stored is kept.",
+                    _("The mail server answers too slowly; the connection was ended."),
+                    _("{octets} bytes in {seconds:.0f} seconds.").format(
+                        octets=self._received, seconds=time.monotonic() - self._started
+                    ),
+                    _("Run the command again later; what was stored is kept."),
                 )
             if not 0 < self._timeout <= remaining:  # a shorter one only looks at the clock more often
                 self._timeout = remaining / 2 if remaining > 2 else remaining
@@ -110,7 +117,7 @@ class _Clocked(io.RawIOBase):
 
 def lost(why: str) -> MailboxError:
     return MailboxError(
-        "The connection to the mail server broke.", why, "Run the command again; it goes on where it stopped."
+        _("The connection to the mail server broke."), why, _("Run the command again; it goes on where it stopped.")
     )
 
 
@@ -122,6 +129,7 @@ class GuardedImap(imaplib.IMAP4):
         self._limits = limits
         self._dialogue = False  # an AUTHENTICATE exchange is running: its answers are no commands
         self._stray = 0
+        self._greeted = True
         self.unsaid = Unsaid()
         super().__init__(host, port, timeout=min(limits.deadline, 30.0))
 
@@ -137,6 +145,16 @@ class GuardedImap(imaplib.IMAP4):
             raise _unreachable(host, port, error) from error
         self._attach(sock)
 
+    def _get_capabilities(self) -> None:
+        """From the greeting where it tells them (RFC 9051 section 7.1), which saves a round trip; else by asking."""
+        told = _TOLD.match(self.welcome or b"") if self._greeted else None
+        self._greeted = False  # asked again, after STARTTLS, the greeting counts for nothing
+        if told is None:
+            super()._get_capabilities()  # type: ignore[misc]  # typeshed lacks it
+            return
+        self.capabilities = tuple(told[1].decode("ascii", "replace").upper().split())
+        self.untagged_responses.pop("CAPABILITY", None)  # of before the login: not to be taken for what holds after it
+
     def _attach(self, sock: socket.socket) -> None:
         self.sock = sock
         self._clock = _Clocked(sock, self._limits)
@@ -149,9 +167,9 @@ class GuardedImap(imaplib.IMAP4):
     def read(self, size: int) -> bytes:
         if size > self._limits.message:
             raise MailboxError(
-                "The mail server announced more than this program takes in one piece.",
-                f"{size} bytes announced, {self._limits.message} allowed.",
-                "The connection was ended before reading them.",
+                _("The mail server announced more than this program takes in one piece."),
+                _("{size} bytes announced, {limit} allowed.").format(size=size, limit=self._limits.message),
+                _("The connection was ended before reading them."),
             )
         octets = self._reader.read(size)
         if octets is None or len(octets) < size:
@@ -163,7 +181,8 @@ class GuardedImap(imaplib.IMAP4):
         self._stray += len(line)
         if len(line) > self._limits.line or self._stray > self._limits.stray:
             raise MailboxError(
-                "The mail server sends without end; the connection was ended.", f"{self._stray} bytes unasked for."
+                _("The mail server sends without end; the connection was ended."),
+                _("{octets} bytes unasked for.").format(octets=self._stray),
             )
         if not line:
             raise lost("The server closed it.")
@@ -183,7 +202,7 @@ class GuardedImap(imaplib.IMAP4):
             self._dialogue and b" " not in octets
         ):  # base64 or "*" (RFC 9051 section 6.2.2); commands have a tag and a blank
             if octets.rstrip(b"\r\n").translate(None, b"\r\n") != octets.rstrip(b"\r\n"):
-                raise CommandRefused("An answer with a line break in it was not sent.")
+                raise CommandRefused(_("An answer with a line break in it was not sent."))
             self.unsaid.hear_answer(octets)
         else:
             line = octets.removesuffix(b"\r\n")
@@ -214,16 +233,16 @@ class GuardedImap(imaplib.IMAP4):
     def starttls(self, ssl_context: ssl.SSLContext | None = None) -> Any:
         """RFC 9051 section 6.2.1. Refuses a server that offers none, and text that came before the handshake."""
         if ssl_context is None or self._tls is not None:
-            raise MailboxError("STARTTLS was asked for on a connection that has TLS.")
+            raise MailboxError(_("STARTTLS was asked for on a connection that has TLS."))
         if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
             self.starttls_missing()
         typ, answer = self._simple_command("STARTTLS")
         if typ != "OK":
-            raise MailboxError("The mail server refused STARTTLS, so the password was not sent.", str(answer))
+            raise MailboxError(_("The mail server refused STARTTLS, so the password was not sent."), str(answer))
         if self._clock.buffered_only(self._reader):
             raise MailboxError(
-                "The mail server sent text before encryption began, so the password was not sent.",
-                "Such text can be injected by someone in between (CVE-2011-0411 and its kin).",
+                _("The mail server sent text before encryption began, so the password was not sent."),
+                _("Such text can be injected by someone in between (CVE-2011-0411 and its kin)."),
             )
         try:
             sock = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
@@ -237,9 +256,9 @@ class GuardedImap(imaplib.IMAP4):
 
     def starttls_missing(self) -> NoReturn:
         raise MailboxError(
-            "The mail server does not offer STARTTLS, so the password was not sent.",
-            "Someone between you and the server may have removed the offer.",
-            'Use tls = "implicit" with port 993 if the provider has it.',
+            _("The mail server does not offer STARTTLS, so the password was not sent."),
+            _("Someone between you and the server may have removed the offer."),
+            _('Use tls = "implicit" with port 993 if the provider has it.'),
         )
 
     def fingerprint(self) -> str:
@@ -252,16 +271,20 @@ class GuardedImap(imaplib.IMAP4):
 def _unreachable(host: str, port: int, error: OSError) -> MailboxError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return MailboxError(
-            f"The certificate of {host} cannot be trusted, so the password was not sent.",
+            _("The certificate of {host} cannot be trusted, so the password was not sent.").format(host=host),
             error.verify_message,
-            "Check the host name; for a server with its own certificate authority, name its file in ca_file.",
+            _("Check the host name; for a server with its own certificate authority, name its file in ca_file."),
         )
     if isinstance(error, ssl.SSLError):
         return MailboxError(
-            f"No encrypted connection to {host}:{port} could be made.", str(error), "Check port and tls."
+            _("No encrypted connection to {host}:{port} could be made.").format(host=host, port=port),
+            str(error),
+            _("Check port and tls."),
         )
     return MailboxError(
-        f"{host}:{port} could not be reached.", str(error), "Check the host name, the port and the network."
+        _("{host}:{port} could not be reached.").format(host=host, port=port),
+        str(error),
+        _("Check the host name, the port and the network."),
     )
 
 
@@ -296,9 +319,12 @@ class Session:
     def __init__(self, wire: GuardedImap) -> None:
         self._wire = wire
         self._number = 0
+        self._early: dict[bytes, list[Response] | None] = {}  # in the order sent: servers answer in that order
 
     def send(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> bytes:
         """Send a command; the tag. A literal waits for the server's continuation (RFC 9051 section 4.3)."""
+        if literal is not None:
+            self.settle()
         self._number += 1
         tag = b"E%d" % self._number
         self._wire.send(tag + b" " + command + b"\r\n")
@@ -308,14 +334,33 @@ class Session:
                 if response.line.startswith(b"+"):
                     break
                 if response.line.startswith(tag + b" "):
-                    raise MailboxError("The mail server refused a folder name.", response.text())
+                    raise MailboxError(_("The mail server refused a folder name."), response.text())
             if b"\r" in literal + rest or b"\n" in literal + rest or b"\0" in literal + rest:
-                raise CommandRefused("A name with a line break in it was not sent.")
+                raise CommandRefused(_("A name with a line break in it was not sent."))
             self._wire.put(literal + rest + b"\r\n")
         return tag
 
+    def early(self, command: bytes) -> bytes:
+        """Send a command whose ``answer`` is wanted later, so that it costs no round trip of its own; the tag."""
+        tag = self.send(command)
+        self._early[tag] = None
+        return tag
+
+    def answer(self, tag: bytes) -> tuple[bool, list[Response]]:
+        """What ``run`` would have returned for the command sent early."""
+        self.settle()
+        responses = self._early.pop(tag) or []
+        return succeeded(responses[-1]), responses
+
+    def settle(self) -> None:
+        """Read what was sent early to its end: all other answers come after it."""
+        for tag, responses in self._early.items():
+            if responses is None:
+                self._early[tag] = list(self.until_next(tag))
+
     def begin(self) -> None:
         """Start the clock anew: a pipelined command's answer is now waited for."""
+        self.settle()
         self._wire.begin_command()
 
     def read(self, largest: int | None = None) -> Response:
@@ -334,6 +379,11 @@ class Session:
 
     def until(self, tag: bytes) -> Iterator[Response]:
         """Untagged responses until ``tag`` completes; the completion is the last one. Raises on BYE and limits."""
+        self.settle()
+        yield from self.until_next(tag)
+
+    def until_next(self, tag: bytes) -> Iterator[Response]:
+        """``until`` for a command behind which others were sent early."""
         start = tag + b" "
         while True:
             response = self.read()
@@ -381,11 +431,11 @@ def limit_seconds(code: str, text: str) -> float | None:
 
 
 def bye(response: Response) -> MailboxError:
-    code, _ = response.code()
+    code, _text = response.code()
     text = response.text().removeprefix("* ")
     wait = limit_seconds(code, text)
     if wait is not None:
-        return Throttled("The mail server limits us and ended the connection.", text, retry_after=wait)
+        return Throttled(_("The mail server limits us and ended the connection."), text, retry_after=wait)
     return MailboxError(
-        "The mail server ended the connection.", text, "Run the command again; it goes on where it stopped."
+        _("The mail server ended the connection."), text, _("Run the command again; it goes on where it stopped.")
     )

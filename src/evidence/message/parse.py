@@ -133,10 +133,11 @@ def _parse(raw: bytes, sha256: str, attachment_text: bool) -> ParsedMessage:
     attachments, wrong = _attachments(reading.attached)
     defects.extend(wrong)
     if attachment_text and reading.attached:
-        from evidence.message.attachments_text import read_attachment_texts
+        from evidence.message.attachments_text import form_of, read_attachment_texts
 
         read, notes = read_attachment_texts([(a.index, a.content_type, a.filename, p.decoded()[0])
-                                             for a, p in zip(attachments, reading.attached, strict=True)])  # fmt: skip
+                                             for a, p in zip(attachments, reading.attached, strict=True)
+                                             if form_of(a.content_type, a.filename)])  # pictures stay as they are  # fmt: skip
         texts.update({f"attachment:{index}": text for index, text in read.items()})
         defects.extend(notes)
 

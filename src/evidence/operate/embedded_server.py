@@ -17,6 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from evidence.errors import EvidenceError
+from evidence.i18n import talk
+
+_ = talk("operate")
 
 
 class EmbeddedServer:
@@ -38,9 +41,9 @@ class EmbeddedServer:
         self._thread.start()
         if not self._ready.wait(30) or self._error is not None:
             raise EvidenceError(
-                "The embedded mail server of the demo did not start.",
-                str(self._error or "it gave no answer within 30 seconds"),
-                "Run `evidence doctor`; a security program may forbid listening on 127.0.0.1.",
+                _("The embedded mail server of the demo did not start."),
+                str(self._error or _("It gave no answer within 30 seconds.")),
+                _("Run `evidence doctor`; a security program may forbid listening on 127.0.0.1."),
             )
         return self
 
@@ -146,7 +149,11 @@ def fill_folder(
             raise ConnectionError(line.decode(errors="replace").strip())
         client.logout()
     except (OSError, imaplib.IMAP4.error) as error:
-        raise EvidenceError("The embedded mail server refused the sample messages.", str(error)) from error
+        raise EvidenceError(
+            _("The embedded mail server refused the sample messages."),
+            str(error),
+            _("Run the demo again; report it if it happens again."),
+        ) from error
     finally:
         with suppress(OSError):
             client.shutdown()

@@ -23,8 +23,9 @@ from typing import Any
 
 from evidence.config import Config, Smtp
 from evidence.errors import EvidenceError, UsageError
-from evidence.i18n import translation
+from evidence.i18n import talk, translation
 
+_ = talk("operate")
 PING_TIMEOUT = 20.0
 
 
@@ -113,7 +114,7 @@ def _password(smtp: Smtp) -> str:
         from evidence.mailbox.login import run_for_secret
 
         return run_for_secret(smtp.password_command, "notify.smtp.password_command")
-    raise UsageError("[notify.smtp] names no password.", "", "Give password_command or password_env.")
+    raise UsageError(_("[notify.smtp] names no password."), "", _("Give password_command or password_env."))
 
 
 def digest_lines(config: Config, digest: Digest) -> list[str]:

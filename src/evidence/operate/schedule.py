@@ -21,6 +21,9 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from evidence.errors import EvidenceError, UsageError
+from evidence.i18n import talk
+
+_ = talk("operate")
 
 Kind = Literal["systemd", "cron", "launchd", "schtasks"]
 KINDS: tuple[Kind, ...] = ("systemd", "cron", "launchd", "schtasks")
@@ -61,10 +64,14 @@ def best_kind(platform: str = sys.platform) -> Kind:
 def make_entry(config: Path, program: Path, every: str, kind: Kind, home: Path | None = None) -> Entry:
     """The entry for the matter of ``config``. Raises UsageError for a path that the scheduler's file cannot hold."""
     if every not in EVERY:
-        raise UsageError(f"«{every}» is none of {', '.join(EVERY)}.")
+        raise UsageError(
+            _("«{every}» is not how often a sync can run.").format(every=every),
+            "",
+            _("Choose one of: {choices}.").format(choices=", ".join(EVERY)),
+        )
     config, home = config.resolve(), home or Path.home()
     if any(c in str(config) + str(program) for c in "\n\r\0"):
-        raise UsageError("A scheduler cannot hold a path with line breaks.", "", "Rename the folder.")
+        raise UsageError(_("A scheduler cannot hold a path with line breaks."), "", _("Rename the folder."))
     make = {"systemd": _systemd, "cron": _cron, "launchd": _launchd, "schtasks": _schtasks}[kind]
     return make(entry_name(config), config, program, every, home)
 
@@ -213,9 +220,9 @@ def _crontab(run: Run) -> list[str]:
         listed = run(["crontab", "-l"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise EvidenceError(
-            "This machine has neither systemd user timers nor cron.",
+            _("This machine has neither systemd user timers nor cron."),
             "",
-            "Install cron, or call `evidence sync` from a scheduler of your own.",
+            _("Install cron, or call `evidence sync --scheduled` from a scheduler of your own."),
         ) from None
     return listed.stdout.splitlines() if listed.returncode == 0 else []
 
@@ -232,10 +239,14 @@ def _must(command: tuple[str, ...], run: Run, text: str | None = None) -> None:
     try:
         ended = run(list(command), capture_output=True, text=True, check=False, input=text)
     except FileNotFoundError:
-        raise EvidenceError(f"{command[0]} is not on this machine.", "", "Choose another kind with --kind.") from None
+        raise EvidenceError(
+            _("{program} is not on this machine.").format(program=command[0]),
+            "",
+            _("Choose another kind with --kind."),
+        ) from None
     if ended.returncode:
         raise EvidenceError(
-            f"{' '.join(command)} failed.",
+            _("«{command}» failed.").format(command=" ".join(command)),
             (ended.stderr or ended.stdout).strip(),
-            "The files shown were written; the schedule is not active.",
+            _("The schedule is not active. Mend what it says and run the command again, or choose another --kind."),
         )

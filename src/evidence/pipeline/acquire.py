@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,18 +40,14 @@ def tool_name() -> str:
 
 def acquisition_record(config: Config) -> dict[str, Any]:
     """What a run was made with: tool and library versions, host, operator, time zone, scope."""
-    libraries = {}
-    for name in LIBRARIES:
-        try:
-            libraries[name] = version(name)
-        except PackageNotFoundError:
-            libraries[name] = "absent"
+    from evidence.mailbox.run_record import library_version
+
     return {
         "tool": tool_name(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "system": platform.platform(),
-        "libraries": libraries,
+        "libraries": {name: library_version(name) or "absent" for name in LIBRARIES},
         "host": socket.gethostname(),
         "operator": os.environ.get("EVIDENCE_ACTOR") or getpass.getuser(),
         "timezone": config.matter.timezone,
@@ -152,12 +147,16 @@ def sync(
     """
     wanted = [a for a in config.account if not accounts or a.name in accounts]
     if unknown := set(accounts) - {a.name for a in config.account}:
-        raise UsageError(f"The configuration has no account called {', '.join(sorted(unknown))}.")
+        raise UsageError(
+            _("The configuration has no account called {names}.").format(names=", ".join(sorted(unknown))),
+            "",
+            _("It has: {names}.").format(names=", ".join(a.name for a in config.account) or "—"),
+        )
     if not wanted:
         raise UsageError(
-            "The configuration names no mailbox.",
+            _("The configuration names no mailbox."),
             "",
-            "Add an [[account]] section, or bring in files with `evidence import PATH`.",
+            _("Add an [[account]] section, or bring in files with `evidence import PATH`."),
         )
     reports: list[AccountReport] = []
     failure: EvidenceError | None = None
@@ -266,9 +265,11 @@ def _archive_for(config: Config, now: Callable[[], datetime], dry_run: bool) -> 
 
 def archive_owed(archive: Archive) -> list[dict[str, Any]]:
     """What is owed now, of all accounts."""
+    archive.commit()
+    if archive.connection.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is None:
+        return []
     from evidence.archive.reader import ArchiveReader
 
-    archive.commit()
     return [dict(o) for o in ArchiveReader(archive.connection).owed_now()]
 
 
@@ -295,7 +296,11 @@ def import_files(
 
     missing = [str(p) for p in paths if not p.exists()]
     if missing:
-        raise UsageError(f"There is no such file or folder: {', '.join(missing)}.")
+        raise UsageError(
+            _("There is no such file or folder: {paths}.").format(paths=", ".join(missing)),
+            "",
+            _("Check the spelling; a path with blanks stands in quotation marks."),
+        )
     with open_archive(config, now, create=True) as archive:
         before = log_size(archive)
         result = import_paths(
@@ -324,7 +329,11 @@ def add_file(
 ) -> int:
     """Archive a file from outside mail, and link it to the claims, flags, requests or messages it bears on."""
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.")
+        raise UsageError(
+            _("There is no file {path}.").format(path=path),
+            "",
+            _("Check the spelling; a path with blanks stands in quotation marks."),
+        )
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     with open_archive(config, now, create=True) as archive, path.open("rb") as stream:
         file = archive.add_file(

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from evidence.config import Config
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import Letter
 from evidence.ports import CaseFile, Progress
 
+_ = talk("cli")
 FROM_LINE = re.compile(rb"(?m)^(>*From )")
 COLUMNS = (
     "number", "sha256", "message_id", "date", "at", "at_clock", "speaker", "person", "sender", "to", "cc", "subject", "kind",
@@ -25,7 +27,9 @@ def export(case: CaseFile, config: Config, form: str, target: Path, *, everythin
     """Write the messages in date order to ``target`` (a folder, or a file that must not exist). Returns how many."""
     letters = [letter for letter in case.letters(everything=everything) if not letter.withheld]
     if target.exists() and (target.is_file() or any(target.iterdir())):
-        raise UsageError(f"{target} exists already.", "Nothing is overwritten.", "Name another place.")
+        raise UsageError(
+            _("{path} exists already.").format(path=target), _("Nothing is overwritten."), _("Name another place.")
+        )
     if form == "eml":
         return _eml(case, letters, target, progress)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from evidence.timeline.rules import Packs
 
 _FLAG = tuple(one.name for one in fields(Flag))
-_ASK = ("start", "end", "quote", "kind", "probability", "explicit", "why")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +257,7 @@ def judged(letter: Letter, judging: Judging) -> Judged:
     return Judged(
         letter.number,
         json_text([[getattr(flag, name) for name in _FLAG] for flag in flags]),
-        json_text([[getattr(ask, name) for name in _ASK] for ask in asks_of(letter)]),
+        json_text([[getattr(ask, one.name) for one in fields(ask)] for ask in asks_of(letter)]),
         json_text([[c.start, c.end, c.due] for c in promises]),
     )
 

@@ -14,8 +14,8 @@ from evidence import __version__
 from evidence.config import Config
 from evidence.model import sha256_hex
 
-_READS = ("message", "archive", "pipeline", "model.py", "stems.py", "canonical.py")  # octets to rows and index
-_JUDGES = ("timeline", "reckoning.py")  # letters to flags, askings and promises; with the packs and models inside
+_READS = ("message", "archive", "pipeline", "timeline/parties.py")  # octets to rows and index, beside the spine
+_JUDGES = ("timeline",)  # letters to flags, askings and promises; with the packs and models inside
 _READING_LIBRARIES = ("mail-parser", "inscriptis", "charset-normalizer", "dkimpy", "snowballstemmer", "pypdfium2")
 _JUDGING_LIBRARIES = ("pymorphy3", "pymorphy3-dicts-ru", "snowballstemmer", "numpy")
 _CODE = (".py", ".sql", ".toml", ".npz", ".json", ".txt")
@@ -53,7 +53,8 @@ def _code(parts: Iterable[str]) -> str:
     """The hash of the program's own files, by name: an installed release and a changed working copy are told apart."""
     digest = hashlib.sha256()
     root = files("evidence")
-    for part in parts:
+    spine = sorted(one.name for one in root.iterdir() if one.name.endswith(".py"))
+    for part in (*spine, *parts):
         for name, octets in _under(root / part, part):
             digest.update(f"{name} {len(octets)}\n".encode() + octets)
     return digest.hexdigest()

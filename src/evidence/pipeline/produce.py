@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from evidence.config import Config
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import sha256_hex
 from evidence.pipeline.views import assessment_of, entries_of, standing_of, view
 from evidence.ports import IssuedBundle, IssuedExhibit, Progress
+
+_ = talk("cli")
 
 if TYPE_CHECKING:
     from evidence.archive.reader import ArchiveReader
@@ -38,9 +41,11 @@ def produce_bundle(
         shown = view(config, case)
         if not shown.letters:
             raise UsageError(
-                "There is no message between the two sides in the archive, so there is nothing to bundle.",
-                "Either the sync has not run, or the addresses of [us] and [client] in the configuration fit no message.",
-                "Run `evidence sync`, then `evidence status`; `evidence timeline --all` shows what was archived.",
+                _("There is no message between the two sides in the archive, so there is nothing to bundle."),
+                _(
+                    "Either the sync has not run, or the addresses of [us] and [client] in the configuration fit no message."
+                ),
+                _("Run `evidence sync`, then `evidence status`; `evidence timeline --all` shows what was archived."),
             )
         printed = standing_of(shown, only_accepted=options.only_accepted)
         entries = entries_of(config, case, printed)

@@ -8,8 +8,11 @@ from typing import Any
 
 from evidence.config import Config
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import Flag, Letter
 from evidence.ports import CaseFile, Progress
+
+_ = talk("cli")
 
 
 def propose(config: Config, *, now: Callable[[], datetime], progress: Progress) -> int:
@@ -24,9 +27,9 @@ def propose(config: Config, *, now: Callable[[], datetime], progress: Progress) 
 
     if not config.assist.url or not config.assist.model:
         raise UsageError(
-            "The configuration names no second reader.",
+            _("The configuration names no second reader."),
             "",
-            "Set url and model under [assist]: an OpenAI-compatible server that runs on this machine.",
+            _("Set url and model under [assist]: an OpenAI-compatible server that runs on this machine."),
         )
     url = loopback_url(config.assist.url)
     with ArchiveReader(config.archive_path) as case:

@@ -19,7 +19,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from evidence.errors import NetworkError, UsageError
+from evidence.i18n import talk
 from evidence.model import CATEGORIES, Flag, Letter, Request, judged_id
+
+_ = talk("timeline")
 
 PROMPT_VERSION = "1"
 _OUTCOMES = ("answered", "deferred", "reply-without-answer")
@@ -103,9 +106,9 @@ def loopback_url(url: str) -> str:
         local = False
     if parts.scheme not in ("http", "https") or not local or parts.username is not None:
         raise UsageError(
-            f"[assist] url = «{url}» is not on this machine.",
-            "Mail never leaves the machine: only 127.0.0.1, ::1 or localhost are taken.",
-            "Name a model server that runs here, or leave url empty.",
+            _("[assist] url = «{url}» is not on this machine.").format(url=url),
+            _("Mail never leaves the machine: only 127.0.0.1, ::1 or localhost are taken."),
+            _("Name a model server that runs here, or leave url empty."),
         )
     return url.rstrip("/")
 
@@ -193,27 +196,33 @@ def _ask(address: str, model: str, system: str, user: str, timeout: float) -> Ma
             octets = response.read(_ANSWER_AT_MOST + 1)
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise NetworkError(
-            f"The second reader at {address} did not answer.", str(error), "Is the model server running?"
+            _("The second reader at {address} did not answer.").format(address=address),
+            str(error),
+            _("Start the model server, and run the command again."),
         ) from None
     try:
         if len(octets) > _ANSWER_AT_MOST:
-            raise ValueError("the answer is too long")
+            raise ValueError(_("The answer is too long."))
         content = json.loads(octets)["choices"][0]["message"]["content"]
         answer = json.loads(_inner(content))
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise NetworkError(
-            f"The second reader at {address} answered what cannot be read.", str(error), "Try another model."
-        ) from None
+        raise _unreadable(address, str(error)) from None
     if not isinstance(answer, Mapping):
-        raise NetworkError(
-            f"The second reader at {address} answered what cannot be read.", "no JSON object", "Try another model."
-        )
+        raise _unreadable(address, _("The answer holds no JSON object."))
     return answer
+
+
+def _unreadable(address: str, why: str) -> NetworkError:
+    return NetworkError(
+        _("The second reader at {address} answered what cannot be read.").format(address=address),
+        why,
+        _("Name another model under [assist]."),
+    )
 
 
 def _inner(content: str) -> str:
     """The JSON object in an answer that may have prose or a code fence around it."""
     start, end = content.find("{"), content.rfind("}")
     if start < 0 or end < start:
-        raise ValueError("no JSON object in the answer")
+        raise ValueError(_("The answer holds no JSON object."))
     return content[start : end + 1]

@@ -8,31 +8,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from evidence.errors import UsageError
+from evidence.i18n import talk
+
+_ = talk("timeline")
 
 
 @lru_cache(maxsize=64)
 def _calendar(country: str, year: int) -> Any:
     import holidays
 
-    code, _, subdivision = country.upper().partition("-")
+    code, _dash, subdivision = country.upper().partition("-")
     try:
         return holidays.country_holidays(code, subdiv=subdivision or None, years=[year])
     except NotImplementedError:
         raise UsageError(
-            f"No calendar of public holidays is known for the country «{country}».",
+            _("No calendar of public holidays is known for the country «{country}».").format(country=country),
             "",
-            "Give timeline.country as a two-letter code such as RU, GB or US (GB-SCT for Scotland).",
+            _("Give timeline.country as a two-letter code such as RU, GB or US (GB-SCT for Scotland)."),
         ) from None
 
 
 def is_working_day(day: date, country: str) -> bool:
     """Whether offices work on ``day`` in ``country`` (ISO 3166-1, with an optional subdivision: ``GB-SCT``)."""
     return bool(_calendar(country, day.year).is_working_day(day))
+
+
+@cache
+def _worked(country: str, year: int) -> tuple[int, ...]:
+    """How many days of ``year`` were worked up to and with its first, its second … day; 0 before the first."""
+    first = date(year, 1, 1)
+    days = (date(year, 12, 31) - first).days + 1
+    worked = (is_working_day(first + timedelta(days=n), country) for n in range(days))
+    return tuple(accumulate(worked, initial=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +86,12 @@ class Reckoner:
 
     def working_days(self, since: datetime, until: datetime) -> int:
         """Working days after the day of ``since`` up to and with the day of ``until``; 0 on the same day."""
-        day, last = since.astimezone(self._zone).date(), until.astimezone(self._zone).date()
-        count = 0
-        while day < last:
-            day += timedelta(days=1)
-            count += is_working_day(day, self.country)
-        return count
+        first, last = since.astimezone(self._zone).date(), until.astimezone(self._zone).date()
+        if last <= first:
+            return 0
+        whole = sum(_worked(self.country, year)[-1] for year in range(first.year, last.year))
+        return whole + self._so_far(last) - self._so_far(first)
+
+    def _so_far(self, day: date) -> int:
+        """Working days of the year up to and with ``day``."""
+        return _worked(self.country, day.year)[day.timetuple().tm_yday]

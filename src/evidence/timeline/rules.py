@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.model import CATEGORIES
 from evidence.timeline.morph import Token
 from evidence.timeline.rules_blockers import BLOCKERS, DEFAULT_BLOCKERS, Blocked, Context
 from evidence.timeline.rules_slots import Slot, find, parse_slots
 from evidence.timeline.sentences import Sentence
+
+_ = talk("timeline")
 
 PACKS = Path(__file__).parent / "packs"
 _KEYS = frozenset(
@@ -160,7 +163,9 @@ def load_packs(extra_dirs: Sequence[Path] = ()) -> Packs:
     for rule in rules:
         if rule.id in seen:
             raise UsageError(
-                f"Two rules are called {rule.id}.", f"One is in {seen[rule.id]}, one in {rule.pack}.", "Rename yours."
+                _("Two rules are called {name}.").format(name=rule.id),
+                _("One is in {first}, one in {second}.").format(first=seen[rule.id], second=rule.pack),
+                _("Rename yours."),
             )
         seen[rule.id] = rule.pack
     return _indexed(tuple(rules), files)
@@ -186,14 +191,16 @@ def read_pack(path: Path, common: Mapping[str, Mapping[str, list[str]]] | None =
         head = table.get("pack", {})
         language, category = head.get("language"), head.get("category")
         if language not in ("ru", "en") or category not in CATEGORIES:
-            raise ValueError("[pack] needs language = ru | en and a known category")
+            raise ValueError(_("[pack] needs language = ru | en and a known category"))
         label = f"{head.get('name', path.stem)}@{head.get('version', '0')}#{hashlib.sha256(octets).hexdigest()[:12]}"
         lists = {**(common or common_lists()).get(language, {}), **table.get("lists", {})}
         defaults = table.get("defaults", {})
         rules = [_rule({**defaults, **raw}, label, language, category, lists) for raw in table.get("rule", [])]
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"The rule pack {path.name} cannot be used.", str(error), f"Mend it and run `evidence rules check {path}`."
+            _("The rule pack {name} cannot be used.").format(name=path.name),
+            str(error),
+            _("Mend it and run `evidence rules check {path}`.").format(path=path),
         ) from None
     return label, rules
 
@@ -202,13 +209,13 @@ def _rule(raw: Mapping[str, Any], pack: str, language: str, category: str, lists
     name = raw.get("id", "(without id)")
     try:
         if unknown := sorted(set(raw) - _KEYS):
-            raise ValueError(f"no such key: {', '.join(unknown)}")
+            raise ValueError(_("no such key: {names}").format(names=", ".join(unknown)))
         subtype = raw.get("subtype")
         if subtype is not None and subtype not in CATEGORIES[category]:
-            raise ValueError(f"{category} has no subtype {subtype}")
+            raise ValueError(_("{category} has no subtype {subtype}").format(category=category, subtype=subtype))
         allow = frozenset(raw.get("allow", ()))
         if wrong := sorted(allow - set(BLOCKERS)):
-            raise ValueError(f"no such blocker: {', '.join(wrong)}")
+            raise ValueError(_("no such blocker: {names}").format(names=", ".join(wrong)))
         addressee = bool(raw.get("addressee", category in ("insult", "accusation")))
         blockers = [b for b in DEFAULT_BLOCKERS[category] if b not in allow]
         if not addressee and "addressee" in blockers:
@@ -234,7 +241,7 @@ def _rule(raw: Mapping[str, Any], pack: str, language: str, category: str, lists
             must_not_match=tuple(raw.get("must_not_match", ())),
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"rule {name}: {error}") from None
+        raise ValueError(_("rule {name}: {error}").format(name=name, error=error)) from None
 
 
 _COMMON_WORDS = frozenset(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from evidence.timeline.morph import Token, language_of, tokens
 
@@ -60,12 +60,17 @@ class Sentence:
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
     """The sentences of ``text[start:end]``, without surrounding space, never empty."""
-    number = 0
-    for low, high in _pieces(text, start, len(text) if end is None else end):
-        found = _trimmed(text, low, high, number)
-        if found:
-            yield found
-            number += 1
+    return iter(_cut(text, start, len(text) if end is None else end))
+
+
+@lru_cache(maxsize=512)  # a letter is read for flags and again for promises: its words are analysed once
+def _cut(text: str, start: int, end: int) -> tuple[Sentence, ...]:
+    found: list[Sentence] = []
+    for low, high in _pieces(text, start, end):
+        sentence = _trimmed(text, low, high, len(found))
+        if sentence:
+            found.append(sentence)
+    return tuple(found)
 
 
 def _pieces(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
