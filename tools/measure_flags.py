@@ -1,7 +1,7 @@
 """Measure the flags: ``python tools/measure_flags.py [--shut]``, as a table of precision and recall with Wilson 95 % intervals.
 
-Without ``--shut``: the open disputes only (for building; rules were written with them at hand). With ``--shut``: the authors, sentences and the
-dispute that were kept shut (docs/measurement.md). A match is the same category and an overlap of at least half of the
+Without ``--shut``: the disputes of ``fixtures/corpus`` (for building; rules were written with them at hand). With ``--shut``: the disputes
+that were kept shut (docs/measurement.md). A match is the same category and an overlap of at least half of the
 shorter span, one to one; doubtful labels are neither required nor punished, as in ``fixtures/corpus/score.py``.
 """
 
@@ -19,13 +19,15 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
-from labelled import Labelled, shut_messages, shut_sentences
+from labelled import Labelled, shut_messages
 
 from evidence.model import CATEGORIES, Flag, Letter, Side, Zone
 from evidence.timeline.flags import find_flags
+from evidence.timeline.ranker import MODEL
 from evidence.timeline.rules import Packs, load_packs
 
 CORPUS = Path(__file__).resolve().parent.parent / "fixtures" / "corpus"
+MEASURED = MODEL / "measured.json"
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -179,6 +181,22 @@ def table(title: str, golds: list[Gold], packs: Packs) -> str:
     return "\n".join(lines) + "\n"
 
 
+def for_help(golds: list[Gold], packs: Packs) -> str:
+    """The figures that `evidence flags --help` prints, as JSON: counts per category and language, both tiers."""
+    runs = {"stated": measure(golds, packs, True)[0], "both": measure(golds, packs, False)[0]}
+    rows = []
+    for category in (*CATEGORIES, "all"):
+        for language in ("ru", "en"):
+            row = {"category": category, "language": language}
+            for name, counts in runs.items():
+                one = counts.get((category, language), Count())
+                row[name] = {"right": one.hit, "flagged": one.hit + one.false, "found": one.found, "labels": one.wanted}
+            rows.append(row)
+    letters = sum(1 for _ in golds)
+    disputes = len({g.letter.message_id.rpartition("-")[0] for g in golds if g.letter.message_id})
+    return json.dumps({"letters": letters, "disputes": disputes, "rows": rows}, indent=1) + "\n"
+
+
 def _share(part: int, whole: int) -> str:
     if not whole:
         return "–"
@@ -189,22 +207,18 @@ def _share(part: int, whole: int) -> str:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shut", action="store_true", help="read what was kept shut; once, at the end")
+    parser.add_argument("--write", action="store_true", help="with --shut: keep the figures that the help prints")
     options = parser.parse_args(arguments)
     packs = load_packs()
     if options.shut:
-        sys.stdout.write(
-            table(
-                "Messages of four authors kept shut (`ru-4`, `ru-7`, `en-4`, `en-7`)",
-                [of_text(m) for m in shut_messages()],
-                packs,
-            )
-            + "\n"
-        )
-        sys.stdout.write(table("Single utterances kept shut", [of_text(m) for m in shut_sentences()], packs) + "\n")
-        sys.stdout.write(table("The dispute kept shut (`supply`)", list(of_dispute("supply")), packs))
+        shut = [of_text(m) for m in shut_messages()]
+        sys.stdout.write(table("Ten disputes kept shut", shut, packs) + "\n")
+        if options.write:
+            MEASURED.write_text(for_help(shut, packs), encoding="utf-8")
     else:
+        disputes = ("shelf", "studio", "supply")
         sys.stdout.write(
-            table("Open disputes (`shelf`, `studio`)", [g for d in ("shelf", "studio") for g in of_dispute(d)], packs)
+            table("The three disputes of `fixtures/corpus`", [g for d in disputes for g in of_dispute(d)], packs)
         )
     return 0
 

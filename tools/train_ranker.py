@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -239,6 +240,15 @@ def with_trust(lines: np.ndarray, units: list[Unit], trust: Trust, test: frozens
     return filled
 
 
+def plain_hits(units: list[Unit]) -> np.ndarray:
+    """How many rules fired, sentences x categories."""
+    found = np.zeros((len(units), len(CATEGORIES)), dtype=np.int64)
+    for number, unit in enumerate(units):
+        for at, _ in unit.hits:
+            found[number, at] += 1
+    return found
+
+
 def second_step(lines: np.ndarray, targets: np.ndarray) -> list[Forest]:
     return [grow(lines[targets[:, at] >= 0], targets[targets[:, at] >= 0, at] == 1) for at in range(len(CATEGORIES))]
 
@@ -287,14 +297,18 @@ def thresholds(final: np.ndarray, units: list[Unit]) -> dict[str, dict[str, int]
     return found
 
 
-def floors(
-    first: np.ndarray, final: np.ndarray, units: list[Unit], limits: dict[str, dict[str, dict[str, int]]]
-) -> list[int]:
-    """Per category the first score below which no sentence came near a proposal, with a margin of one."""
+def floors(first: np.ndarray, final: np.ndarray, units: list[Unit]) -> list[int]:
+    """Per category the first score below which next to nothing came near a proposal: the trees need not be asked there."""
+    limit = {
+        language: thresholds(final[mine], [u for u, m in zip(units, mine, strict=True) if m])["propose"]
+        for language in LANGUAGES
+        for mine in [np.array([u.language == language for u in units])]
+    }
     found = []
     for at, category in enumerate(CATEGORIES):
-        near = [final[n, at] >= limits[u.language]["propose"].get(category, 1 << 20) - ONE for n, u in enumerate(units)]
-        found.append(int(first[near, at].min()) - ONE if any(near) else FAR)
+        lines = np.array([limit[u.language][category] for u in units])
+        near = np.sort(first[final[:, at] >= lines, at])
+        found.append(int(near[len(near) // 200]) if len(near) else FAR)  # all but one in two hundred
     return found
 
 
@@ -364,9 +378,10 @@ def train(
         lines = with_trust(plain, units, trust, frozenset(u.author for u, t in zip(units, test, strict=True) if t))
         forests = second_step(lines[~test & letters], heads[~test & letters])
         final[test] = final_scores(forests, [FAR] * len(CATEGORIES), unseen[test], lines[test])
+    lowest_first = floors(unseen, final, units)
+    asked = (unseen[:, : len(CATEGORIES)] >= lowest_first) | (plain_hits(units) > 0)
+    final = np.where(asked, final, FAR)
     if scores is not None:
-        import pickle
-
         scores.write_bytes(pickle.dumps((units, unseen, final)))
     limits = {}
     for language in LANGUAGES:
@@ -377,9 +392,7 @@ def train(
         report(final[mine], some, limits[language], out)
     lines = with_trust(plain, units, trust)
     forests = second_step(lines[letters], heads[letters])
-    made: dict[str, dict[str, np.ndarray]] = {
-        "ranker-trees": {"floors": np.array(floors(unseen, final, units, limits))}
-    }
+    made: dict[str, dict[str, np.ndarray]] = {"ranker-trees": {"floors": np.array(lowest_first)}}
     for category, forest in zip(CATEGORIES, forests, strict=True):
         made["ranker-trees"].update(stored(forest, category))
     for language in LANGUAGES:

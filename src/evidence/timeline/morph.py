@@ -7,7 +7,6 @@ A token is a word, a number or a currency sign with code-point offsets. Each wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -144,18 +143,15 @@ _NUMBER = Word(frozenset(("#num",)), (), "#num")
 _CURRENCY = Word(frozenset(("#cur",)), (), "#cur")
 
 
-def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]:
-    """The tokens of ``text[start:end]`` in order, with offsets into ``text``."""
-    for match in TOKEN.finditer(text, start, len(text) if end is None else end):
-        kind = match.lastgroup
-        form = fold(match.group())
-        if kind == "num":
-            word = _NUMBER
-        elif kind == "cur" and form not in "%№":
-            word = _CURRENCY
-        else:
-            word = analyse(form)
-        yield Token(match.start(), match.end(), form, word)
+@lru_cache(maxsize=200_000)
+def read(written: str, kind: str) -> tuple[str, Word]:
+    """The folded form of what a group of ``TOKEN`` found, and what is known of it."""
+    form = fold(written)
+    if kind == "num":
+        return form, _NUMBER
+    if kind == "cur" and form not in "%№":
+        return form, _CURRENCY
+    return form, analyse(form)
 
 
 def language_of(text: str) -> str:

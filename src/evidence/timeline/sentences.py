@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from evidence.timeline.morph import Token, language_of, tokens
+from evidence.timeline.morph import TOKEN, Token, language_of, read
 
 # A run of marks is tried from its beginning only: linear on "!!!!…".
 _BREAK = re.compile(r"(?<![.!?…])[.!?…]++[)»”\"']*+(?=\s)|(?<!\))\){2,}+(?=\s)|\n[^\S\n]*\n|\n")
@@ -144,15 +144,17 @@ def _with_clauses(text: str, offset: int) -> tuple[Token, ...]:
     clause = 0
     conditional = False
     last_end = 0
-    for token in tokens(text):
-        between = text[last_end : token.start]
-        if found:
+    for match in TOKEN.finditer(text):
+        start, end = match.span()
+        form, word = read(match.group(), match.lastgroup or "word")
+        if end - last_end > 1 and found:  # a space alone is the usual case
+            between = text[last_end:start]
             comma = "," in between
-            if _CLAUSE_BREAK.search(between) or (comma and (conditional or token.form in _CONJUNCTIONS)):
+            if between != " " and (_CLAUSE_BREAK.search(between) or (comma and (conditional or form in _CONJUNCTIONS))):
                 clause += 1
                 conditional = False
-        if token.form in _CONDITIONS:
+        if form in _CONDITIONS:
             conditional = True
-        found.append(Token(token.start + offset, token.end + offset, token.form, token.word, clause))
-        last_end = token.end
+        found.append(Token(start + offset, end + offset, form, word, clause))
+        last_end = end
     return tuple(found)
