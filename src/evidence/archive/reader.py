@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from evidence.archive.binding import utc_time
 from evidence.archive.connect import connect_read, in_words
-from evidence.archive.letters import read_attachments, read_letters
+from evidence.archive.letters import FOREVER, read_attachments, read_letters
 from evidence.archive.log import Tree
 from evidence.archive.schema import BOUND_TABLES, columns
 from evidence.archive.words import _
@@ -36,7 +36,6 @@ from evidence.model import (
 )
 from evidence.ports import FolderCount, IssuedBundle, IssuedExhibit, LogHead, OutsideFile, Review
 
-_FOREVER = 2**62
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -48,7 +47,7 @@ class ArchiveReader:
         self.path = Path() if isinstance(archive, sqlite3.Connection) else Path(archive)
         self.connection = archive if isinstance(archive, sqlite3.Connection) else connect_read(self.path)
         self.at_size = at_size
-        self._limit = _FOREVER if at_size is None else at_size
+        self._limit = FOREVER if at_size is None else at_size
         try:
             size = self._size()
         except sqlite3.Error as error:
