@@ -69,7 +69,7 @@ def run(
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
-            env={**_usual_environment(), **(env or {})},
+            env={**usual_environment(), **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -91,7 +91,7 @@ def run(
     return Cost(wall, cpu)
 
 
-def _usual_environment() -> dict[str, str]:
+def usual_environment() -> dict[str, str]:
     """Ours without what would keep Python from caching compiled modules: an installed program has them."""
     return {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")}
 
