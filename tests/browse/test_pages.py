@@ -597,7 +597,7 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(served: S
     ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", ""],
 )
 def test_no_way_back_leads_to_another_site(path: str) -> None:
-    from evidence.browse.routes import local_path
+    from evidence.browse.pages import local_path
 
     assert local_path(path, "/safe") == "/safe"
 
