@@ -93,18 +93,20 @@ async def message_original(datasette: Any, request: Any) -> Response:
 
 
 async def message_html(datasette: Any, request: Any) -> Response:
+    """The sender's layout with the pictures that the letter carries itself; nothing is fetched for it, from here or elsewhere."""
     site, sha = await _unless_withheld(datasette, request)
-    row = await read(
-        datasette,
-        site,
-        lambda conn: conn.execute("SELECT html, subject FROM parsed_message WHERE sha256 = ?", (sha,)).fetchone(),
-    )
-    if row is None or not row["html"]:
-        raise NotFound(words_of(site, request)._("This message has no HTML part."))
+
+    def fetch(conn: sqlite3.Connection) -> Any:
+        row = conn.execute("SELECT html, subject FROM parsed_message WHERE sha256 = ?", (sha,)).fetchone()
+        return row, octets.pictures(conn, sha, row["html"]) if row is not None and row["html"] else {}
+
+    row, pictures = await read(datasette, site, fetch)
     said = words_of(site, request)
+    if row is None or not row["html"]:
+        raise NotFound(said._("This message has no HTML part."))
     refused = said._("This layout is too large or too deeply nested to be shown. The text above is what it says.")
     body = await asyncio.to_thread(
-        mailhtml.frame, row["html"], title=row["subject"], language=said.language, refused=refused
+        mailhtml.frame, row["html"], title=row["subject"], language=said.language, refused=refused, pictures=pictures
     )
     return Response.html(body, headers={"content-security-policy": access.MAIL_POLICY, "cache-control": "no-store"})
 
