@@ -276,8 +276,10 @@ def asks_from(text: str) -> tuple[Ask, ...]:
     """Back from the JSON of ``judged``."""
     from evidence.timeline.requests_find import Ask
 
-    rows: list[list[Any]] = json.loads(text)
-    return tuple(Ask(*[tuple(value) if isinstance(value, list) else value for value in row]) for row in rows)
+    def value(stored: Any) -> Any:
+        return tuple(stored) if isinstance(stored, list) else stored
+
+    return tuple(Ask(*map(value, row)) for row in json.loads(text))
 
 
 def promises_from(text: str, letter: Letter) -> tuple[Commitment, ...]:
