@@ -404,6 +404,7 @@ class ImapMailbox:
             windows = [f"{low}:{min(low + step - 1, top)}" for low in range(first_uid, top + 1, step)]
         flight: deque[bytes] = deque()
         queue = deque(windows)
+        self._session.settle()  # a listing under way: Dovecot answers FETCH beside SEARCH, and its rows would be taken for the listing's
         while queue or flight:
             while queue and len(flight) < PIPELINE:
                 flight.append(self._session.send(commands.fetch(queue.popleft(), items, changed_since=changed_since)))
@@ -502,6 +503,7 @@ class ImapMailbox:
         if self._gmail:
             items += ["X-GM-MSGID", "X-GM-LABELS"]
         items.append("BODY.PEEK[]")
+        self._session.settle()
         tag = self._session.send(commands.fetch(commands.uid_set(w.uid for w in wanted), items))
         return _Batch(tag, {w.uid: w for w in wanted})
 
