@@ -69,7 +69,7 @@ def run(
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
-            env={**os.environ, **(env or {})},
+            env={**usual_environment(), **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -89,6 +89,11 @@ def run(
                 f"{command[:4]} ended with {process.returncode}: {talk.read().decode(errors='replace')[-2000:]}"
             )
     return Cost(wall, cpu)
+
+
+def usual_environment() -> dict[str, str]:
+    """Ours without what would keep Python from caching compiled modules: an installed program has them."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")}
 
 
 def _orphans() -> list[int]:

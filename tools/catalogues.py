@@ -31,6 +31,7 @@ PACKAGES = {
     "timeline": ["timeline"],
     "bundle": ["bundle"],
     "browse": ["browse"],
+    "wording": ["wording"],
 }
 KEYWORDS = {
     "_": None,

@@ -2,7 +2,8 @@
 
 Layer 1 bounds what the markup may cost before any parser sees it (nesting, size, tables: deep or wide markup stops HTML
 parsers and page renderers). Layer 2 is nh3 (html5ever, the browsers' parsing rules). Layer 3 writes the result anew from
-its own allow-list, drops what was not displayed and reports it, and shows link targets as text.
+its own allow-list, drops what was not displayed and reports it, and shows link targets as text. A picture is shown only where
+the caller hands it in: those a letter carries in its own parts and names by ``cid:`` (RFC 2392).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import unquote
 
 MAX_SOURCE = 1_500_000  # characters
 MAX_ELEMENTS = 15_000
@@ -20,6 +23,8 @@ MAX_DEPTH = 60  # WeasyPrint fails at 137 nested blocks
 MAX_TABLE_DEPTH = 10  # and at 46 nested tables
 MAX_OPEN_FORMATTING = 40  # open formatting elements are repeated in every block that follows
 MAX_SPAN = 40
+MAX_PICTURED = 24_000_000  # characters of picture addresses written: one picture may be named thousands of times
+_NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
 _TEXT_TAGS = frozenset(
     "p div span br hr b strong i em u s strike del ins small big sub sup code pre tt kbd samp blockquote q cite "
@@ -85,10 +90,12 @@ class SafeHtml:
     fallback: str = ""
 
 
-def safe_html(html: str, *, show_links: bool) -> SafeHtml:
+def safe_html(html: str, *, show_links: bool, pictures: Mapping[str, str] = _NO_PICTURES) -> SafeHtml:
     """``html`` without anything that runs, loads, submits, navigates or hides. Raises nothing; the cost is bounded.
 
     With ``show_links`` the target of a link stands after its words in square brackets, as text.
+    ``pictures`` gives by Content-ID, without its angle brackets, the address written for an image that the letter carries itself;
+    an image of any other address is its alternative text.
     """
     removed = Counter(
         _COUNTED[name] for slash, name in ((m[1], m[2].lower()) for m in _TAG.finditer(html[:MAX_SOURCE]))
@@ -110,25 +117,27 @@ def safe_html(html: str, *, show_links: bool) -> SafeHtml:
             attributes={
                 "*": {"style", "hidden"},
                 "a": {"href"},
-                "img": {"alt"},
+                "img": {"alt", "src"} if pictures else {"alt"},
                 "td": _SPANS,
                 "th": _SPANS,
                 "ol": {"start"},
             },
             link_rel=None,
-            url_schemes={"http", "https", "mailto", "tel", "ftp"},
+            url_schemes={"http", "https", "mailto", "tel", "ftp"} | ({"cid"} if pictures else set()),
         )
     except (ValueError, RecursionError, MemoryError):
         return SafeHtml("", "", dict(sorted(removed.items())), "unreadable")
     if len(parsed) > 3 * MAX_SOURCE:
         return SafeHtml("", "", dict(sorted(removed.items())), "size")
-    writer = _Writer(show_links)
+    writer = _Writer(show_links, pictures)
     reason = writer.write(parsed)
     if reason:
         return SafeHtml("", "", dict(sorted(removed.items())), reason)
     hidden = re.sub(r"\s+", " ", " ".join(writer.hidden)).strip()
     if hidden:
         removed["hidden"] = writer.hidden_elements
+    removed["images"] -= writer.pictured
+    removed = +removed  # what is counted zero times is not named
     return SafeHtml("".join(writer.out), hidden, dict(sorted(removed.items())))
 
 
@@ -172,8 +181,11 @@ def _too_costly(html: str) -> str:
 class _Writer:
     """Writes the parser's well-formed output anew, element by element."""
 
-    def __init__(self, show_links: bool) -> None:
+    def __init__(self, show_links: bool, pictures: Mapping[str, str]) -> None:
         self.show_links = show_links
+        self.pictures = pictures
+        self.pictured = 0
+        self._room = MAX_PICTURED
         self.out: list[str] = []
         self.hidden: list[str] = []
         self.hidden_elements = 0
@@ -203,8 +215,16 @@ class _Writer:
         if self._hiding:
             return
         if name == "img":
-            alt = dict(_ATTRIBUTE.findall(attributes)).get("alt", "").strip()
-            if alt:
+            values = dict(_ATTRIBUTE.findall(attributes))
+            alt = values.get("alt", "").strip()
+            address = self.pictures.get(content_id(entities.unescape(values.get("src", ""))), "")
+            if address and len(address) <= self._room:
+                self._room -= len(address)
+                self.pictured += 1
+                self.out.append(
+                    f'<img src="{entities.escape(address)}" alt="{entities.escape(entities.unescape(alt[:200]))}">'
+                )
+            elif alt:
                 self.out.append(f"[{_escaped(alt[:200])}]")
         else:
             self.out.append(f"<{name}>")
@@ -245,6 +265,12 @@ class _Writer:
                     self.hidden.append(" ")
             if opened == name:
                 return
+
+
+def content_id(address: str) -> str:
+    """The Content-ID that a ``cid:`` address names (RFC 2392 section 2), without angle brackets; empty where it is no such address."""
+    scheme, _, name = address.strip().partition(":")
+    return unquote(name).strip("<> \t") if scheme.lower() == "cid" else ""
 
 
 def _escaped(value: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SERVED = ("acquire", "latency", "memory", "indexing")
-SMALL = {"acquire": 20, "latency": 10, "memory": 10, "indexing": 20, "judging": 20, "start": 5}
+SMALL = {"acquire": 20, "latency": 10, "memory": 10, "indexing": 20, "judging": 20, "rebuilding": 20, "start": 5}
 
 
 def _needs(name: str) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import re
 import sqlite3
 import time
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from markupsafe import escape
 
 from evidence.archive.store import Archive
 from evidence.browse import access, octets, serve
 from evidence.browse.metadata import CLOSED_TABLES, TABLES, VIEWS
 from evidence.browse.proof import included
+from evidence.model import judged_id
 from tests.browse import make_archive
 from tests.browse.conftest import Served, serving
 from tests.browse.make_archive import NOW, Made, Maker, letter
@@ -495,6 +499,102 @@ def test_the_assessment_counts_decisions_as_they_stand_now(served: Served) -> No
     assert counts() == [before[0], before[1] - 1, before[2] + 2]  # under another category it is another question's
 
 
+MODEL = "кит:7b <b>"
+
+
+def propose(path: Path, *proposals: tuple[str, str]) -> list[str]:
+    """Keep (category, quote) as a second reader's, each of the first message whose body holds the quote. Returns their ids."""
+    with Archive.open(path, write=True, now=lambda: NOW, run=False) as archive:
+        rows = []
+        for category, said in proposals:
+            sha256, text = archive.connection.execute(
+                "SELECT p.sha256, t.text FROM text_part t JOIN parsed_message p ON p.message = t.message"
+                " WHERE t.part = 'body' AND instr(t.text, ?) AND p.copy_of IS NULL ORDER BY p.message",
+                (said,),
+            ).fetchone()
+            start = text.index(said)
+            id_ = judged_id("flag", sha256, "body", start, start + len(said), category)
+            rows.append({"what": "flag", "target_id": id_, "sha256": sha256, "part": "body", "start": start, "end": start + len(said),
+                         "quote": said, "category": category, "outcome": None, "model": MODEL, "prompt_version": "1"})  # fmt: skip
+        archive.propose(rows)
+        return [row["target_id"] for row in rows]
+
+
+def test_a_proposal_of_the_second_reader_waits_in_the_queue_and_is_decided_like_a_flag(served: Served) -> None:
+    text = served.rows("SELECT text FROM text_part WHERE part = 'body' ORDER BY message LIMIT 1")[0][0]
+    said = text.split("\n")[0][:40].strip() or text.strip()[:40]
+    (id_,) = propose(served.path, ("threat", said))
+    anna = Person(served)
+    address = f"/-/evidence/review/flag/{id_}"
+    named = "предложено моделью кит:7b &lt;b&gt;"
+    queue = anna.client.get("/-/evidence/review?tier=possible&what=flag&category=threat").text
+    (shown,) = re.findall(rf'<li class="item unreviewed" id="flag-{id_}".*?</li>', queue, re.DOTALL)
+    assert named in shown
+    assert "proposed by" not in shown
+    assert escape_of(said) in shown
+    assert named in anna.client.get(address).text
+    assert id_ in anna.client.get(f"/-/evidence/message/{sha_of(served, id_)}").text
+    standing = f"<q>{escape_of(said)}</q>"
+    assert standing not in anna.client.get("/").text  # in no timeline before a person accepts it
+    waiting = served.rows("SELECT count(*) FROM flag")[0][0]
+    accepted = anna.decide("flag", id_, "accept")
+    assert accepted.status_code == 200, accepted.text
+    assert (accepted.json()["review"], accepted.json()["by"]) == ("accepted", "Марина")
+    assert standing in anna.client.get("/?category=threat").text
+    rejected = anna.decide("flag", id_, "reject", seen=accepted.json()["seen"])
+    assert rejected.json()["review"] == "rejected"
+    assert served.rows("SELECT count(*) FROM flag")[0][0] == waiting  # what the rules found is untouched
+    assert id_ not in re.findall(
+        r"<code>([0-9a-f]{16})</code>", anna.client.get("/-/evidence/review?state=rejected").text
+    )  # no orphan
+
+
+def test_a_proposal_that_a_rule_found_or_whose_quote_is_gone_is_not_shown(served: Served) -> None:
+    flag = served.rows("SELECT f.id, f.quote, f.category, p.sha256 FROM flag f JOIN parsed_message p ON p.message = f.message"
+                       " WHERE f.part = 'body' AND p.copy_of IS NULL ORDER BY f.id LIMIT 1")[0]  # fmt: skip
+    row = {
+        "what": "flag",
+        "sha256": flag["sha256"],
+        "part": "body",
+        "outcome": None,
+        "model": MODEL,
+        "prompt_version": "1",
+        "start": 0,
+        "end": 5,
+    }
+    with Archive.open(served.path, write=True, now=lambda: NOW, run=False) as archive:
+        archive.propose([
+            {**row, "target_id": flag["id"], "quote": flag["quote"], "category": flag["category"]},
+            {**row, "target_id": "f" * 16, "quote": "не то", "category": "insult"},
+        ])  # fmt: skip
+    anna = Person(served)
+    pages = "".join(
+        anna.client.get(f"/-/evidence/review?state=all&category={c}&what=flag").text
+        for c in (flag["category"], "insult")
+    )
+    assert pages.count(f'id="flag-{flag["id"]}"') == 1
+    assert "f" * 16 not in pages
+    assert anna.client.get(f"/-/evidence/review/flag/{'f' * 16}").status_code == 404
+
+
+def test_a_category_a_person_chose_with_its_subtype_is_found_under_its_category(served: Served) -> None:
+    anna = Person(served)
+    flag = served.rows("SELECT f.id, p.sha256 FROM flag f JOIN parsed_message p ON p.message = f.message WHERE f.category = 'demand'"
+                       " AND p.scope = 'in-scope' AND p.copy_of IS NULL AND p.withheld = 0 ORDER BY f.id LIMIT 1")[0]  # fmt: skip
+    assert anna.decide("flag", flag["id"], "category", category="threat/police").status_code == 200
+    for path in ("/?category=threat", "/?category=threat/police", "/-/evidence/search?q=category:threat/police"):
+        assert flag["sha256"] in anna.client.get(path).text, path
+    assert "threat/police (" not in anna.client.get("/").text
+
+
+def escape_of(text: str) -> str:
+    return str(escape(text))
+
+
+def sha_of(served: Served, id_: str) -> str:
+    return str(served.rows("SELECT sha256 FROM proposal WHERE target_id = ?", id_)[0][0])
+
+
 def test_undo_brings_back_what_held_before_not_nothing(served: Served) -> None:
     anna, flag = Person(served), first_flag(served)
     one = anna.decide("flag", flag, "category", category="insult").json()
@@ -597,7 +697,7 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(served: S
     ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", ""],
 )
 def test_no_way_back_leads_to_another_site(path: str) -> None:
-    from evidence.browse.routes import local_path
+    from evidence.browse.pages import local_path
 
     assert local_path(path, "/safe") == "/safe"
 
@@ -652,6 +752,70 @@ def test_the_mail_frame_has_its_own_strict_policy(tmp_path: Path) -> None:
     assert "<script" not in answer.text
     assert "href" not in answer.text
     assert "evil.example/x" in answer.text  # the real target, as text
+
+
+def related(html: str, parts: list[tuple[str, str, bytes]]) -> bytes:
+    """A letter whose HTML names its own parts; ``parts`` are (Content-ID, stated type, octets)."""
+    whole = EmailMessage()
+    whole["From"], whole["To"], whole["Subject"] = (
+        "Иван <ivan@evil.example>",
+        "marina@polka-tochka.example",
+        "С картинкой",
+    )
+    whole["Date"], whole["Message-ID"] = "Sun, 20 Apr 2025 10:00:00 +0300", "<cid@evil.example>"
+    whole.set_content("Смотрите картинку.")
+    whole.add_alternative(html, subtype="html")
+    for name, kind, held in parts:
+        main, _, sub = kind.partition("/")
+        whole.get_payload()[1].add_related(held, maintype=main, subtype=sub, cid=f"<{name}>")  # type: ignore[union-attr, index]
+    return whole.as_bytes()
+
+
+def test_pictures_a_letter_carries_are_shown_in_its_layout_and_nothing_else_is(tmp_path: Path) -> None:
+    script = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
+    bomb = PNG[:16] + (60000).to_bytes(4, "big") * 2 + PNG[24:]
+    html = (
+        '<p>До</p><img src="cid:logo@x.example" alt="герб"><img src="CID:sign%2B1@x" alt="&quot;&gt;<script>alert(2)</script>">'
+        '<img src="cid:svg" alt="СХЕМА"><img src="cid:page" alt="СТРАНИЦА"><img src="cid:bomb" alt="БОМБА"><img src="cid:none" alt="НЕТ">'
+        '<img src="https://evil.example/t.gif" alt="СЛЕЖКА"><img src="data:image/png;base64,AAAA" alt="ВНУТРИ">'
+        '<img src="/-/evidence/leave" alt="МЕСТО"><a href="cid:logo@x.example">ссылка</a>'
+    )
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("cid", related(html, [
+        ("logo@x.example", "image/png", PNG), ("sign+1@x", "application/octet-stream", b"GIF89a\x01\x00\x01\x00"), ("svg", "image/png", script),
+        ("page", "image/gif", b"<html><script>alert(3)</script>"), ("bomb", "image/png", bomb), ("logo@x.example", "image/png", PNG + b"second"),
+    ]))  # fmt: skip
+    plain = maker.add("plain", letter(html='<img src="cid:logo@x.example" alt="ЧУЖАЯ">'))
+    datasette = serve.build(maker.finish(title="t", language="ru").path)
+    answer = get(datasette, f"/-/evidence/message/{sha256}/html")
+    sources = re.findall(r'<img src="([^"]*)"', answer.text)
+    gif = base64.b64encode(b"GIF89a\x01\x00\x01\x00").decode()
+    assert sources == [f"data:image/png;base64,{base64.b64encode(PNG).decode()}", f"data:image/gif;base64,{gif}"]
+    assert answer.text.count("<img") == 2
+    assert 'alt="герб"' in answer.text
+    for left in ("СХЕМА", "СТРАНИЦА", "БОМБА", "НЕТ", "СЛЕЖКА", "ВНУТРИ", "МЕСТО"):
+        assert f"[{left}]" in answer.text
+    assert "<script" not in answer.text
+    assert "svg+xml" not in answer.text
+    assert answer.headers["content-security-policy"] == access.MAIL_POLICY
+    assert "'self'" not in access.MAIL_POLICY.replace(
+        "frame-ancestors 'self'", ""
+    )  # the frame may load nothing, not even from here
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    other = get(datasette, f"/-/evidence/message/{plain}/html").text  # one letter does not show the pictures of another
+    assert "<img" not in other
+    assert "[ЧУЖАЯ]" in other
+
+
+def test_one_picture_named_thousands_of_times_does_not_swell_the_page(tmp_path: Path) -> None:
+    big = PNG + b"\x00" * 2_000_000
+    maker = Maker(tmp_path / "archive.db")
+    sha256 = maker.add("many", related('<img src="cid:a" alt="знак">' * 5000, [("a", "image/png", big)]))
+    answer = get(serve.build(maker.finish(title="t", language="ru").path), f"/-/evidence/message/{sha256}/html")
+    assert answer.status_code == 200
+    assert 0 < answer.text.count("<img") < 12
+    assert answer.text.count("[знак]") + answer.text.count("<img") == 5000
+    assert len(answer.text) < 26_000_000
 
 
 # ---- size ----------------------------------------------------------------------------------

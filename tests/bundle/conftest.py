@@ -44,6 +44,7 @@ def made(case: FakeCase, home: Path, cache: Path, name: str = "shelf", extra: st
     out.mkdir(exist_ok=True)
     if not (out / ".cache").exists():
         (out / ".cache").symlink_to(cache)
+    options.setdefault("jobs", 1)  # a second child takes longer to start than a small bundle to draw
     result = produce(
         case, config(home, name, extra), BundleOptions(tool_version="0.1.0", **options), assessment=None,
         entries=case.entries(), picture=PICTURE, now=NOW, out=out, progress=Quiet(),

@@ -12,7 +12,7 @@ from evidence import pipeline
 from evidence.archive.store import Archive
 from evidence.archive.verify import verify_archive
 from evidence.config import Config, parse_config
-from evidence.message import dkim, received
+from evidence.message import dkim_words, received
 from tests.dkim.nameserver import name_server, zone
 from tests.dkim.signing import NAME, record, rsa_key, sign
 from tests.dkim.test_dns import in_strings
@@ -80,9 +80,9 @@ def test_keys_are_asked_for_once_kept_as_evidence_and_verify_offline_ever_after(
         run(settled, letters(tmp_path))
         assert sorted(server.asked) == [("gone._domainkey.romashka.example.", "TXT"), (NAME + ".", "TXT")]
     expected = [
-        (0, "s1", "pass", dkim.PASSED),
-        (0, "gone", "no-key", dkim.NO_KEY),
-        (0, "s1", "fail", dkim.BODY_DIFFERS),
+        (0, "s1", "pass", dkim_words.PASSED),
+        (0, "gone", "no-key", dkim_words.NO_KEY),
+        (0, "s1", "fail", dkim_words.BODY_DIFFERS),
     ]
     assert rows(settled, VERDICTS) == expected
     kept = rows(settled, "SELECT name, answer, resolver, authenticated, asked_at, error FROM dns_key ORDER BY error")
@@ -117,7 +117,7 @@ def test_a_name_that_dns_did_not_answer_is_asked_again_on_the_next_run(
         asked = len(server.asked)
         run(settled, tmp_path / "mail" / "1.eml")
         assert len(server.asked) == asked
-    assert (0, "s1", "pass", dkim.PASSED) in rows(settled, VERDICTS)
+    assert (0, "s1", "pass", dkim_words.PASSED) in rows(settled, VERDICTS)
 
 
 def test_with_dns_off_nothing_is_asked_and_it_is_said(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_with_dns_off_nothing_is_asked_and_it_is_said(tmp_path: Path) -> None:
         settled = config(tmp_path, server.address, "off")
         run(settled, letters(tmp_path))
     assert server.asked == []
-    assert {row[2:] for row in rows(settled, VERDICTS)} == {("unchecked", dkim.NOT_ASKED)}
+    assert {row[2:] for row in rows(settled, VERDICTS)} == {("unchecked", dkim_words.NOT_ASKED)}
     assert rows(settled, "SELECT count(*) FROM dns_key") == [(0,)]
 
 

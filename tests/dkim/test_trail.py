@@ -139,10 +139,10 @@ def test_hostile_claims_take_bounded_time() -> None:
 def test_every_stored_sentence_has_its_russian() -> None:
     from evidence.i18n import translated
     from evidence.mailbox import imports_files, imports_mbox, imports_outlook, imports_run, imports_sources
-    from evidence.message import dkim
+    from evidence.message import dkim_words
 
     for package, modules in {
-        "message": (dkim, received),
+        "message": (dkim_words, received),
         "mailbox": (imports_files, imports_mbox, imports_outlook, imports_run, imports_sources),
     }.items():
         sentences = {

@@ -146,7 +146,7 @@ ITEMS = st.sampled_from([
     b"UID 7", b"uid 7", b"UID 007", b"UID x", b"UID NIL", b"RFC822.SIZE 12", b"RFC822.SIZE 1x", b"FLAGS ()", b"FLAGS (\\Seen)",
     b"FLAGS (\\Seen $x NIL  \xff)", b'FLAGS ("\\\\Seen")', b"FLAGS (a\tb)", b"FLAGS NIL", b"FLAGS ((a) b)",
     b'INTERNALDATE "01-Mar-2026 10:00:00 +0300"', b'INTERNALDATE " 1-Mar-2026 10:00:00 +0300"', b'INTERNALDATE "a\\"b"',
-    b"INTERNALDATE NIL", b"MODSEQ (12)", b"BODY[] NIL", b'BODY[] "text"', b"BODY[] {5}\r\n", b"BODY[] ~{5}\r\n", b"BODY[] {5+}\r\n",
+    b"INTERNALDATE NIL", b"MODSEQ (12)", b"MODSEQ 12", b"BODY[] NIL", b'BODY[] "text"', b"BODY[] {5}\r\n", b"BODY[] ~{5}\r\n", b"BODY[] {5+}\r\n",
     b"BODY[]<0> {5}\r\n", b"BODY[HEADER.FIELDS (FROM TO)] {5}\r\n", b'BODY[HEADER.FIELDS ("FROM")] {5}\r\n', b"body[] {5}\r\n",
     b"X-GM-MSGID 12", b"X-GM-LABELS (\\Inbox a)", b"", b")", b"(",
 ])  # fmt: skip
@@ -202,3 +202,18 @@ def test_fields_are_what_their_grammar_says(pieces: list[bytes]) -> None:
     header = b"".join(pieces)
     expected = [(m[1].decode().lower(), re.sub(rb"\r?\n(?=[ \t])", b"", m[2]).strip()) for m in FIELD.finditer(header)]
     assert list(fields(header)) == expected
+
+
+def test_the_short_way_reads_what_servers_commonly_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dovecot's and Gmail's order of items: nothing is left to the scanner but the closing parenthesis."""
+    monkeypatch.setattr(responses._Scanner, "item_name", lambda _self: pytest.fail("the scanner was needed"))
+    head = b'UID 7 RFC822.SIZE 12 INTERNALDATE "01-Mar-2026 10:00:00 +0300" FLAGS (\\Seen $x)'
+    for parts in (
+        [b"* 1 FETCH (" + head + b" MODSEQ (12) BODY[] {3}\r\n", b"abc", b")\r\n"],
+        [b"* 1 FETCH (" + head + b" BODY[HEADER.FIELDS (FROM TO)] {3}\r\n", b"abc", b")\r\n"],
+        [b"* 1 FETCH (BODY[] {3}\r\n", b"abc", b" " + head + b")\r\n"],
+    ):
+        items = parse_fetch(Response(parts))
+        assert (items.uid, items.size, items.flags) == (7, 12, ("\\Seen", "$x"))
+        assert items.internal_date == "01-Mar-2026 10:00:00 +0300"
+        assert b"abc" in (items.body, items.header)

@@ -18,20 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
-
 from evidence.archive.binding import utc_text, utc_time
 from evidence.archive.log import root_of
 from evidence.archive.reader import ArchiveReader
+from evidence.archive.revocation import Fetch, collect_revocation
 from evidence.archive.store import Archive
 from evidence.archive.timestamp import (
     Stamp,
@@ -58,9 +52,6 @@ TIMEOUT_SECONDS = 20.0
 MOST_OCTETS = 4 * 1024 * 1024
 RENEW_BEFORE = timedelta(days=60)
 _OWN_KINDS = ("anchor-obtained", "anchor-owed")
-
-Fetch = Callable[[str, bytes | None, str], bytes]
-"""(url, body or None for GET, content type) -> octets. Raises NetworkError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,57 +261,6 @@ def fetch_over_http(url: str, body: bytes | None, content_type: str) -> bytes:
             _("{host} answered with more than {MOST_OCTETS} octets.").format(host=_host(url), MOST_OCTETS=MOST_OCTETS)
         )
     return octets
-
-
-def collect_revocation(chain: Sequence[bytes], fetch: Fetch) -> dict[str, Any]:
-    """CRLs and OCSP answers for every certificate below the root, base64 of DER; ``missing`` says what could not be had."""
-    found: dict[str, Any] = {"crl": [], "ocsp": [], "missing": []}
-    certificates = [load(der) for der in chain]
-    for certificate, issuer in pairwise(certificates):
-        sources: list[tuple[str, str, bytes | None]] = [("crl", url, None) for url in _list_urls(certificate)]
-        sources += [("ocsp", url, _ocsp_request(certificate, issuer)) for url in _ocsp_urls(certificate)]
-        if not sources:
-            found["missing"].append(f"{certificate.subject.rfc4514_string()}: it names no CRL and no OCSP responder")
-        for kind, url, body in sources:
-            try:
-                octets = fetch(url, body, "application/ocsp-request")
-                der = _crl_der(octets) if kind == "crl" else octets
-                if kind == "ocsp":
-                    ocsp.load_der_ocsp_response(der)
-                found[kind].append(base64.b64encode(der).decode("ascii"))
-            except (NetworkError, ValueError) as error:
-                found["missing"].append(f"{kind} {url}: {error}")
-    return found
-
-
-def _crl_der(octets: bytes) -> bytes:
-    pem = octets.lstrip().startswith(b"-----BEGIN")
-    parsed = x509.load_pem_x509_crl(octets) if pem else x509.load_der_x509_crl(octets)
-    return parsed.public_bytes(Encoding.DER)
-
-
-def _list_urls(certificate: x509.Certificate) -> list[str]:
-    try:
-        points: Any = certificate.extensions.get_extension_for_oid(ExtensionOID.CRL_DISTRIBUTION_POINTS).value
-    except x509.ExtensionNotFound:
-        return []
-    names = [name.value for point in points for name in point.full_name or ()]
-    return [str(url) for url in names if str(url).startswith(("http://", "https://"))][:2]
-
-
-def _ocsp_urls(certificate: x509.Certificate) -> list[str]:
-    try:
-        access: Any = certificate.extensions.get_extension_for_oid(ExtensionOID.AUTHORITY_INFORMATION_ACCESS).value
-    except x509.ExtensionNotFound:
-        return []
-    return [
-        str(a.access_location.value) for a in access if a.access_method == AuthorityInformationAccessOID.OCSP
-    ][:1]  # fmt: skip
-
-
-def _ocsp_request(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
-    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1())  # noqa: S303 - RFC 5019's identifier
-    return builder.build().public_bytes(Encoding.DER)
 
 
 # ---- checking again --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from evidence.archive.binding import storable, utc_text
 from evidence.archive.connect import transaction
 from evidence.archive.schema import columns, recreate_derived
 from evidence.archive.texts import json_text
-from evidence.model import Attachment, DkimResult, Flag, ParsedMessage, Request, Zone
+from evidence.model import Attachment, DkimResult, Flag, ParsedMessage, ReceivedHop, Request, Zone
 from evidence.ports import Derived
 from evidence.stems import stemmed
 
@@ -67,11 +67,15 @@ def parsed_columns(parsed: ParsedMessage) -> dict[str, Any]:
         "headers": json_text([list(pair) for pair in parsed.headers]),
         "in_reply_to": json_text(list(parsed.in_reply_to)),
         "refs": json_text(list(parsed.references)),
-        "received": json_text([asdict(hop) for hop in parsed.received]),
+        "received": json_text([_hop(hop) for hop in parsed.received]),
         "x_mailer": parsed.x_mailer,
         "defects": json_text(list(parsed.defects)),
         "failed": parsed.failed,
     }
+
+
+def _hop(hop: ReceivedHop) -> dict[str, Any]:
+    return {"position": hop.position, "raw": hop.raw, "from_host": hop.from_host, "by_host": hop.by_host, "at": hop.at}
 
 
 @dataclass(frozen=True, slots=True)

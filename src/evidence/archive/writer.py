@@ -23,6 +23,7 @@ from evidence.archive.schema import columns
 
 GROUP_BYTES = 16 * 1024 * 1024
 GROUP_SECONDS = 2.0
+LARGE_OCTETS = 1024 * 1024
 
 
 class Writer:
@@ -98,7 +99,7 @@ class Writer:
         values = [storable(get(name)) for name in plan.names]
         values[plan.event] = seq
         try:
-            number = self.connection.execute(plan.insert, values).lastrowid or 0
+            number = self._insert(plan, values)
             if plan.id is not None and values[plan.id] is None:
                 values[plan.id] = number
             self._event(seq, plan.body(utc_text(self._now()), kind, seq, values, digest))
@@ -107,6 +108,17 @@ class Writer:
             raise in_words(error, self.path) from error
         self._pending_octets += sum([len(v) for v in values if isinstance(v, bytes)])
         return number, seq
+
+    def _insert(self, plan: _Plan, values: list[Any]) -> int:
+        """The row's id. Large octets are written into their place: as a bound value SQLite would copy them twice."""
+        if plan.octets is None or len(values[plan.octets] or b"") < LARGE_OCTETS:
+            return self.connection.execute(plan.insert, values).lastrowid or 0
+        short = list(values)
+        short[plan.octets] = len(values[plan.octets])
+        number = self.connection.execute(plan.insert_empty, short).lastrowid or 0
+        with self.connection.blobopen(plan.table, plan.names[plan.octets], number) as place:
+            place.write(values[plan.octets])
+        return number
 
     def record(self, kind: str, detail: Mapping[str, Any]) -> int:
         """An event that binds no row, such as a migration or a time stamp that is owed. Returns its seq."""
@@ -130,10 +142,13 @@ class Writer:
 class _Plan:
     """How rows of one table are written: the statement, and the places of two columns in it."""
 
+    table: str
     names: tuple[str, ...]
     insert: str
+    insert_empty: str  # with that many zero octets in place of the octets
     event: int
     id: int | None
+    octets: int | None  # of tables with an id and one column that may be large
     body: Callable[[str, str, int, Sequence[Any], str | None], str]
 
 
@@ -141,11 +156,15 @@ class _Plan:
 def _plan(table: str) -> _Plan:
     names = columns(table)
     listed = ", ".join(f'"{name}"' for name in names)
-    marks = ", ".join("?" for _ in names)
+    octets = names.index("raw") if table == "message" else None
+    marks = ["zeroblob(?)" if place == octets else "?" for place in range(len(names))]
     return _Plan(
+        table,
         names,
-        f"INSERT INTO {table} ({listed}) VALUES ({marks})",
+        f"INSERT INTO {table} ({listed}) VALUES ({', '.join('?' * len(names))})",
+        f"INSERT INTO {table} ({listed}) VALUES ({', '.join(marks)})",
         names.index("event"),
         names.index("id") if "id" in names else None,
+        octets,
         row_writer(table, names),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
-from evidence.browse import access, routes, site
+from evidence.browse import access, pages, routes, site
 from evidence.browse.metadata import CLOSED_TABLES, metadata
 
 hookimpl = HookimplMarker("datasette")
@@ -51,8 +51,8 @@ def asgi_wrapper(datasette: Any) -> Callable[[access.App], access.App]:
 
 @hookimpl
 def skip_csrf(datasette: Any, scope: dict[str, Any]) -> bool:
-    """Our forms carry a value bound to our own session, checked in ``routes``; Datasette's cookie is shared between archives."""
-    return str(scope.get("path", "")).startswith(routes.BASE + "/")
+    """Our forms carry a value bound to our own session, checked in ``deciding``; Datasette's cookie is shared between archives."""
+    return str(scope.get("path", "")).startswith(pages.BASE + "/")
 
 
 @hookimpl
@@ -79,7 +79,7 @@ def permission_allowed(datasette: Any, action: str, resource: Any) -> bool | Non
 def extra_template_vars(datasette: Any, request: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
     async def variables() -> dict[str, Any]:
         here = site.site_of(datasette)
-        return await routes.context(datasette, here, request) if here else {}
+        return await pages.context(datasette, here, request) if here else {}
 
     return variables
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evidence.browse.judged import FLAGS, REQUEST_SQL, decisions, marks, request_row
 from evidence.browse.messages import log_tree
-from evidence.browse.timeline import REQUEST_SQL, decisions, marks, request_row
 from evidence.browse.words import json_or
 
 PAGE_SIZE = 200
@@ -122,7 +122,8 @@ def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]
     for chunk in _chunks(sorted(set(ids))):
         for row in _all(
             conn,
-            "SELECT f.id, f.quote, f.category, f.subtype, f.tier, f.speaker, p.sha256, p.at, p.person FROM flag f"
+            "SELECT f.id, f.quote, f.category, f.subtype, f.tier, f.speaker, p.sha256, p.at, p.person"
+            f" FROM {FLAGS} f"
             f" JOIN parsed_message p ON p.message = f.message WHERE p.withheld = 0 AND f.id IN ({marks(len(chunk))})",
             chunk,
         ):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from evidence.browse.judged import flags_of, marks, requests_of
 from evidence.browse.octets import raw
 from evidence.browse.proof import Tree, included, leaf_hash
-from evidence.browse.timeline import flags_of, marks, requests_of
 from evidence.browse.words import json_or
 from evidence.model import sha256_hex
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html as entities
 import re
 import sqlite3
 import struct
@@ -11,10 +13,15 @@ from email.message import Message
 from email.policy import compat32
 
 from evidence.model import sha256_hex
+from evidence.safehtml import content_id
 
 MAX_PREVIEW_BYTES = 20 * 1024 * 1024
 MAX_PREVIEW_PIXELS = 50_000_000
 MAX_PARTS = 2000
+MAX_INLINE = 40  # pictures in one layout
+MAX_INLINE_BYTES = 12 * 1024 * 1024
+MAX_INLINE_PIXELS = 2 * MAX_PREVIEW_PIXELS
+_CID = re.compile(r"cid:[^\s\"'<>)]{1,1000}", re.IGNORECASE)
 
 
 class NotHere(LookupError):
@@ -41,6 +48,44 @@ def attachment(conn: sqlite3.Connection, sha256: str, number: int) -> tuple[sqli
         if sha256_hex(octets) == row["sha256"]:
             return row, octets
     raise NotHere(f"{sha256} {number}")
+
+
+def pictures(conn: sqlite3.Connection, sha256: str, html: str) -> dict[str, str]:
+    """Content-ID -> ``data:`` address of the pictures that a layout shows out of its own letter (RFC 2392).
+
+    A part is a picture by its octets, whatever type it states: PNG, JPEG, GIF or WebP; an SVG, which could hold anything, is none.
+    They stand in the page itself, so that its policy lets nothing be loaded: the frame has an origin of its own, to which a
+    picture's address could be opened only by opening it to every site. What goes beyond the bounds is left out.
+    """
+    named = {content_id(entities.unescape(found)) for found in _CID.findall(html)}
+    rows = [
+        row
+        for row in conn.execute(
+            "SELECT a.content_id, a.sha256 FROM attachment a JOIN message m ON m.id = a.message"
+            " WHERE m.sha256 = ? AND a.content_id <> '' AND a.size <= ? ORDER BY a.number",
+            (sha256, MAX_INLINE_BYTES),
+        )
+        if row["content_id"] in named
+    ][:MAX_INLINE]
+    wanted = {row["sha256"] for row in rows}
+    if not wanted:
+        return {}
+    held: dict[str, str] = {}
+    room, pixels = MAX_INLINE_BYTES, MAX_INLINE_PIXELS
+    for octets in _candidates(raw(conn, sha256), ""):
+        name = sha256_hex(octets) if len(octets) <= room else ""
+        if name not in wanted or name in held:
+            continue
+        shown = _picture(octets)
+        if shown is None or shown[1] * shown[2] > pixels:
+            continue
+        room, pixels = room - len(octets), pixels - shown[1] * shown[2]
+        held[name] = f"data:{shown[0]};base64,{base64.b64encode(octets).decode()}"
+    found: dict[str, str] = {}
+    for row in rows:
+        if row["sha256"] in held:  # two parts of one Content-ID: the first is shown
+            found.setdefault(row["content_id"], held[row["sha256"]])
+    return found
 
 
 def _candidates(octets: bytes, path: str) -> Iterator[bytes]:
@@ -95,15 +140,21 @@ def _octets_of(part: Message) -> Iterator[bytes]:
 
 def picture_type(octets: bytes) -> str | None:
     """The type of a raster picture by its first octets, if its stated size is one a browser can bear; else None."""
+    shown = _picture(octets)
+    return shown[0] if shown else None
+
+
+def _picture(octets: bytes) -> tuple[str, int, int] | None:
+    """(type, width, height) as ``picture_type`` judges them."""
     if len(octets) > MAX_PREVIEW_BYTES:
         return None
     for kind, measure in (("image/png", _png), ("image/gif", _gif), ("image/jpeg", _jpeg), ("image/webp", _webp)):
         try:
             size = measure(octets)
         except (struct.error, IndexError):
-            size = None
+            continue
         if size is not None:
-            return kind if 0 < size[0] * size[1] <= MAX_PREVIEW_PIXELS else None
+            return (kind, *size) if 0 < size[0] * size[1] <= MAX_PREVIEW_PIXELS else None
     return None
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evidence.browse.judged import FLAGS, REQUEST_SQL, flags_of, marks, request_row
 from evidence.browse.site import Writer
-from evidence.browse.timeline import REQUEST_SQL, flags_of, marks, request_row
 from evidence.model import CATEGORIES
 
 PAGE_SIZE = 30
@@ -119,7 +119,7 @@ def _listed(conn: sqlite3.Connection, id_: str | None = None) -> list[dict[str, 
     shown = "WHERE p.withheld = 0 AND p.copy_of IS NULL" + only
     flags = conn.execute(
         "SELECT 'flag' AS what, x.id, x.message, coalesce(nullif(r.category, ''), x.category) AS category, x.tier, x.score, p.at,"
-        f" x.speaker AS side, coalesce(r.decision, 'unreviewed') AS review FROM flag x {base.format('flag')} {shown}",
+        f" x.speaker AS side, coalesce(r.decision, 'unreviewed') AS review FROM {FLAGS} x {base.format('flag')} {shown}",
         values,
     )
     found = [dict(row) for row in flags]
@@ -179,7 +179,7 @@ def _orphaned(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     """Decisions whose flag or request a later rule pack no longer finds: listed, never dropped."""
     rows = conn.execute(
         "SELECT r.* FROM reviews_latest r WHERE r.decision <> 'unreviewed' AND"
-        " ((r.target = 'flag' AND NOT EXISTS (SELECT 1 FROM flag f WHERE f.id = r.target_id))"
+        f" ((r.target = 'flag' AND r.target_id NOT IN (SELECT id FROM {FLAGS}))"
         " OR (r.target = 'request' AND NOT EXISTS (SELECT 1 FROM request q WHERE q.id = r.target_id))) ORDER BY r.id DESC LIMIT 50"
     )
     return [dict(row) for row in rows]

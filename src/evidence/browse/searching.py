@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from evidence.browse.judged import FLAGS
 from evidence.browse.language import All, Any_, Days, Field, Node, Not, Text, text_stems
 from evidence.browse.words import utc_text
 from evidence.stems import stem, word_spans, words
@@ -64,6 +65,10 @@ _HEADERS = {
 }
 
 
+# The category that holds, with its subtype: as a person set it, else as found.
+_HOLDS = "CASE WHEN r.category <> '' AND r.category <> f.category THEN r.category ELSE f.category || coalesce('/' || f.subtype, '') END"
+
+
 def _field(field: Field) -> tuple[str, list[Any]]:
     name, value = field.name, field.value
     if name in ("from", "to", "with"):
@@ -74,13 +79,12 @@ def _field(field: Field) -> tuple[str, list[Any]]:
             [value.casefold()],
         )
     if name == "category":
-        category, _, subtype = value.partition("/")
-        sql = (
-            "p.message IN (SELECT f.message FROM flag f LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id"
-            " WHERE coalesce(r.category, f.category) = ? AND coalesce(r.decision, '') <> 'rejected'"
-            " AND (f.tier = 'stated' OR r.decision = 'accepted')"
+        return (
+            f"p.message IN (SELECT f.message FROM {FLAGS} f LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id"
+            f" WHERE ({_HOLDS} = ? OR {_HOLDS} LIKE ? || '/%') AND coalesce(r.decision, '') <> 'rejected'"
+            " AND (f.tier = 'stated' OR r.decision = 'accepted'))",
+            [value, value],
         )
-        return (sql + " AND f.subtype = ?)", [category, subtype]) if subtype else (sql + ")", [category])
     if name == "hash":
         beyond = value + "g"
         return (
@@ -92,13 +96,13 @@ def _field(field: Field) -> tuple[str, list[Any]]:
     if name == "has":
         return {
             "attachment": "p.message IN (SELECT message FROM attachment)",
-            "flag": "p.message IN (SELECT message FROM flag)",
+            "flag": f"p.message IN (SELECT message FROM {FLAGS})",
             "request": "p.message IN (SELECT message FROM request)",
             "note": "(p.sha256 IN (SELECT target_id FROM note) OR p.message IN"
-            " (SELECT f.message FROM flag f JOIN note n ON n.target = 'flag' AND n.target_id = f.id))",
+            f" (SELECT f.message FROM {FLAGS} f JOIN note n ON n.target = 'flag' AND n.target_id = f.id))",
         }[value], []
     return {
-        "unreviewed": "p.message IN (SELECT f.message FROM flag f LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id"
+        "unreviewed": f"p.message IN (SELECT f.message FROM {FLAGS} f LEFT JOIN reviews_latest r ON r.target = 'flag' AND r.target_id = f.id"
         " WHERE coalesce(r.decision, 'unreviewed') = 'unreviewed')",
         "context": "p.scope <> 'in-scope'",
         "excluded": "p.sha256 IN (SELECT sha256 FROM selections_latest WHERE action = 'exclude')",

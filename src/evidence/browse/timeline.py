@@ -11,8 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from evidence.browse import searching
+from evidence.browse.judged import flags_of, marks, requests_of, standing, stands
 from evidence.browse.language import parse
-from evidence.browse.words import json_or, moment
+from evidence.browse.words import moment
 from evidence.model import CATEGORIES
 
 PAGE_SIZE = 100
@@ -135,7 +136,7 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
         f" WHERE {' AND '.join(where)} ORDER BY p.at, p.message",
         values,
     ).fetchall()
-    standing = _standing(conn)
+    flags = standing(conn)
     rows = listed
     people = Counter((r[2], r[3]) for r in rows)
     sides = Counter(r[2] for r in rows)
@@ -144,7 +145,7 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
     if filters.person:
         rows = [r for r in rows if r[3] == filters.person]
     held = {r[0] for r in rows}
-    matching = [f for f in standing if f["message"] in held and _tier_fits(f, filters.tier)]
+    matching = [f for f in flags if f["message"] in held and _tier_fits(f, filters.tier)]
     if filters.unreviewed:
         matching = [f for f in matching if f["review"] == "unreviewed"]
     categories = Counter(f["category"] for f in matching)
@@ -177,9 +178,9 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
         ),
         sides=sides,
         waiting=sum(
-            1 for f in standing if f["tier"] == "possible" and f["review"] == "unreviewed" and f["message"] in held
+            1 for f in flags if f["tier"] == "possible" and f["review"] == "unreviewed" and f["message"] in held
         ),
-        unreviewed=sum(1 for f in standing if f["review"] == "unreviewed" and f["message"] in held),
+        unreviewed=sum(1 for f in flags if f["review"] == "unreviewed" and f["message"] in held),
         withheld=counts["withheld"],
         context=counts["context"],
         excluded=counts["excluded"],
@@ -212,30 +213,6 @@ def _tier_fits(flag: Mapping[str, Any], tier: str) -> bool:
     return stands(flag)
 
 
-def stands(flag: Mapping[str, Any]) -> bool:
-    """Whether a flag is part of the story: stated and not rejected, or accepted by a person."""
-    return bool(flag["review"] == "accepted" or (flag["tier"] == "stated" and flag["review"] == "unreviewed"))
-
-
-def _standing(conn: sqlite3.Connection) -> list[dict[str, Any]]:
-    decided = decisions(conn, "flag")
-    found = []
-    for row in conn.execute("SELECT id, message, category, subtype, tier FROM flag"):
-        decision = decided.get(row[0])
-        found.append({
-            "id": row[0], "message": row[1], "category": (decision["category"] if decision else None) or row[2],
-            "subtype": row[3] if not (decision and decision["category"] and decision["category"] != row[2]) else None,
-            "tier": row[4], "review": decision["decision"] if decision else "unreviewed",
-        })  # fmt: skip
-    return found
-
-
-def decisions(conn: sqlite3.Connection, target: str) -> dict[str, dict[str, Any]]:
-    """The last decision on each flag or request, by its id."""
-    rows = conn.execute("SELECT * FROM reviews_latest WHERE target = ?", (target,))
-    return {row["target_id"]: dict(row) for row in rows}
-
-
 def _counts(conn: sqlite3.Connection) -> dict[str, int]:
     row = conn.execute(
         "SELECT coalesce(sum(withheld), 0), coalesce(sum(scope <> 'in-scope' AND NOT withheld), 0)"
@@ -250,10 +227,6 @@ def _months(rows: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
     for index, row in enumerate(rows):
         found.setdefault(row[1][:7], [index // PAGE_SIZE + 1, 0])[1] += 1
     return tuple((month, at, n) for month, (at, n) in found.items())
-
-
-def marks(n: int) -> str:
-    return ",".join("?" * n)
 
 
 def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> list[Line]:
@@ -312,66 +285,6 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
             tuple(answers.get(r[0], ())),
         ))  # fmt: skip
     return lines
-
-
-def flags_of(conn: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """The flags of these messages by message, in order of place, each with its last decision."""
-    rows = conn.execute(
-        "SELECT f.*, r.decision, r.category AS decided_category, r.actor, r.at AS decided_at, r.note AS decided_note, r.id AS review_id"
-        " FROM flag f LEFT JOIN review r ON r.id = (SELECT max(id) FROM review WHERE target = 'flag' AND target_id = f.id)"
-        f' WHERE f.message IN ({marks(len(numbers))}) ORDER BY f.message, f.part, f.start, f."end", f.id',
-        list(numbers),
-    )
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        flag = dict(row)
-        flag["review"] = flag["decision"] or "unreviewed"
-        flag["found_category"], flag["found_subtype"] = flag["category"], flag["subtype"]
-        if flag["decided_category"] and flag["decided_category"] != flag["category"]:
-            flag["category"], _, subtype = flag["decided_category"].partition("/")
-            flag["subtype"] = subtype or None
-        flag["links"], flag["detail"] = json_or(flag["links"], []), json_or(flag["detail"], {})
-        found.setdefault(flag["message"], []).append(flag)
-    return found
-
-
-REQUEST_SQL = (
-    "SELECT q.*, r.decision, r.outcome AS decided_outcome, r.answering_sha256 AS decided_answer, r.actor, r.at AS decided_at,"
-    " r.note AS decided_note, r.id AS review_id, p.sha256, p.subject, p.person, p.speaker,"
-    " (SELECT sha256 FROM message WHERE id = q.answering) AS found_answer"
-    " FROM request q JOIN parsed_message p ON p.message = q.message"
-    " LEFT JOIN review r ON r.id = (SELECT max(id) FROM review WHERE target = 'request' AND target_id = q.id)"
-)
-
-
-def request_row(row: sqlite3.Row) -> dict[str, Any]:
-    """A request with its last decision applied: ``outcome`` and ``answering_sha256`` are what holds now."""
-    request = dict(row)
-    request["review"] = request["decision"] or "unreviewed"
-    request["found_outcome"] = request["outcome"]
-    decided = request["decision"] in ("accepted", "rejected")
-    if decided and request["decided_outcome"]:
-        request["outcome"] = request["decided_outcome"]
-    request["answering_sha256"] = (request["decided_answer"] if decided else None) or request["found_answer"]
-    for name, otherwise in (("other_messages", []), ("searched", {}), ("detail", {})):
-        request[name] = json_or(request[name], otherwise)
-    return request
-
-
-def requests_of(
-    conn: sqlite3.Connection, numbers: Sequence[int]
-) -> tuple[dict[int, list[dict[str, Any]]], dict[int, list[dict[str, Any]]]]:
-    """(requests these messages opened, requests they answered), each by message."""
-    held = marks(len(numbers))
-    opened: dict[int, list[dict[str, Any]]] = {}
-    closed: dict[int, list[dict[str, Any]]] = {}
-    for row in conn.execute(f"{REQUEST_SQL} WHERE q.message IN ({held}) ORDER BY q.message, q.start", list(numbers)):
-        opened.setdefault(row["message"], []).append(request_row(row))
-    for row in conn.execute(f"{REQUEST_SQL} WHERE q.answering IN ({held}) ORDER BY q.asked_at, q.id", list(numbers)):
-        request = request_row(row)
-        if request["review"] != "rejected" and (request["tier"] == "stated" or request["review"] == "accepted"):
-            closed.setdefault(row["answering"], []).append(request)
-    return opened, closed
 
 
 def _with_others(

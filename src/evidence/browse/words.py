@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from datetime import date as Day
@@ -14,6 +14,7 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
 
 from evidence.i18n import translated, translation
+from evidence.wording import why_in_words
 
 
 def _mark(text: str) -> str:
@@ -164,6 +165,17 @@ class Words:
     def sentence(self, text: str) -> str:
         """A sentence of the message stage that is stored as a value: a DKIM reason or warning, a remark on the trail."""
         return translated("message", self.language, text)
+
+    def why(self, flag: Mapping[str, Any]) -> str:
+        """The reason of a flag as ``judged.flags_of`` gives it."""
+        return why_in_words(
+            self.language,
+            why=flag["why"],
+            rule=flag["rule"],
+            category=flag["found_category"],
+            links=flag["links"],
+            detail=flag["detail"],
+        )
 
     def of(self, table: dict[Any, str], key: Any) -> str:
         return self._(table[key]) if key in table else str(key)

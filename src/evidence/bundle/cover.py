@@ -97,7 +97,7 @@ def _filter_line(b: Brief) -> str:
     if o.until:
         parts.append(_("after %s") % words.day(o.until))
     if o.category:
-        parts.append(_("without: %s") % ", ".join(labels.group(words, c) for c in o.category))
+        parts.append(_("no statement of the kind: %s") % ", ".join(labels.group(words, c) for c in o.category))
     return _("Left out by the filter of this extract (%(why)s): %(count)s.") % {
         "why": "; ".join(parts),
         "count": words.count("%s letter", "%s letters", b.selection.omitted),

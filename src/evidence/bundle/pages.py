@@ -15,6 +15,7 @@ from markupsafe import Markup
 from evidence.bundle import labels
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.joining import LINK_HOST
+from evidence.bundle.labels import N_
 from evidence.bundle.outside import Drawn
 from evidence.bundle.redact import MARK, Redactions
 from evidence.bundle.text import ShownAddress, Words, one_line, visible
@@ -29,11 +30,12 @@ _SANS = (
     "'Droid Sans Fallback', 'NanumSquare'"
 )
 _HEADER_NAMES = {
-    "from": "From", "sender": "Sender", "reply-to": "Reply-To", "to": "To", "cc": "Cc", "bcc": "Bcc",
-    "delivered-to": "Delivered-To", "resent-from": "Resent-From", "resent-sender": "Resent-Sender",
-    "resent-to": "Resent-To", "resent-cc": "Resent-Cc", "resent-bcc": "Resent-Bcc",
+    "from": N_("From"), "sender": N_("Sender"), "reply-to": N_("Reply-To"), "to": N_("To"), "cc": N_("Cc"), "bcc": N_("Bcc"),
+    "delivered-to": N_("Delivered-To"), "resent-from": N_("Resent-From"), "resent-sender": N_("Resent-Sender"),
+    "resent-to": N_("Resent-To"), "resent-cc": N_("Resent-Cc"), "resent-bcc": N_("Resent-Bcc"),
 }  # fmt: skip
 _EMPTY_TABLE = re.compile(r"<table[^>]*>(<thead>(?:(?!</thead>).)*</thead>)?\s*<tbody>\s*</tbody></table>", re.DOTALL)
+HEADER_LETTERS = 78  # of the matter's title in the running header; the cover has it whole
 PARAGRAPH_LINES = 50  # a paragraph of more lines is parted, so that pages break quickly
 
 
@@ -80,6 +82,7 @@ class Pages:
         html = self._environment.get_template("page.html").render(
             language=self.words.language,
             title=self.title,
+            short_title=one_line(self.title, HEADER_LETTERS),
             css=Markup(self._css),  # noqa: S704 - our own file
             body=Markup("".join(bodies)),  # noqa: S704 - made by ``part``
         )
@@ -106,7 +109,7 @@ class Pages:
             "anchor": e.anchor,
             "when": words.day(letter.at),
             "subject": one_line(parsed.subject) or _("(no subject)"),
-            "addresses": [(_HEADER_NAMES[h], [self.address(a) for a in found]) for h, found in e.addresses],
+            "addresses": [(_(_HEADER_NAMES[h]), [self.address(a) for a in found]) for h, found in e.addresses],
             "twice": _("the message has more than one From address; all are shown")
             if len(parsed.of("from")) > 1
             else "",
@@ -116,7 +119,7 @@ class Pages:
             "clock_notes": self._clock_notes(e),
             "sightings": [self.sighting(s) for s in e.sightings] or [_("no place recorded")],
             "copies": ", ".join(letter.copies),
-            "received": one_line(parsed.received[0].raw, 400) if parsed.received else _("none"),
+            "received": one_line(parsed.received[0].raw, 400) if parsed.received else "",
             "sha256": letter.sha256,
             "original": self._original(e),
             "bound": _("custody log event No. %s") % words.number(e.event),
@@ -223,10 +226,9 @@ class Pages:
         for name in e.disagreements:
             date, other = e.clocks["date"], e.clocks[name]
             assert date and other  # noqa: S101 - disagreements name clocks that are there
-            minutes = int(abs((other - date).total_seconds()) // 60)
             notes.append(
                 _("The Date header and %(clock)s differ by %(minutes)s.")
-                % {"clock": names[name], "minutes": self.words.count("%s minute", "%s minutes", minutes)}
+                % {"clock": names[name], "minutes": self.words.span(other - date)}
             )
         if e.parsed.date_raw and e.clocks.get("date") is None:
             notes.append(_("The Date header cannot be read as a date."))

@@ -131,7 +131,10 @@ def back_chunks(b: Brief, pages: Pages, exhibits: Sequence[Exhibit], names: Mapp
     bodies = [pages.part("back.html", b=values)]
     signed, keys = dkim_values(b, exhibits)
     for part in _parts(b, signed):
-        bodies.append(pages.part("dkim.html", d={**part, "dns": keys if part["last"] else []}))
+        given = {**part, "dns": keys if part["last"] else [], "run": not signed}
+        bodies.append(pages.part("dkim.html", d=given))
+    if not signed:  # that there is none is a sentence, and needs no page of its own
+        bodies = [bodies[0] + bodies[1]]
     items = [headers_values(b, e) for e in exhibits]
     for start in range(0, max(len(items), 1), HEADERS_A_CHUNK):
         bodies.append(pages.part("headers.html", items=items[start : start + HEADERS_A_CHUNK], first=not start))

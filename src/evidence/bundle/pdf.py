@@ -137,7 +137,8 @@ class Renderer:
     def __init__(self, cache_folder: Path | None, jobs: int = 0) -> None:
         self._jobs = jobs or max(1, min(4, os.cpu_count() or 1))
         self._cache = cache_folder
-        self._idle: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
+        # The last one back is the first one out: a child is started only when none is free.
+        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
         for _ in range(self._jobs):
             self._idle.put(None)
         self._lock = threading.Lock()

@@ -107,8 +107,8 @@ class _Numbers:
         self.drawn = 0
 
     def __call__(self, stream: Any, box: Any, overflow: Any, ellipsis: Any, matrix: Any) -> Any:
-        element = box.element
-        name = None if element is None or not hasattr(element, "get") else element.get("data-page")
+        element = getattr(box, "element", None)  # the boxes of a drawing (SVG) have none
+        name = element.get("data-page") if hasattr(element, "get") else None
         if name is None or not box.text.isdigit():
             return self._original(stream, box, overflow, ellipsis, matrix)
         from weasyprint.text.line_break import line_size

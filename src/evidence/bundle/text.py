@@ -199,6 +199,15 @@ class Words:
         """``"%s message", "%s messages"`` with the number grouped."""
         return (self.ngettext(one, many, value) % self.number(value)).replace(" ", NBSP, 1)
 
+    def span(self, time: timedelta) -> str:
+        """A length of time in the unit a reader grasps: minutes up to three hours, hours up to two days, then days."""
+        minutes = int(abs(time.total_seconds()) // 60)
+        if minutes < 3 * 60:
+            return self.count("%s minute", "%s minutes", minutes)
+        if minutes < 48 * 60:
+            return self.count("%s hour", "%s hours", minutes // 60)
+        return self.count("%s day", "%s days", minutes // (24 * 60))
+
     def quote(self, text: str) -> str:
         return f"«{text}»" if self.language == "ru" else f"“{text}”"
 

@@ -404,6 +404,7 @@ class ImapMailbox:
             windows = [f"{low}:{min(low + step - 1, top)}" for low in range(first_uid, top + 1, step)]
         flight: deque[bytes] = deque()
         queue = deque(windows)
+        self._session.settle()  # a listing under way: Dovecot answers FETCH beside SEARCH, and its rows would be taken for the listing's
         while queue or flight:
             while queue and len(flight) < PIPELINE:
                 flight.append(self._session.send(commands.fetch(queue.popleft(), items, changed_since=changed_since)))
@@ -413,7 +414,7 @@ class ImapMailbox:
         self._session.begin()
         while True:
             try:
-                response = self._session.read(LARGEST_HEADER)
+                response = self._session.kept(tag) or self._session.read(LARGEST_HEADER)
             except TooLarge as error:
                 response = self._step_over(error)
             if response.line.startswith(tag + b" "):
@@ -422,6 +423,7 @@ class ImapMailbox:
                 return
             items = self._fetch_items(response)
             if items is None or items.uid is None or not first_uid <= items.uid <= top:
+                self._session.keep(response)
                 continue  # `n:*` names the last message even below n (RFC 9051 section 6.4.8)
             header = items.header if isinstance(items.header, bytes) else b""
             yield HeaderPeek(
@@ -502,6 +504,7 @@ class ImapMailbox:
         if self._gmail:
             items += ["X-GM-MSGID", "X-GM-LABELS"]
         items.append("BODY.PEEK[]")
+        self._session.settle()
         tag = self._session.send(commands.fetch(commands.uid_set(w.uid for w in wanted), items))
         return _Batch(tag, {w.uid: w for w in wanted})
 
@@ -510,7 +513,7 @@ class ImapMailbox:
         self._session.begin()
         while True:
             try:
-                response = self._session.read(self._limits.message)
+                response = self._session.kept(batch.tag) or self._session.read(self._limits.message)
             except TooLarge as error:
                 yield from self._too_large(batch, error)
                 return
@@ -522,6 +525,7 @@ class ImapMailbox:
                 return
             items = self._fetch_items(response)
             if items is None or items.body is None or items.uid is None:
+                self._session.keep(response)
                 continue
             owner = next((b for b in (batch, *flight) if items.uid in b.wanted), None)
             if owner is None:

@@ -285,6 +285,15 @@ def _keyring() -> tuple[Any, type[Exception]]:
     return keyring, keyring.errors.KeyringError
 
 
+def keyring_works() -> bool:
+    """Whether this system has a keyring that answers now; asked for an entry that nobody has made."""
+    try:
+        _keyring()[0].get_password("evidence", "is anybody there")
+    except Exception:
+        return False
+    return True
+
+
 def _service(account: Account) -> str:
     return f"evidence imap {account.host}"
 

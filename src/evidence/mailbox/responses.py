@@ -25,8 +25,8 @@ _ITEM_NAME = re.compile(rb"[^ \[\]()\r\n]+(?:\[[^\]]*\](?:<\d+>)?)?")  # BODY[HE
 _ATOM_END = re.compile(rb"[ ()\r\n]")
 # An item as servers nearly always write it, with the blank before it; anything else is read by the scanner.
 _PLAIN_ITEM = re.compile(
-    rb' *(?:(UID|RFC822\.SIZE) (\d+)|FLAGS \(([^()"\\{}\r\n]*)\)|INTERNALDATE "([^"\\\r\n]*)"'
-    rb"|(BODY\[(?:HEADER\.FIELDS \([^()\[\]\r\n]*\))?\]) \{\d+\}\r\n\Z)(?=[ )]|\Z)"
+    rb' *(?:(UID|RFC822\.SIZE) (\d+)|FLAGS \(([^()"{}\r\n]*)\)|INTERNALDATE "([^"\\\r\n]*)"'
+    rb"|(MODSEQ) \(\d+\)|(BODY\[(?:HEADER\.FIELDS \([^()\[\]\r\n]*\))?\]) \{\d+\}\r\n\Z)(?=[ )]|\Z)"
 )
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\.)*)"', re.DOTALL)
 
@@ -110,12 +110,12 @@ def _plain_items(items: FetchItems, parts: list[bytes], at: int) -> tuple[int, i
             items.flags = _words(found[3])
         elif which == 4:
             items.internal_date = found[4].decode("ascii", "replace").strip()
-        elif found[5] == b"BODY[]":
+        elif which == 6 and found[6] == b"BODY[]":
             items.body = parts[piece + 1]
-        else:
+        elif which == 6:
             items.header = parts[piece + 1]
         at = found.end()
-        if which == 5:
+        if which == 6:
             piece += 2
             line, at = parts[piece], 0
     return piece, at

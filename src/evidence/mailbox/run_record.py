@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import platform
 import re
 import socket
@@ -50,6 +51,15 @@ def _bare(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
+@cache
+def system_name() -> str:
+    """As ``platform.platform()`` gives it; on Linux without the process it starts to ask for the processor."""
+    if sys.platform != "linux":
+        return platform.platform()
+    system = os.uname()
+    return f"{system.sysname}-{system.release}-{system.machine}-with-{''.join(platform.libc_ver())}"
+
+
 def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) -> dict[str, Any]:
     """Tool and library versions, host, operator, time zone of this machine, scope."""
     try:
@@ -61,7 +71,7 @@ def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) ->
         "tool": f"evidence {__version__}",
         "libraries": {"imapclient": library_version("imapclient"), "python": sys.version.split()[0]},
         "host": socket.gethostname(),
-        "system": platform.platform(),
+        "system": system_name(),
         "operator": operator,
         "time_zone": f"{local.tzname()} {local:%z}",
         "scope": {"messages": rule.messages, "key": rule.key},

@@ -31,6 +31,7 @@ _ = talk("mailbox")
 
 BUFFER = 1 << 18
 LIMIT_CODES = frozenset({"THROTTLED", "OVERQUOTA", "LIMIT", "INUSE", "UNAVAILABLE"})  # RFC 5530 and Gmail's own
+_TAGGED = re.compile(rb"(E\d+) ")  # our own tags
 _TOLD = re.compile(rb"\* OK \[CAPABILITY ([^\]\r\n]*)\]", re.IGNORECASE)
 _LIMIT_WORDS = (
     "too many",
@@ -319,7 +320,8 @@ class Session:
     def __init__(self, wire: GuardedImap) -> None:
         self._wire = wire
         self._number = 0
-        self._early: dict[bytes, list[Response] | None] = {}  # in the order sent: servers answer in that order
+        self._early: dict[bytes, list[Response] | None] = {}  # in the order sent
+        self._completed: dict[bytes, Response] = {}  # completions that came before they were waited for
 
     def send(self, command: bytes, literal: bytes | None = None, rest: bytes = b"") -> bytes:
         """Send a command; the tag. A literal waits for the server's continuation (RFC 9051 section 4.3)."""
@@ -353,10 +355,19 @@ class Session:
         return succeeded(responses[-1]), responses
 
     def settle(self) -> None:
-        """Read what was sent early to its end: all other answers come after it."""
-        for tag, responses in self._early.items():
-            if responses is None:
-                self._early[tag] = list(self.until_next(tag))
+        """Read what was sent early to its end.
+
+        A server may work on commands side by side where that is not ambiguous, and mix their answers (RFC 9051 section 5.5).
+        Each early command is therefore given all that came meanwhile; it picks what is its own by kind.
+        """
+        waiting = [tag for tag, responses in self._early.items() if responses is None]
+        untagged: list[Response] = []
+        ends: dict[bytes, Response] = {}
+        for tag in waiting:
+            *some, ends[tag] = self.until_next(tag)
+            untagged += some
+        for tag in waiting:
+            self._early[tag] = [*untagged, ends[tag]]
 
     def begin(self) -> None:
         """Start the clock anew: a pipelined command's answer is now waited for."""
@@ -386,11 +397,23 @@ class Session:
         """``until`` for a command behind which others were sent early."""
         start = tag + b" "
         while True:
-            response = self.read()
+            response = self.kept(tag) or self.read()
             self.watch(response)
+            if not response.line.startswith(start) and self.keep(response):
+                continue
             yield response
             if response.line.startswith(start):
                 return
+
+    def keep(self, response: Response) -> bool:
+        """Keep the completion of another command than the one that is read: a server may finish the later one first."""
+        tagged = _TAGGED.match(response.line)
+        if tagged is not None:
+            self._completed[tagged[1]] = response
+        return tagged is not None
+
+    def kept(self, tag: bytes) -> Response | None:
+        return self._completed.pop(tag, None)
 
     def watch(self, response: Response) -> None:
         """Raises MailboxError for a BYE, Throttled where its text or code names a limit."""

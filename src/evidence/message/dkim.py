@@ -12,122 +12,61 @@ and its clock (``t=``, ``x=``) is left out: the same octets and keys give the sa
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from dkim.canonicalization import CanonicalizationPolicy, InvalidCanonicalizationPolicyError
-from dkim.crypto import HASH_ALGORITHMS, RSASSA_PKCS1_v1_5_verify, parse_public_key
-from dkim.util import InvalidTagValueList, parse_tag_value
+from dkim.canonicalization import CanonicalizationPolicy
+from dkim.crypto import HASH_ALGORITHMS, RSASSA_PKCS1_v1_5_verify
 
 import dkim
+from evidence.message.dkim_key import Key, Result, read_key
+from evidence.message.dkim_signature import Message, Signature, ascii_name, base64_octets, read_signatures, split
+from evidence.message.dkim_words import (
+    ALL_DIFFERS,
+    BODY_DIFFERS,
+    BODY_DOES_NOT_MATCH,
+    BODY_MATCHES,
+    EXPIRED,
+    HEADERS_DIFFER,
+    KEY_TOO_SHORT,
+    LATE,
+    LF_READ_AS_CRLF,
+    NO_ANSWER,
+    NO_KEY,
+    NOT_ALIGNED,
+    NOT_ASKED,
+    PART_OF_BODY,
+    PASSED,
+    PASSED_IN_PART,
+    REPEATED,
+    SEVERAL_KEYS,
+    SHA1,
+    SHORT_KEY,
+    TESTING,
+    TOO_MANY,
+    UNSIGNED,
+)
 from evidence.model import DkimResult, DnsKey
 
-MAX_SIGNATURES = 20
-MAX_SIGNATURE_OCTETS = 8_192
-MAX_HEADER_OCTETS = 1_048_576
-MAX_FIELDS = 5_000
-MAX_SIGNED_NAMES = 500
-MAX_KEY_BITS = 8_192
 MIN_KEY_BITS = 1_024  # RFC 8301 section 3.2: a verifier must not accept less
 GOOD_KEY_BITS = 2_048  # RFC 8301 section 3.2: a signer should use no less
 LATE_DAYS = 7
-
-# ---- what is said: msgids of the catalogue ----------------------------------------------------------------------
-PASSED = "The body and the signed headers are as the domain signed them"
-PASSED_IN_PART = "The signed headers and the signed beginning of the body are as the domain signed them"
-BODY_DIFFERS = "The body is not the one that was signed; the signed headers are unchanged"
-HEADERS_DIFFER = "The signed headers do not match the signature under this key; the body matches its hash"
-ALL_DIFFERS = "Neither the body nor the signed headers match the signature under this key"
-NOT_ASKED = "The key was not asked for, so the signature was not checked"
-NO_ANSWER = "DNS gave no usable answer, so the signature was not checked"
-NO_KEY = "DNS holds no key of this name; keys are removed in time, and this says nothing against the message"
-REVOKED = "The domain has withdrawn this key; this says nothing against the message"
-KEY_UNREADABLE = "The key record cannot be read"
-KEY_OF_OTHER_KIND = "The key is of another kind than the signature"
-KEY_NOT_FOR_MAIL = "The key record does not allow this use"
-KEY_TOO_SHORT = "The signature matches, but a key this short does not count (RFC 8301)"
-SHA1 = "The signature matches, but SHA-1 no longer counts (RFC 8301)"
-MALFORMED = "The signature header is malformed"
-TOO_LARGE = "The signature is larger than is checked here"
-TOO_MANY = "There are more signatures than are checked here"
-HEADERS_UNREADABLE = "The message's headers cannot be read as the signature needs them"
-
-BODY_MATCHES = "The body matches the hash in the signature"
-BODY_DOES_NOT_MATCH = "The body does not match the hash in the signature"
-PART_OF_BODY = "Only the beginning of the body is signed (l=); octets signed and present"
-REPEATED = "Headers that stand more than once"
-UNSIGNED = "Important headers that are not signed"
-SHORT_KEY = "Short key, bits"
-NOT_ALIGNED = "The signing domain is not that of the sender's address"
-TESTING = "The domain says that it is only testing DKIM (t=y)"
-LATE = "The key was asked for long after the signing; keys may have been changed since. Days"
-EXPIRED = "The signature's own validity had ended when the key was asked for"
-LF_READ_AS_CRLF = "Line ends were single LF; they were read as CRLF, as mail travels"
-SEVERAL_KEYS = "DNS holds several key records of this name"
-NOT_AUTHENTICATED_FROM = "The From header is not signed"
-
 _SINGLE = (
     "from sender reply-to to cc subject date message-id in-reply-to references mime-version content-type "
     "content-transfer-encoding"
 ).split()
 _IMPORTANT = ("from", "to", "cc", "subject", "date", "reply-to", "message-id", "content-type")
-_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME = re.compile(rb"%b(?:\.%b)*" % (_LABEL, _LABEL))
-_FIELD = re.compile(rb"([!-9;-~]+):")
-_LONG_SPACE = re.compile(rb"\s{200}")
 # Second levels under which registries sell names, so that two names below them are two owners.
 _REGISTRY = frozenset("ac co com edu gov mil net org msk spb".split())
-
-Result = Literal["pass", "fail", "no-key", "unchecked", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    fields: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    bare_lf: bool
-    readable: bool
-
-    def values(self, name: bytes) -> list[bytes]:
-        return [value for key, value in self.fields if key.lower() == name]
-
-
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    index: int
-    field: tuple[bytes, bytes]
-    tags: Mapping[bytes, bytes]
-    domain: str = ""
-    selector: str = ""
-    names: tuple[bytes, ...] = ()
-    length: int | None = None
-    problem: str = ""
-
-    @property
-    def key_name(self) -> str:
-        return f"{self.selector}._domainkey.{self.domain}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    kind: str
-    bits: int
-    public: Any
-    tags: Mapping[bytes, bytes]
-    testing: bool
 
 
 def needed_keys(raw: bytes) -> tuple[str, ...]:
     """The DNS names that ``raw``'s signatures need, in lower case, without a final dot; each once, at most 20."""
-    found = (s.key_name for s in _signatures(_split(raw)) if not s.problem)
+    found = (s.key_name for s in read_signatures(split(raw)) if not s.problem)
     return tuple(dict.fromkeys(found))
 
 
@@ -151,114 +90,11 @@ def verify_with_history(raw: bytes, keys_of: Callable[[str], Sequence[DnsKey]]) 
 
     A pass under any kept answer is a pass; otherwise the earliest answer that held a key is reported.
     """
-    message = _split(raw)
-    return tuple(_judge(signature, message, keys_of) for signature in _signatures(message))
+    message = split(raw)
+    return tuple(_judge(signature, message, keys_of) for signature in read_signatures(message))
 
 
-def _split(raw: bytes) -> _Message:
-    """Header fields and body with CRLF line ends, as dkimpy splits them, in linear time."""
-    start = raw[: MAX_HEADER_OCTETS + 4]
-    ends = re.match(rb"()\r?\n", start) or re.search(rb"\r?\n(\r?\n)", start)
-    block = start if ends is None else start[: ends.start()]
-    body = b"" if ends is None else raw[ends.end() :]
-    bare_lf = bool(re.search(rb"(?<!\r)\n", raw))
-    if bare_lf:
-        body = re.sub(rb"\r?\n", b"\r\n", body)
-    readable = len(block) <= MAX_HEADER_OCTETS
-    fields: list[tuple[bytes, list[bytes]]] = []
-    for number, line in enumerate(re.split(rb"\r?\n", block)):
-        field = _FIELD.match(line)
-        if line[:1] in (b" ", b"\t") and fields:
-            fields[-1][1].append(line)
-        elif field:
-            fields.append((field[1], [line[field.end() :]]))
-        elif not (number == 0 and line.startswith(b"From ")) and line:
-            readable = False
-    if len(fields) > MAX_FIELDS:
-        readable = False
-    whole = tuple((name, b"\r\n".join(lines) + b"\r\n") for name, lines in fields[:MAX_FIELDS])
-    return _Message(whole, body, bare_lf, readable)
-
-
-def _signatures(message: _Message) -> list[_Signature]:
-    fields = [field for field in message.fields if field[0].lower() == b"dkim-signature"]
-    read = [_read_signature(number, field, message) for number, field in enumerate(fields[:MAX_SIGNATURES])]
-    more = fields[MAX_SIGNATURES : MAX_SIGNATURES + 1]
-    return read + [_Signature(MAX_SIGNATURES, field, {}, problem=TOO_MANY) for field in more]
-
-
-def _read_signature(index: int, field: tuple[bytes, bytes], message: _Message) -> _Signature:
-    value = field[1]
-    if len(value) > MAX_SIGNATURE_OCTETS or _LONG_SPACE.search(value):
-        return _Signature(index, field, {}, problem=TOO_LARGE)
-    try:
-        tags = parse_tag_value(value)
-    except (InvalidTagValueList, IndexError):
-        return _Signature(index, field, {}, problem=MALFORMED)
-    domain, selector = tags.get(b"d", b""), tags.get(b"s", b"")
-    domain = _ascii_name(domain)
-    names = tuple(n.strip().lower() for n in tags.get(b"h", b"").split(b":"))
-    length = tags.get(b"l")
-    stated = int(length) if length is not None and re.fullmatch(rb"\d{1,18}", length) else None
-    found = _Signature(
-        index,
-        field,
-        tags,
-        domain.decode("ascii", "replace").lower(),
-        selector.decode("ascii", "replace").lower(),
-        names[:MAX_SIGNED_NAMES],
-        stated,
-    )
-    problem = _fault(tags, domain, selector, names, length is not None and stated is None)
-    if not problem and not message.readable:
-        problem = HEADERS_UNREADABLE
-    return found if not problem else _with_problem(found, problem)
-
-
-def _with_problem(s: _Signature, problem: str) -> _Signature:
-    return _Signature(s.index, s.field, s.tags, s.domain, s.selector, s.names, s.length, problem)
-
-
-def _fault(
-    tags: Mapping[bytes, bytes], domain: bytes, selector: bytes, names: tuple[bytes, ...], bad_length: bool
-) -> str:
-    """RFC 6376 section 6.1.1, apart from the two checks that need a clock."""
-    for tag in (b"v", b"a", b"b", b"bh", b"d", b"h", b"s"):
-        if tag not in tags:
-            return f"{MALFORMED}: {tag.decode()}="
-    if tags[b"v"] != b"1":
-        return f"{MALFORMED}: v="
-    if tags[b"a"] not in HASH_ALGORITHMS:
-        return f"{MALFORMED}: a="
-    if _base64(tags[b"b"]) is None:
-        return f"{MALFORMED}: b="
-    if _base64(tags[b"bh"]) is None:
-        return f"{MALFORMED}: bh="
-    if not _NAME.fullmatch(domain) or b"." not in domain or len(domain) > 200:
-        return f"{MALFORMED}: d="
-    if not _NAME.fullmatch(selector) or len(selector) > 200 or len(selector) + len(domain) > 240:
-        return f"{MALFORMED}: s="
-    if b"from" not in names:
-        return NOT_AUTHENTICATED_FROM
-    if len(names) > MAX_SIGNED_NAMES:
-        return TOO_LARGE
-    identity = tags.get(b"i")
-    if identity is not None:
-        owner = _ascii_name(identity.rpartition(b"@")[2]).lower()
-        if owner != domain.lower() and not owner.endswith(b"." + domain.lower()):
-            return f"{MALFORMED}: i="
-    if bad_length:
-        return f"{MALFORMED}: l="
-    if b"dns/txt" not in tags.get(b"q", b"dns/txt").replace(b" ", b"").split(b":"):
-        return f"{MALFORMED}: q="
-    try:
-        CanonicalizationPolicy.from_c_value(tags.get(b"c"))
-    except InvalidCanonicalizationPolicyError:
-        return f"{MALFORMED}: c="
-    return ""
-
-
-def _judge(signature: _Signature, message: _Message, keys_of: Callable[[str], Sequence[DnsKey]]) -> DkimResult:
+def _judge(signature: Signature, message: Message, keys_of: Callable[[str], Sequence[DnsKey]]) -> DkimResult:
     if signature.problem:
         head = signature.problem
         return _result(signature, "unchecked" if head == TOO_MANY else "error", head, None, ())
@@ -276,8 +112,8 @@ def _judge(signature: _Signature, message: _Message, keys_of: Callable[[str], Se
 
 def _under(
     answer: DnsKey,
-    signature: _Signature,
-    message: _Message,
+    signature: Signature,
+    message: Message,
     policy: Any,
     body_ok: bool,
     warnings: tuple[str, ...],
@@ -295,9 +131,9 @@ def _under(
     if len(records) > 1:
         warnings = (*warnings, SEVERAL_KEYS)
     # RFC 6376 section 3.6.2.2 leaves several records undefined: the first that can be a key counts.
-    read = [_read_key(record, signature) for record in records] or [(NO_KEY, "no-key")]
-    key = next((k for k in read if isinstance(k, _Key)), read[0])
-    if not isinstance(key, _Key):
+    read = [read_key(record, signature) for record in records] or [(NO_KEY, "no-key")]
+    key = next((k for k in read if isinstance(k, Key)), read[0])
+    if not isinstance(key, Key):
         reason, verdict = key
         return _result(signature, verdict, reason, None, (note, *warnings, *late))
     if key.testing:
@@ -317,7 +153,7 @@ def _under(
     return _result(signature, "pass", PASSED_IN_PART if in_part else PASSED, key.bits, warnings)
 
 
-def _body(signature: _Signature, message: _Message, policy: Any) -> tuple[bool, tuple[str, ...]]:
+def _body(signature: Signature, message: Message, policy: Any) -> tuple[bool, tuple[str, ...]]:
     body = policy.canonicalize_body(_prepared_body(message.body, policy))
     warnings: tuple[str, ...] = ()
     whole = len(body)
@@ -327,7 +163,7 @@ def _body(signature: _Signature, message: _Message, policy: Any) -> tuple[bool, 
             warnings = (f"{PART_OF_BODY}: {signature.length}/{whole}",)
     digest = HASH_ALGORITHMS[signature.tags[b"a"]](body).digest()
     # A length beyond the body is a signature over octets that are not there (RFC 6376 section 3.5, l=).
-    return digest == _base64(signature.tags[b"bh"]) and (signature.length or 0) <= whole, warnings
+    return digest == base64_octets(signature.tags[b"bh"]) and (signature.length or 0) <= whole, warnings
 
 
 def _prepared_body(body: bytes, policy: Any) -> bytes:
@@ -340,7 +176,7 @@ def _prepared_body(body: bytes, policy: Any) -> bytes:
     return body[: len(body) - pairs] + (b"\r\n" if pairs else b"")
 
 
-def _headers_match(signature: _Signature, message: _Message, policy: Any, key: _Key) -> bool:
+def _headers_match(signature: Signature, message: Message, policy: Any, key: Key) -> bool:
     wanted = set(signature.names)
     fields = [f for f in message.fields if f[0].lower() in wanted]
     names = list(signature.names)
@@ -351,7 +187,7 @@ def _headers_match(signature: _Signature, message: _Message, policy: Any, key: _
     try:
         canonical = policy.canonicalize_headers(fields)
         dkim.hash_headers(hasher, policy, canonical, names, signature.field, dict(signature.tags))
-        proof = _base64(signature.tags[b"b"]) or b""
+        proof = base64_octets(signature.tags[b"b"]) or b""
         if key.kind == "ed25519":
             key.public.verify(proof, hasher.digest())
             return True
@@ -360,48 +196,7 @@ def _headers_match(signature: _Signature, message: _Message, policy: Any, key: _
         return False
 
 
-def _read_key(record: bytes, signature: _Signature) -> _Key | tuple[str, Result]:
-    """The key in one TXT record (RFC 6376 section 3.6.1, RFC 8463 section 4), or why it is none for this signature."""
-    try:
-        tags = parse_tag_value(record)
-    except (InvalidTagValueList, IndexError):
-        return KEY_UNREADABLE, "error"
-    if tags.get(b"v", b"DKIM1") != b"DKIM1" or b"p" not in tags:
-        return KEY_UNREADABLE, "error"
-    if not tags[b"p"]:
-        return REVOKED, "no-key"
-    kind = tags.get(b"k", b"rsa").lower().decode("ascii", "replace")
-    algorithm = signature.tags[b"a"].decode("ascii")
-    if not algorithm.startswith(kind + "-"):
-        return KEY_OF_OTHER_KIND, "error"
-    words = {name: {w.strip() for w in tags[name].split(b":")} for name in (b"h", b"s", b"t") if name in tags}
-    if b"h" in words and algorithm.partition("-")[2].encode() not in words[b"h"]:
-        return KEY_NOT_FOR_MAIL, "error"
-    if b"s" in words and not words[b"s"] & {b"*", b"email"}:
-        return KEY_NOT_FOR_MAIL, "error"
-    flags = words.get(b"t", set())
-    owner = signature.tags.get(b"i", b"").rpartition(b"@")[2].lower()
-    if b"s" in flags and owner and owner != signature.tags[b"d"].lower():
-        return KEY_NOT_FOR_MAIL, "error"
-    octets = _base64(tags[b"p"])
-    if octets is None:
-        return KEY_UNREADABLE, "error"
-    try:
-        if kind == "ed25519":
-            return _Key(kind, 256, Ed25519PublicKey.from_public_bytes(octets), tags, b"y" in flags)
-        public = parse_public_key(octets)
-        bits = int(public["modulus"]).bit_length()
-        exponent = int(public["publicExponent"])
-    except Exception:  # dkimpy's ASN.1 reader raises whatever comes on broken octets
-        return KEY_UNREADABLE, "error"
-    if bits > MAX_KEY_BITS or exponent.bit_length() > 64:
-        return TOO_LARGE, "error"
-    if bits < 256 or exponent < 3:
-        return KEY_UNREADABLE, "error"
-    return _Key(kind, bits, public, tags, b"y" in flags)
-
-
-def _header_warnings(signature: _Signature, message: _Message) -> tuple[str, ...]:
+def _header_warnings(signature: Signature, message: Message) -> tuple[str, ...]:
     found: list[str] = []
     present = [name.decode("ascii").lower() for name, _ in message.fields]
     repeated = [name for name in _SINGLE if present.count(name) > 1]
@@ -420,7 +215,7 @@ def _header_warnings(signature: _Signature, message: _Message) -> tuple[str, ...
     return tuple(found)
 
 
-def _time_warnings(answer: DnsKey, signature: _Signature, message: _Message) -> tuple[str, ...]:
+def _time_warnings(answer: DnsKey, signature: Signature, message: Message) -> tuple[str, ...]:
     found: list[str] = []
     signed_at = _seconds(signature.tags.get(b"t")) or _date(message)
     if signed_at is not None:
@@ -455,24 +250,7 @@ def _domains(value: bytes) -> set[str]:
     text = re.sub(r"\"(?:[^\"\\]|\\.)*\"", " ", text)
     angled = re.findall(r"<[^<>]*@([^<>\s@]+)>", text)
     found = angled or re.findall(r"@([A-Za-z0-9._-]+|[^\s@<>,;()]+)", text)
-    return {_ascii_name(d.strip(".").encode()).decode("ascii", "replace").lower() for d in found}
-
-
-def _ascii_name(name: bytes) -> bytes:
-    """A domain in its ASCII form (RFC 8616 section 3 allows UTF-8 in d=); unchanged where it has none."""
-    if name.isascii():
-        return name
-    try:
-        return name.decode("utf-8").encode("idna")
-    except UnicodeError:
-        return name
-
-
-def _base64(value: bytes) -> bytes | None:
-    try:
-        return base64.b64decode(re.sub(rb"\s+", b"", value), validate=True) or None
-    except (binascii.Error, ValueError):
-        return None
+    return {ascii_name(d.strip(".").encode()).decode("ascii", "replace").lower() for d in found}
 
 
 def _seconds(value: bytes | None) -> datetime | None:
@@ -481,7 +259,7 @@ def _seconds(value: bytes | None) -> datetime | None:
     return datetime.fromtimestamp(int(value), UTC)
 
 
-def _date(message: _Message) -> datetime | None:
+def _date(message: Message) -> datetime | None:
     for value in message.values(b"date")[:1]:
         try:
             read = parsedate_to_datetime(value[:200].decode("ascii", "replace"))
@@ -495,7 +273,7 @@ def _body_note(body_ok: bool) -> str:
     return BODY_MATCHES if body_ok else BODY_DOES_NOT_MATCH
 
 
-def _result(s: _Signature, result: Result, reason: str, bits: int | None, warnings: tuple[str, ...]) -> DkimResult:
+def _result(s: Signature, result: Result, reason: str, bits: int | None, warnings: tuple[str, ...]) -> DkimResult:
     def tag(name: bytes, otherwise: str = "") -> str:
         return s.tags.get(name, otherwise.encode()).decode("ascii", "replace")
 

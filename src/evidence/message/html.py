@@ -7,10 +7,10 @@ header, signature; ``zones`` judges them together with the text.
 
 from __future__ import annotations
 
-import html as entities
 import re
 from dataclasses import dataclass
 
+from evidence.message.html_marks import attributes_of, hint_kind, open_quote, unescaped
 from evidence.message.limits import MAX_HTML
 
 Hint = tuple[int, int, str]
@@ -27,26 +27,10 @@ _RAW_TEXT = frozenset("script style title textarea noframes xmp".split())
 _MAX_DEPTH = 2_000
 _MAX_BREAKS = 8
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
-_ATTRIBUTE = re.compile(r"""([a-zA-Z][\w:-]{0,40})\s*(?:=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:px|pt|em|%)?\s*(?:;|!|$)", re.I
 )
 _FLAT = re.compile(r"margin(?:-top|-bottom)?\s*:\s*0", re.I)
-_INDENT = re.compile(r"border\s*:\s*none", re.I)
-_OUTLOOK_RULE = re.compile(r"border(?:-top)?\s*:[^;]*solid\s+#?(?:E1E1E1|B5C4DF)", re.I)
-_CITE_BORDER = re.compile(r"border-left\s*:", re.I)
-_SIGNATURE = re.compile(
-    r"(?:^|[\s_-])(?:gmail_signature|moz-signature|signature|mail-signature|ms-outlook-mobile-signature|"
-    r"js-compose-signature|x_signature|protonmail_signature_block|zmail_signature\w*|email-signature|_signature)(?:$|\s)",
-    re.I,
-)
-_ATTRIBUTION = re.compile(r"gmail_attr|moz-cite-prefix|moz-email-headers-table|quote-header|reply-intro", re.I)
-_REPLY_HEADER = re.compile(r"OutlookMessageHeader|divRplyFwdMsg|x_divRplyFwdMsg", re.I)
-_CONTAINER = re.compile(
-    r"(?:^|\s)(?:gmail_quote(?:_container)?|yahoo_quoted|protonmail_quote|zmail_extra|moz-forward-container|"
-    r"mail-quote-collapse|tutanota_quote|quotedMessage)(?:$|\s)",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +137,7 @@ class _Reader:
             return -1
         source = self.source
         while True:
-            quote = _open_quote(source, at, gt)
+            quote = open_quote(source, at, gt)
             if not quote:
                 return gt
             close = self._find(quote, gt)
@@ -173,7 +157,7 @@ class _Reader:
             self._boundary(1)
             return after
         if name == "img":
-            alt = _attributes(attributes).get("alt", "") if "alt" in attributes else ""
+            alt = attributes_of(attributes).get("alt", "") if "alt" in attributes else ""
             if 0 < len(alt) <= 8 and not alt.isascii():
                 self._words(alt)  # an emoji set as a picture
             return after
@@ -188,7 +172,7 @@ class _Reader:
             return gt + 1 if gt >= 0 else len(self.source)
         if name in _VOID or len(self.stack) >= _MAX_DEPTH:
             return after
-        found = _attributes(attributes) if attributes.strip(" /") else {}
+        found = attributes_of(attributes) if attributes.strip(" /") else {}
         style = found.get("style", "")
         unseen = name in _UNSEEN or "hidden" in found or bool(style and _HIDDEN.search(style))
         if name in {"p", "li", "tr", "td", "th", "option", "dt", "dd"}:
@@ -206,7 +190,7 @@ class _Reader:
             self.pre += 1
         if unseen:
             self.unseen += 1
-        kind = _hint_kind(name, found, style)
+        kind = hint_kind(name, found, style)
         self.stack.append((name, unseen, name == "pre", (self.length, kind) if kind else None))
         self.open_count[name] = self.open_count.get(name, 0) + 1
         if name == "li":
@@ -277,7 +261,7 @@ class _Reader:
                 self.hidden += len(text.strip())
             return
         if "&" in text:
-            text = _unescaped(text)
+            text = unescaped(text)
         if self.pre and not keep:
             self._preformatted(text)
             return
@@ -324,62 +308,6 @@ class _Reader:
     def _emit(self, text: str) -> None:
         self.out.append(text)
         self.length += len(text)
-
-
-_HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
-
-
-def _unescaped(text: str) -> str:
-    """Character references undone; a number of endless digits is none (int() refuses it)."""
-    return entities.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
-
-
-def _open_quote(source: str, start: int, end: int) -> str:
-    """The quote sign that opens an attribute value (after «=») and is not closed before ``end``; empty if none."""
-    at = start
-    while True:
-        equals = source.find("=", at, end)
-        if equals < 0:
-            return ""
-        at = equals + 1
-        while at < end and source[at] in " \t\r\n":
-            at += 1
-        quote = source[at : at + 1] if at < end else ""
-        if quote in {'"', "'"}:
-            close = source.find(quote, at + 1, end)
-            if close < 0:
-                return quote
-            at = close + 1
-
-
-def _attributes(inside: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for match in _ATTRIBUTE.finditer(inside[:20_000]):
-        value = match.group(2) or match.group(3) or match.group(4) or ""
-        found.setdefault(match.group(1).lower(), _unescaped(value) if "&" in value else value)
-    return found
-
-
-def _hint_kind(name: str, found: dict[str, str], style: str) -> str:
-    if name == "blockquote":
-        # Gmail's «indent more» is a blockquote too: no cite, no border.
-        indented = _INDENT.search(style) and found.get("type", "").lower() != "cite" and not _CITE_BORDER.search(style)
-        return "" if indented else "quoted"
-    marks = f"{found.get('class', '')} {found.get('id', '')}".strip()
-    if not marks and not style:
-        return ""
-    if marks:
-        if _REPLY_HEADER.search(marks):
-            return "reply-header"
-        if _ATTRIBUTION.search(marks):
-            return "attribution"
-        if _SIGNATURE.search(marks) or "data-signature-widget" in found:
-            return "signature"
-        if _CONTAINER.search(marks):
-            return "container"
-    if style and _OUTLOOK_RULE.search(style):
-        return "reply-header"
-    return ""
 
 
 def _trimmed(hints: list[Hint], text: str) -> tuple[Hint, ...]:

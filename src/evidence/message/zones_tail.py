@@ -7,12 +7,9 @@ words withheld.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from evidence.message import zones_patterns as pattern
-
-if TYPE_CHECKING:
-    from evidence.message.zones import Lines
+from evidence.message.zones_lines import Lines
 
 _NAME = re.compile(r"[^\W\d_]{2,}")
 _MAX_SIGNATURE = 12  # lines with words

@@ -40,13 +40,13 @@ def tool_name() -> str:
 
 def acquisition_record(config: Config) -> dict[str, Any]:
     """What a run was made with: tool and library versions, host, operator, time zone, scope."""
-    from evidence.mailbox.run_record import library_version
+    from evidence.mailbox.run_record import library_version, system_name
 
     return {
         "tool": tool_name(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "system": platform.platform(),
+        "system": system_name(),
         "libraries": {name: library_version(name) or "absent" for name in LIBRARIES},
         "host": socket.gethostname(),
         "operator": os.environ.get("EVIDENCE_ACTOR") or getpass.getuser(),

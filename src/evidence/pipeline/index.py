@@ -206,7 +206,7 @@ def _read(
         for chunk in chunks(sized, CHUNK, READ_OCTETS, lambda item: item[1])
     )
     facts: dict[int, Fact] = {}
-    for rows in crew.share(read_chunk, tasks, len(numbers)):
+    for rows in crew.share(read_chunk, tasks, len(numbers), meanwhile=True):
         spool.put(rows)
         facts |= {fact.number: fact for fact, *_rest in rows}
         progress.step(_("reading letters"), len(facts), len(numbers))

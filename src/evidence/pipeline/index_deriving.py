@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from evidence.model import Address, Flag, Letter, ParsedMessage, Zone
@@ -276,7 +276,10 @@ def asks_from(text: str) -> tuple[Ask, ...]:
     """Back from the JSON of ``judged``."""
     from evidence.timeline.requests_find import Ask
 
-    return tuple(Ask(*row) for row in json.loads(text))
+    def value(stored: Any) -> Any:
+        return tuple(stored) if isinstance(stored, list) else stored
+
+    return tuple(Ask(*map(value, row)) for row in json.loads(text))
 
 
 def promises_from(text: str, letter: Letter) -> tuple[Commitment, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,12 +21,14 @@ class Crew:
 
     ``share(work, tasks, count)`` gives the results in the order of the tasks, whatever the number of processes; at most
     2 × jobs tasks are under way at once, so that a long line of them costs no memory. Under ``least`` items all work is
-    done here: starting processes, and reading dictionary and packs in each, would cost more than it saves.
+    done here: starting processes, and reading dictionary and packs for them, would cost more than it saves. Work that
+    needs neither may be done here ``meanwhile``, until the first worker is awake.
     """
 
     def __init__(self, jobs: int, least: int) -> None:
         self._jobs, self._least = jobs, least
         self._pool: ProcessPoolExecutor | None = None
+        self._waking: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -33,29 +36,47 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
+        if self._pool is not None and self._waking is not None:
+            self._waking.join()
             self._pool.shutdown(cancel_futures=error is not None)
 
-    def share(self, work: Callable[[Task], Made], tasks: Iterable[Task], count: int) -> Iterator[Made]:
+    def share(
+        self, work: Callable[[Task], Made], tasks: Iterable[Task], count: int, *, meanwhile: bool = False
+    ) -> Iterator[Made]:
         if self._jobs <= 1 or (self._pool is None and count < self._least):
             yield from map(work, tasks)
             return
-        pool = self._started()
+        pool, waking = self._started()
+        if not meanwhile:
+            waking.join()
         under_way: deque[Any] = deque()
         for task in tasks:
+            if waking.is_alive():
+                yield work(task)
+                continue
             under_way.append(pool.submit(work, task))
             if len(under_way) >= 2 * self._jobs:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
+    def _started(self) -> tuple[ProcessPoolExecutor, threading.Thread]:
+        if self._pool is None or self._waking is None:
             context = get_context("spawn" if os.name == "nt" else "forkserver")
             if os.name != "nt":
                 set_forkserver_preload(["evidence.pipeline.index_warm"])  # read once, shared by all workers
             self._pool = ProcessPoolExecutor(self._jobs, mp_context=context)
-        return self._pool
+            self._waking = threading.Thread(target=_wake, args=(self._pool,), daemon=True)
+            self._waking.start()
+        return self._pool, self._waking
+
+
+def _wake(pool: ProcessPoolExecutor) -> None:
+    pool.submit(_awake).exception()  # what is wrong with the pool, the first piece of work will say
+
+
+def _awake() -> None:
+    """The first task of a worker."""
 
 
 def chunks(items: Iterable[Item], most: int, octets: int, size_of: Callable[[Item], int]) -> Iterator[Sequence[Item]]:

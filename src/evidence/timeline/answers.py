@@ -9,57 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
 from evidence.model import Letter
 from evidence.stems import words
-from evidence.timeline.answers_features import (
-    ask_type,
-    content,
-    cues,
-    pair_features,
-    passages,
-    reply_run,
-    sentence_features,
-)
-from evidence.timeline.answers_model import models
-from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
+from evidence.timeline.answers_features import content, cues, reply_run
+from evidence.timeline.answers_letter import DEFER_AT, UNDER_THE_QUESTION, Place, Reading, letter_score, read_letter
+from evidence.timeline.answers_model import letter_model
+from evidence.timeline.answers_rules import conditional
 from evidence.timeline.requests_find import Ask
 
 Verdict = Literal["answered", "deferred", "none"]
 
-DIRECT_AT = 0.5  # a reply to the very letter
-LATER_AT = 0.6  # a later letter of the thread, which must also speak of the same thing
-ELSEWHERE_AT = 0.6  # a letter of another thread, which must speak of it plainly
+ANSWERED_AT = 0.45  # the trained score from which a letter in time counts as the answer …
+LATE_AT = 0.35  # … and a late one: to assert silence wrongly costs more than to believe an answer too readily
 SURE_AT = 0.75
-DEFER_AT = 0.5
-ACKNOWLEDGED_WITHIN = timedelta(days=10)  # "the money has come" without a word on what for
-
-_CALL = re.compile(
-    r"\b(?:(?:по|при|в)\s+(?:телефон\w*|звонк\w*|разговор\w*)|созвон\w*|звонил[аи]?|позвонил[аи]?|устно"
-    r"|(?:on|by|over)\s+the\s+(?:phone|telephone)|(?:by|over|via)\s+(?:phone|telephone)|our\s+(?:call|phone\s+call|conversation)|when\s+(?:we|you)\s+(?:spoke|rang|called|phoned)"
-    r"|(?:your|the)\s+(?:call|phone\s+call)|picking\s+up|spoke\s+(?:to|with)|rang\s+me|called\s+me|phoned)\b",
-    re.I,
-)
-_SAID = re.compile(
-    r"\b(?:сказал[аи]?|подтвердил[аи]?|сообщил[аи]?|ответил[аи]?|назвал[аи]?|обещал[аи]?|договорил\w+|согласил\w+|пояснил[аи]?|объяснил[аи]?"
-    r"|said|told|confirmed|agreed|promised|explained|mentioned|answered|gave)\b",
-    re.I,
-)
-_RECEIVED = re.compile(
-    r"\b(?:оплат\w+|деньги|плат[её]ж\w*|перевод|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)\b.{0,30}\b(?:получил\w*|пришл[аои]|пришёл|видим|вижу|поступил\w*|дошл[аои]|дошёл|получен\w*)"
-    r"|\b(?:получил\w*|видим|вижу|дошл[аои])\b.{0,25}\b(?:оплат\w+|деньги|плат[её]ж\w*|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)"
-    r"|\b(?:money|payment|deposit|transfer|funds|remittance|file|files|document|documents|photo|photos|logo|invoice|copy)\b.{0,30}\b(?:arrived|received|landed|cleared|came\s+through|is\s+in)\b"
-    r"|\b(?:got|received)\b.{0,20}\b(?:both|your|the|them|it|payment|deposit|file|files|document|documents|photo|photos|logo)\b",
-    re.I,
-)
-_NEGATED = re.compile(
-    r"\b(?:не|нет|пока|ни|not|no|never|hasn't|haven't|didn't|yet|still|once|when|until|when\s+can)\b|\?", re.I
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,36 +80,6 @@ def stems_of(text: str) -> frozenset[str]:
     return frozenset(content(text))
 
 
-def judge(
-    ask: str, kind: str, reply: str, attachments: Sequence[str], overlap: Overlap
-) -> tuple[float, float, int | None, int | None, str]:
-    """(probability of answered, of deferred, index of the best sentence for each, reasons) for a reply's own text."""
-    run = reply_run(reply)
-    if not run:
-        # Nothing but an attachment: only its name can speak.
-        sent = kind == "document" and bool(attachments)
-        return 0.8 if sent else 0.0, 0.0, None, None, "nothing but an attachment"
-    best: dict[str, tuple[float, int, int, list[str]]] = {}
-    for name in ("answered", "deferred"):
-        model = models()[name]
-        for first, end in passages(run):
-            named = pair_features(ask, kind, run[first:end], attachments)
-            found = (model.score(named), -first, end, named)
-            if name not in best or found[:2] > best[name][:2]:
-                best[name] = found
-    index = {}
-    for name, (_score, first, end, _named) in best.items():
-        model = models()[f"{name}-sentence"]
-        index[name] = max(
-            range(-first, end), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i)
-        )
-    points = typed_points(ask, kind, run, attachments, overlap)
-    shown = points.index if points.total > 0 else index["answered"]
-    probability = combined(best["answered"][0], points)
-    weights = ", ".join(models()["answered"].reasons(best["answered"][3], 2))
-    return probability, best["deferred"][0], shown, index["deferred"], "; ".join((*points.names, weights))
-
-
 def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] | None:
     """The own words that stand right under the asking in ``reply``, where it was quoted back and answered in place."""
     body = reply.texts.get("body", "")
@@ -172,54 +109,66 @@ def _letters_only(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
-def weigh(
-    ask: Ask,
-    asked_in: Letter,
-    reply: Letter,
-    *,
-    direct: bool,
-    in_thread: bool,
-    same_subject: bool,
-    vocabulary: Vocabulary,
-) -> Evidence:
-    """What ``reply`` (a human letter of the other side) shows for ``ask``."""
-    body = reply.texts.get("body", "")
-    names = [
-        a.filename for a in reply.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")
-    ]
+def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: Vocabulary) -> Evidence:
+    """What ``reply`` (a human letter of the other side, at its ``place`` to the asking) shows for ``ask``."""
+    names = files_of(reply)
     under = inline_reply(ask, asked_in, reply)
     if under:
-        return _inline(ask, reply, body, under, names, vocabulary)
-    own = reply.own_text()
-    asked = stems_of(ask.quote) or stems_of(asked_in.own_text())
-    overlap = vocabulary.overlap(asked, stems_of(own) | stems_of(" ".join(names)))
-    shared = asked & (stems_of(own) | stems_of(" ".join(names)))
-    # One word in common ties nothing to another thread: everybody speaks of payments.
-    if not direct and (overlap < (0.2 if in_thread or same_subject else 0.34) or (not in_thread and len(shared) < 2)):
-        return Evidence(reply.sha256, "none", 0.0, False, f"speaks of other things (overlap {overlap:.2f})")
-    answered, deferred, index, deferred_index, reasons = judge(ask.quote, ask.kind, own, names, vocabulary.share)
-    limit = DIRECT_AT if direct else LATER_AT if in_thread else ELSEWHERE_AT
-    if answered >= limit and answered >= deferred:
-        span = _span(reply, own, index)
-        why = f"{'direct reply' if direct else 'later in the thread' if in_thread else 'another thread'}; overlap {overlap:.2f}; {reasons}"
-        return Evidence(reply.sha256, "answered", answered, answered >= SURE_AT, why, *span)
-    if deferred >= DEFER_AT and direct and _puts_off(own, deferred_index):
+        return _inline(ask, reply, reply.texts.get("body", ""), under, names, vocabulary)
+    own = answering_text(ask, reply)
+    read = read_letter(ask.quote, ask.kind, own, names, place, vocabulary.share)
+    score = letter_score(read.features)
+    reasons = "; ".join((*read.reasons, *letter_model().reasons(read.features)))
+    where = "direct reply" if place.direct else "later in the thread" if place.in_thread else "another thread"
+    if _puts_off(own, read):
         return Evidence(
             reply.sha256,
             "deferred",
-            deferred,
-            deferred >= SURE_AT,
+            min(score, 0.5),
+            read.deferred >= SURE_AT,
             "says that an answer will follow",
-            *_span(reply, own, deferred_index),
+            *_span(reply, own, read.deferral),
         )
-    return Evidence(reply.sha256, "none", answered, False, f"no visible answer; {reasons}")
+    if score >= (LATE_AT if place.late else ANSWERED_AT):
+        best = read.best
+        return Evidence(
+            reply.sha256, "answered", score, score >= SURE_AT, f"{where}; {reasons}", *_span(reply, own, best)
+        )
+    return Evidence(reply.sha256, "none", score, False, f"no visible answer; {where}; {reasons}")
 
 
-def _puts_off(own: str, index: int | None) -> bool:
-    """Whether the sentence says in so many words that something will follow, and sets no condition for it."""
-    if index is None:
+def answering_text(ask: Ask, reply: Letter) -> str:
+    """A reply's own words, without those that stand under a quotation of something else.
+
+    Blanks of the same length stand for what is left out, so that offsets stay.
+    """
+    body = reply.texts.get("body", "")
+    zones = {z.number: z for z in reply.zones_of("body")}
+    wanted = _letters_only(ask.quote)
+    runs = []
+    for zone in zones.values():
+        if zone.kind != "own":
+            continue
+        above = zones.get(zone.answers) if zone.answers is not None else None
+        elsewhere = above is not None and wanted not in _letters_only(
+            re.sub(r"(?m)^[> ]+", "", body[above.start : above.end])
+        )
+        runs.append(" " * (zone.end - zone.start) if elsewhere else body[zone.start : zone.end])
+    return "\n".join(runs)
+
+
+def files_of(letter: Letter) -> list[str]:
+    """The names of what a letter attaches; pictures inside its text are none."""
+    return [
+        a.filename for a in letter.attachments if a.disposition != "inline" or not a.content_type.startswith("image/")
+    ]
+
+
+def _puts_off(own: str, read: Reading) -> bool:
+    """Whether a sentence says in so many words that something will follow, sets no condition, and nothing else answers."""
+    if read.deferral is None or read.deferred < DEFER_AT or read.deferred <= read.features.get("together", 0) / 1000:
         return False
-    text = reply_run(own)[index].text
+    text = reply_run(own)[read.deferral].text
     return "defer" in cues(text) and not conditional(text)
 
 
@@ -232,7 +181,8 @@ def _inline(
     while end > start and body[end - 1].isspace():
         end -= 1
     text = body[start:end]
-    answered, deferred, *_ = judge(ask.quote, ask.kind, text, names, vocabulary.share)
+    read = read_letter(ask.quote, ask.kind, text, names, UNDER_THE_QUESTION, vocabulary.share)
+    answered, deferred = read.features.get("together", 0) / 1000, read.deferred
     if deferred >= DEFER_AT and deferred > answered:
         return Evidence(
             reply.sha256,
@@ -244,7 +194,7 @@ def _inline(
             start,
             end,
         )
-    if text.rstrip().endswith("?") and len(words(text)) < 25 and answered < DIRECT_AT:
+    if text.rstrip().endswith("?") and len(words(text)) < 25 and answered < 0.5:
         return Evidence(
             reply.sha256, "none", answered, False, "written under the quoted request: asks back", text, start, end
         )
@@ -270,80 +220,3 @@ def _span(reply: Letter, own: str, index: int | None) -> tuple[str | None, int |
             return body[start:end], start, end
         at += length + 1
     return None, None, None
-
-
-def may_report(letter: Letter) -> bool:
-    """Whether a letter speaks of a call or of something received at all: the others need not be read for it."""
-    own = letter.own_text()
-    return bool(_CALL.search(own) or _RECEIVED.search(own))
-
-
-def reported_call(ask: Ask, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
-    """A letter (of either side) that says the matter asked about was spoken of by telephone."""
-    body = letter.texts.get("body", "")
-    asked = stems_of(ask.quote)
-    for zone in letter.zones_of("body"):
-        if zone.kind != "own":
-            continue
-        text = body[zone.start : zone.end]
-        call = _CALL.search(text)
-        if not call:
-            continue
-        for sentence in reply_run(text):
-            near = sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20
-            said = _SAID.search(sentence.text) or _CALL.search(sentence.text)
-            if (
-                near
-                and said
-                and "?" not in sentence.text
-                and vocabulary.overlap(asked, stems_of(sentence.text)) >= 0.25
-            ):
-                start = zone.start + sentence.start
-                return Evidence(
-                    letter.sha256,
-                    "answered",
-                    0.6,
-                    False,
-                    "a letter reports a telephone call about it",
-                    sentence.text,
-                    start,
-                    start + len(sentence.text),
-                )
-    return None
-
-
-def acknowledged(ask: Ask, asked_in: Letter, letter: Letter, vocabulary: Vocabulary) -> Evidence | None:
-    """The asker's own later ``letter`` confirming that the payment or document came: the asker's word against their interest."""
-    if ask.kind not in ("payment", "document"):
-        return None
-    body = letter.texts.get("body", "")
-    soon = letter.at - asked_in.at <= ACKNOWLEDGED_WITHIN
-    for zone in letter.zones_of("body"):
-        if zone.kind != "own":
-            continue
-        for sentence in reply_run(body[zone.start : zone.end]):
-            if not _RECEIVED.search(sentence.text) or _NEGATED.search(sentence.text):
-                continue
-            overlap = vocabulary.overlap(stems_of(ask.quote), stems_of(sentence.text))
-            pays = (
-                soon
-                and ask_type(ask.quote, ask.kind) == "pay"
-                and re.search(r"оплат|деньг|плат[её]ж|money|payment|funds", sentence.text, re.I)
-            )
-            if overlap >= 0.2 or pays:
-                start = zone.start + sentence.start
-                return Evidence(
-                    letter.sha256,
-                    "answered",
-                    0.8,
-                    True,
-                    "the asker's own letter says that it came",
-                    sentence.text,
-                    start,
-                    start + len(sentence.text),
-                )
-    return None
-
-
-def counts(evidence: Sequence[Evidence]) -> Mapping[str, int]:
-    return Counter(e.verdict for e in evidence)

@@ -1,6 +1,7 @@
-"""Linear models over named features: small enough to ship as text, and each score can be taken apart word by word.
+"""Linear models and trees over named features: small enough to ship as text, and each score can be taken apart word by word.
 
-The weights lie in ``answers_weights.json`` beside this file and are made by ``tools/train_answers.py`` (see docs/reckoning.md).
+The weights lie in ``answers_weights.json`` beside this file and are made by ``tools/train_answers.py``; the trees that weigh a whole letter
+lie in ``answers_trees.json`` and are made by ``tools/train_letters.py`` (see docs/reckoning.md).
 They are whole thousandths, so that a score is the same sum on every machine.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,44 @@ def models() -> Mapping[str, LinearModel]:
     text = resources.files("evidence.timeline").joinpath("answers_weights.json").read_text(encoding="utf-8")
     table = json.loads(text)
     return {name: LinearModel(name, entry["bias"], entry["weights"]) for name, entry in table["models"].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TreeModel:
+    """Boosted trees over named whole numbers. A tree is a leaf (thousandths of a logit) or (feature, cut, at most, above)."""
+
+    bias: int
+    trees: tuple[Any, ...]
+
+    def score(self, features: Mapping[str, int]) -> float:
+        """The probability (0 … 1), by the logistic function over the sum of leaves; a feature not named is 0."""
+        total = self.bias + sum(self._leaf(tree, features)[0] for tree in self.trees)
+        return round(1 / (1 + math.exp(-total / 1000)), 3)
+
+    def reasons(self, features: Mapping[str, int], count: int = 3) -> tuple[str, ...]:
+        """The features whose trees spoke loudest, as ``name+1.25``: a leaf is shared out evenly over the features that led to it."""
+        spoken: dict[str, float] = {}
+        for tree in self.trees:
+            leaf, path = self._leaf(tree, features)
+            for name in path:
+                spoken[name] = spoken.get(name, 0.0) + leaf / len(path)
+        known = sorted(spoken.items(), key=lambda item: (-abs(item[1]), item[0]))
+        return tuple(f"{name}{weight / 1000:+.2f}" for name, weight in known[:count])
+
+    @staticmethod
+    def _leaf(tree: Any, features: Mapping[str, int]) -> tuple[int, list[str]]:
+        path: list[str] = []
+        while not isinstance(tree, int):
+            name, cut, at_most, above = tree
+            if name not in path:
+                path.append(name)
+            tree = at_most if features.get(name, 0) <= cut else above
+        return tree, path
+
+
+@cache
+def letter_model() -> TreeModel:
+    """Whether a letter answers an asking, from ``answers_letter.read_letter``'s features."""
+    text = resources.files("evidence.timeline").joinpath("answers_trees.json").read_text(encoding="utf-8")
+    table = json.loads(text)
+    return TreeModel(table["bias"], tuple(table["trees"]))

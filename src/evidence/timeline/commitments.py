@@ -31,6 +31,7 @@ _STOP = frozenset(
         " the a an to of and in on for you your we our i my it is was be been that this with by not have has had will would said promised told never still"
     ).split()
 )
+_DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"\d[\d  .,]*\d|\d{2,}")
 _INVOICE = re.compile(r"\b(?:сч[её]т\w*|invoice\w*|акт\w*|№)", re.IGNORECASE)
 _LOOK_BACK = 400  # letters before a flag that are searched for what it speaks of
@@ -118,7 +119,7 @@ class _Earlier:
     def named(self, n: int, numbers: frozenset[str]) -> tuple[tuple[Sentence, frozenset[str]], ...]:
         """The sentences of a letter that name numbers; none where the digits of ``numbers`` stand nowhere in it."""
         if n not in self._digits:
-            self._digits[n] = re.sub(r"\D", "", self._letters[n].own_text())
+            self._digits[n] = "".join(_DIGITS.findall(self._letters[n].own_text()))
         if not any(number in self._digits[n] for number in numbers):
             return ()
         if n not in self._named:
@@ -184,13 +185,13 @@ def _commitment(flag: Flag, letter: Letter, made: Sequence[Commitment], zone: Zo
     weekdays = {d.weekday() for d in days}
     best: tuple[int, int] | None = None
     for number, one in enumerate(made):
+        if own_words.isdisjoint(one.stems) and one.due not in days:
+            continue
         score = 2 * len(own_words & one.stems)
         if one.due is not None:
             score += 2 * ((one.due.month, one.due.day) in spoken) + (one.due.weekday() in weekdays) + 1
         score += one.letter.thread == letter.thread
         score += one.letter.speaker != letter.speaker
-        if not own_words & one.stems and not (one.due and one.due in days):
-            continue
         if score >= _ENOUGH and (best is None or score >= best[0]):
             best = (score, number)
     if best is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from evidence.model import Letter
 from evidence.timeline.answers import Vocabulary, stems_of
@@ -15,32 +17,70 @@ _AGAIN = re.compile(
     re.I,
 )
 BACK_AT_MOST = 400  # askings of either side
-PLAIN, MARKED = 0.5, 0.2  # least overlap without and with a word that says "again"
+WITHIN = timedelta(days=60)  # without a word that says "again"
+PLAIN, MARKED = 0.55, 0.2  # least likeness without and with a word that says "again"
+CUT_PLAIN, CUT_MARKED = 0.35, 0.2  # least likeness from which a later asking ends the wait of an earlier one
 
 
-def tie(asked: Sequence[tuple[Letter, Ask]], vocabulary: Vocabulary) -> dict[int, int]:
-    """index of a repeat -> index of the asking it repeats (its nearest). ``asked`` is in order of time."""
-    ties: dict[int, int] = {}
-    for later, (letter, ask) in enumerate(asked):
-        stems = stems_of(ask.quote)
-        marked = bool(_AGAIN.search(_around(letter, ask)))
-        best: tuple[float, int] | None = None
-        for earlier in range(max(0, later - BACK_AT_MOST), later):
-            before, first = asked[earlier]
-            if before.speaker != letter.speaker or before.sha256 == letter.sha256 or before.at >= letter.at:
-                continue
-            other = stems_of(first.quote)
-            if stems.isdisjoint(other):
-                continue
-            forth, back = vocabulary.overlap(stems, other), vocabulary.overlap(other, stems)
-            likeness = (forth + back) / 2 + (0.1 if before.thread == letter.thread else 0.0)
-            same_kind = first.kind == ask.kind or {first.kind, ask.kind} == {"question", "document"}
-            enough = likeness >= (MARKED if marked and before.thread == letter.thread and same_kind else PLAIN)
-            if enough and (best is None or (likeness, earlier) > best):
-                best = (likeness, earlier)
-        if best:
-            ties[later] = best[1]
-    return ties
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A later asking of the same side: when, how like the first one it is (0 … 1), and whether it says that it is a repeat."""
+
+    at: datetime
+    likeness: float
+    marked: bool
+
+
+class Repeats:
+    """All askings in order of time, compared where they share a word that carries meaning."""
+
+    def __init__(self, asked: Sequence[tuple[Letter, Ask]], vocabulary: Vocabulary) -> None:
+        self._asked = asked
+        self._vocabulary = vocabulary
+        self._stems = [stems_of(ask.quote) for _, ask in asked]
+        self._marked = [bool(_AGAIN.search(_around(letter, ask))) for letter, ask in asked]
+        self.ties: dict[
+            int, int
+        ] = {}  # number of a repeat -> number of the asking it repeats (the likest, then the nearest)
+        self._again: dict[int, list[Again]] = {}
+        self._compare()
+
+    def again(self, index: int) -> Sequence[Again]:
+        """Later askings of the same side that share words with asking number ``index``, in order of time."""
+        return self._again.get(index, ())
+
+    def next_at(self, index: int) -> datetime | None:
+        """When the same was asked again, as far as words show it: after that an answer counts for the repeat."""
+        for one in self.again(index):
+            if one.likeness >= (CUT_MARKED if one.marked else CUT_PLAIN):
+                return one.at
+        return None
+
+    def _compare(self) -> None:
+        said: dict[tuple[str, str], list[int]] = {}  # (side, stem) -> numbers of askings
+        for later, (letter, ask) in enumerate(self._asked):
+            stems = self._stems[later]
+            lists = [said.setdefault((letter.speaker, stem), []) for stem in sorted(stems)]
+            earlier_ones = sorted({n for one in lists for n in one[-BACK_AT_MOST:] if n >= later - BACK_AT_MOST})
+            best: tuple[float, int] | None = None
+            for earlier in earlier_ones:
+                before, first = self._asked[earlier]
+                if before.sha256 == letter.sha256 or before.at >= letter.at:
+                    continue
+                other = self._stems[earlier]
+                forth, back = self._vocabulary.overlap(stems, other), self._vocabulary.overlap(other, stems)
+                likeness = (forth + back) / 2 + (0.1 if before.thread == letter.thread else 0.0)
+                marked = self._marked[later]
+                self._again.setdefault(earlier, []).append(Again(letter.at, likeness, marked))
+                same_kind = first.kind == ask.kind or {first.kind, ask.kind} == {"question", "document"}
+                plain = PLAIN if letter.at - before.at <= WITHIN and len(stems & other) >= 2 else 0.8
+                enough = likeness >= (MARKED if marked and before.thread == letter.thread and same_kind else plain)
+                if enough and (best is None or (likeness, earlier) > best):
+                    best = (likeness, earlier)
+            if best:
+                self.ties[later] = best[1]
+            for one in lists:
+                one.append(later)
 
 
 def _around(letter: Letter, ask: Ask) -> str:

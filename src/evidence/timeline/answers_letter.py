@@ -1,0 +1,222 @@
+"""What speaks for and against one letter being the answer to one asking, as numbers: its words, its place, what came after.
+
+The same features are read in training (``tools/train_answers.py``) and at work. All are whole numbers (shares in thousandths), so that
+a score is the same on every machine. Nothing here knows which side asked: the ledger is a mirror.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evidence.stems import words
+from evidence.timeline.answers_features import (
+    alternatives,
+    ask_type,
+    attachment_features,
+    content,
+    cues,
+    pair_features,
+    parts_asked,
+    passages,
+    reply_run,
+    sentence_features,
+)
+from evidence.timeline.answers_model import letter_model, models
+from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
+from evidence.timeline.requests_sentences import Sentence
+
+UNSHOWN_AT_MOST = 0.3
+DEFER_AT = 0.5  # the score from which a passage counts as putting an answer off
+
+_THANKS = re.compile(
+    r"\b(?:спасибо|благодар\w+|thanks|thank\s+you|cheers|ta\b|получил\w*|принято|поня(?:л|ла|ли|тно)|супер|отлично|хорошо|договорились|годится|ладно|окей|ок\b"
+    r"|got\s+it|received|perfect|great|lovely|brilliant|noted|understood|agreed|fine|good|ok(?:ay)?\b)",
+    re.I,
+)
+_STILL = re.compile(
+    r"\b(?:(?:так\s+и\s+)?не\s+(?:ответил\w*|прислал\w*|получил\w*|получен\w*|пришл\w+|отвеча\w+|услышал\w*|увидел\w*|дождал\w+|оплачен\w*|оплатил\w*|поступил\w*|сказал\w*)|жд[уё]\w*|повтор\w+|ещ[её]\s+раз|напомин\w+|в\s+(?:третий|второй|который)\s+раз|снова|опять|до\s+сих\s+пор|где\b|молч\w+|без\s+ответа|вопрос\s+(?:прежний|остал\w+|открыт)"
+    r"|(?:you|u)\s+(?:haven't|have\s+not|didn't|did\s+not|still)|still|again|reminder|remind\w*|chas\w+|waiting|awaiting|no\s+(?:answer|reply|response|word)|never\s+(?:got|received|answered|replied|heard)|second|third\s+time|unanswered|outstanding|nothing\s+(?:from|yet)|i\s+asked|we\s+asked|my\s+question|as\s+asked)\b",
+    re.I,
+)
+_DIGITS = re.compile(r"\d[\d\s.,:/-]*\d|\d")
+# A name that says what the file is; IMG_4471.jpg and scan0012.pdf say nothing.
+_NAMED_FILE = re.compile(
+    r"(?<![^\W\d_])(?!(?:img|dsc|pic|photo|image|scan|doc|document|file|whatsapp|screenshot|mvi|vid|video|скан|фото|снимок|документ|файл)(?![^\W\d_]))[^\W\d_]{3,}(?=.*\.)",
+    re.I,
+)
+CUE_NAMES = (
+    "date", "day", "period", "time", "number", "money", "yes", "no", "bare-no", "refuse", "defer", "because", "done", "attached", "we-will",
+    "thanks", "sorry", "vague", "accuse", "place", "both", "name", "question",
+)  # fmt: skip
+TYPES = ("when", "how-much", "why", "who", "where", "which", "how", "confirm", "what", "yes-no", "pay", "send", "do")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a letter stands to the asking: what is known of it without reading its words."""
+
+    direct: bool  # a reply to the very letter
+    in_thread: bool
+    same_subject: bool
+    before: int  # letters of the answering side in the thread between the asking and this one
+    between: int  # letters of the asker in the thread between them
+    asks: int  # askings in the asking letter
+    asks_before: int  # … that stand before this one
+    hours: int
+    late: bool
+    repeated: bool  # the asker asks the same again later, by the rules of ``requests_repeats``
+    again: float  # how like it the likest later asking of the same side is (0 … 1), after this letter
+    again_marked: bool  # … and whether one that shares words with it says that it is a repeat
+    following: str  # own words of the asker's next letter in the thread after this one ("": none)
+
+
+# Under the quoted question itself: nothing else of the place is known, nor needed.
+UNDER_THE_QUESTION = Place(True, True, True, 0, 0, 1, 0, 0, False, False, 0.0, False, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The features of one letter for one asking, the sentence that shows most, and reasons in words."""
+
+    features: Mapping[str, int]
+    best: int | None
+    deferral: int | None
+    deferred: float
+    reasons: tuple[str, ...]
+
+
+def letter_score(features: Mapping[str, int]) -> float:
+    """The probability that the letter answers. Where nothing in it shows an answer, its place alone makes none."""
+    score = letter_model().score(features)
+    return score if shows(features) else min(score, UNSHOWN_AT_MOST)
+
+
+def shows(features: Mapping[str, int]) -> bool:
+    """Whether something in the letter can be pointed at as the answer.
+
+    A document and a payment must be seen: typed evidence, or a file not named as something else; a day and an amount too, or a word shared.
+    So must anything in a letter of three words. What answers other questions often shares nothing with them: there the trees decide.
+    """
+    speaking = ("typed anywhere", "files named", "files unnamed")
+    if features.get("shared", 0) and not any(features.get(name, 0) for name in ("type send", "type pay")):
+        return True
+    if any(features.get(name, 0) for name in speaking) or features.get("points", 0) > 0:
+        return True
+    if features.get("weights", 0) >= 500:
+        return True
+    asked = ("type send", "type pay", "type when", "type how-much")
+    return features.get("words", 0) > 3 and not any(features.get(name, 0) for name in asked)
+
+
+def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], place: Place, overlap: Overlap) -> Reading:
+    """Read ``reply`` (a letter's own text) as an answer to ``ask``."""
+    run = reply_run(reply)
+    of = ask_type(ask, kind)
+    asked = frozenset(content(ask))
+    out = _of_place(place, of, ask, asked)
+    named = attachment_features(ask, of, attachments)
+    out["files"] = len(attachments)
+    out["files named"] = int(f"{of}+files:named" in named)
+    out["files unnamed"] = sum(not _NAMED_FILE.search(a) for a in attachments)
+    out["files for send"] = int(bool(attachments) and kind == "document")
+    if not run:
+        out["empty"] = 1
+        return Reading(out, None, None, 0.0, ("nothing but an attachment",) if attachments else ("no own words",))
+    answered, deferred = 0.0, 0.0
+    passage: tuple[int, int] = (0, 0)
+    for first, end in passages(run):
+        features = pair_features(ask, kind, run[first:end], attachments)
+        answered = max(answered, models()["answered"].score(features))
+        score = models()["deferred"].score(features)
+        if score > deferred:
+            deferred, passage = score, (first, end)
+    deferral = _deferring(ask, kind, run, *passage, attachments) if deferred >= DEFER_AT else None
+    points = typed_points(ask, kind, run, attachments, overlap)
+    tokens = sum(len(words(s.text)) for s in run)
+    whole = cues(reply)
+    best = points.index
+    near = [round(1000 * overlap(ask, s.text)) for s in run]
+    closest = max(range(len(run)), key=lambda i: (near[i], -i))
+    said = [frozenset(content(s.text)) for s in run]
+    out |= {
+        "words": min(tokens, 300),
+        "sentences": min(len(run), 30),
+        "questions": sum("?" in s.text for s in run),
+        "questions share": 1000 * sum("?" in s.text for s in run) // len(run),
+        "weights": round(1000 * answered),
+        "deferred": round(1000 * deferred),
+        "points": round(1000 * points.total),
+        "tied": int(points.tied),
+        "together": round(1000 * combined(answered, points)),
+        "near": near[closest],
+        "near best": near[best],
+        "near at": closest,
+        "near is a question": int("?" in run[closest].text),
+        "shared": len(asked & frozenset().union(*said)),
+        "shared at once": max(len(asked & s) for s in said),
+        "whole near": round(1000 * overlap(ask, reply + " " + " ".join(attachments))),
+        "alternative": int(bool(alternatives(ask) & frozenset().union(*said))),
+        "numbers new": min(len(set(_DIGITS.findall(reply)) - set(_DIGITS.findall(ask))), 5),
+        "conditional": int(conditional(run[best].text)),
+        "puts off": int("defer" in cues(" ".join(s.text for s in run[slice(*passage)]))),
+        "accuse": int("accuse" in whole),
+    }
+    out |= {f"first {c}": int(c in cues(run[0].text)) for c in CUE_NAMES}
+    out |= {f"best {c}": int(c in cues(run[best].text)) for c in CUE_NAMES}
+    out |= {f"near {c}": int(near[closest] >= 150 and c in cues(run[closest].text)) for c in CUE_NAMES}
+    typed = _TYPED_CUES.get(of, ())
+    out["typed anywhere"] = sum(any(c in cues(s.text) for c in typed) for s in run)
+    out["typed best"] = int(any(c in cues(run[best].text) for c in typed))
+    out["typed near"] = int(near[closest] >= 150 and any(c in cues(run[closest].text) for c in typed))
+    if points.total <= 0:  # no rule points at a sentence: the weights do
+        model = models()["answered-sentence"]
+        best = max(range(len(run)), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i))
+    reasons = (*points.names, f"weights {answered:.2f}")
+    return Reading(out, best, deferral, deferred, reasons)
+
+
+_TYPED_CUES: Mapping[str, tuple[str, ...]] = {
+    "when": ("date", "day", "time", "period"), "how-much": ("number", "money"), "why": ("because",), "who": ("name",), "where": ("place", "name"),
+    "which": ("both", "name", "number"), "how": ("number", "done", "we-will"), "what": ("number", "name", "date"), "yes-no": ("yes", "bare-no"),
+    "confirm": ("yes", "done", "bare-no"), "send": ("attached", "done"), "pay": ("done", "yes"), "do": ("done", "yes", "we-will", "bare-no"),
+}  # fmt: skip
+
+
+def _deferring(ask: str, kind: str, run: Sequence[Sentence], first: int, end: int, files: Sequence[str]) -> int:
+    """The sentence of ``run[first:end]`` that puts the answer off most plainly."""
+    model = models()["deferred-sentence"]
+    return max(range(first, end), key=lambda i: (model.score(sentence_features(ask, kind, run, i, files)), -i))
+
+
+def _of_place(place: Place, of: str, ask: str, asked: frozenset[str]) -> dict[str, int]:
+    follow = place.following
+    stems = frozenset(content(follow)) if follow else frozenset()
+    head = " ".join(follow.split()[:8])
+    return {
+        "direct": int(place.direct),
+        "in thread": int(place.in_thread),
+        "same subject": int(place.same_subject),
+        "before": min(place.before, 5),
+        "between": min(place.between, 5),
+        "asks": min(place.asks, 8),
+        "asks before": min(place.asks_before, 8),
+        "asks after": min(place.asks - place.asks_before - 1, 8),
+        "hours": min(place.hours, 2000),
+        "late": int(place.late),
+        "repeated": int(place.repeated),
+        "again": round(1000 * place.again),
+        "again marked": int(place.again_marked),
+        "parts": min(parts_asked(ask), 4),
+        "ask words": min(len(words(ask)), 60),
+        "ask question": int("?" in ask),
+        "followed": int(bool(follow)),
+        "follow thanks": int(bool(_THANKS.search(head))),
+        "follow thanks anywhere": int(bool(_THANKS.search(follow))),
+        "follow still": int(bool(_STILL.search(follow))),
+        "follow near": 1000 * len(asked & stems) // max(1, len(asked)),
+        "follow asks": min(follow.count("?"), 4),
+        "follow words": min(len(follow.split()), 200),
+        **{f"type {name}": int(name == of) for name in TYPES},
+    }

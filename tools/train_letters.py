@@ -1,0 +1,255 @@
+"""Trains the trees that say whether a letter answers an asking, and writes ``src/evidence/timeline/answers_trees.json``.
+
+    python tools/train_letters.py [--cross] [--write] [--keep FOLDER]
+
+The open disputes (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
+against every candidate letter up to the one that answered it. ``--cross`` prints figures with each author left out in turn. The trees are
+grown with numpy only, in a fixed order and with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` comes first:
+its models give some of the features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from disputes import OPEN, read, write  # noqa: E402
+from measure_answers import wilson  # noqa: E402
+from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
+
+from evidence.archive.reader import ArchiveReader  # noqa: E402
+from evidence.config import load_config  # noqa: E402
+from evidence.model import Letter  # noqa: E402
+from evidence.timeline.answers import ANSWERED_AT, LATE_AT, answering_text, files_of, inline_reply  # noqa: E402
+from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
+from evidence.timeline.requests import DOUBT_AT, RequestSettings, prepared  # noqa: E402
+from evidence.timeline.requests_find import Ask, kind_of  # noqa: E402
+from evidence.timeline.requests_sentences import sentences  # noqa: E402
+
+TREES = ROOT / "src/evidence/timeline/answers_trees.json"
+ROUNDS, DEPTH, RATE, LEAST, PENALTY, SHARE, SEED = 120, 2, 0.1, 8, 3.0, 0.5, 1
+BINS = 17
+
+
+@dataclass
+class Candidate:
+    features: dict[str, int]
+    answers: bool
+    late: bool
+    inline: bool
+
+
+@dataclass
+class Asked:
+    """One labelled request and the letters that might answer it, in order of time."""
+
+    author: str
+    language: str
+    outcome: str
+    in_time: bool  # someone of the other side wrote in the thread in time
+    up: bool  # the time to answer is up
+    candidates: list[Candidate]
+
+
+def asking(letter: Letter, quote: str, found: list[Ask]) -> Ask | None:
+    """The asking as the program finds it, or else the sentence the label stands in."""
+    body = letter.texts.get("body", "")
+    match = re.search(r"\s+".join(map(re.escape, quote.split())), body)
+    if match is None:
+        return None
+    start, end = match.span()
+
+    def covers(a: int, b: int) -> bool:
+        return min(end, b) - max(start, a) >= 0.5 * min(end - start, b - a)
+
+    for ask in found:
+        if covers(ask.start, ask.end):
+            return ask
+    for zone in letter.zones_of("body"):
+        for s in sentences(body, zone.start, zone.end) if zone.kind == "own" else ():
+            if covers(s.start, s.end):
+                return Ask(s.start, s.end, s.text, kind_of(s.text), 0.5, False, "labelled")
+    return None
+
+
+def examples(place: Path, author: str) -> list[Asked]:
+    """The labelled requests of one dispute."""
+    config = load_config(place / "config.toml")
+    gold = json.loads((place / "gold.json").read_text(encoding="utf-8"))
+    with ArchiveReader(config.archive_path) as reader:
+        letters = reader.letters(everything=True)
+    settings = replace(RequestSettings.of(config), days="calendar", answer_within_days=gold["reply_days"])
+    as_of = settings.reckoner.end_of_day(datetime.fromisoformat(gold["as_of"]).date())
+    search, asked, repeats = prepared(letters, settings, (), as_of=as_of)
+    next_at = {(letter.sha256, ask.start): repeats.next_at(n) for n, (letter, ask) in enumerate(asked)}
+    found: dict[str, list[Ask]] = {}
+    for letter, ask in asked:
+        found.setdefault(letter.sha256, []).append(ask)
+    by_id = {m["id"]: m["message_id"].strip("<>") for m in gold["messages"]}
+    by_message_id = {(x.message_id or "").strip("<>"): x for x in letters}
+    rows = []
+    for request in gold["requests"]:
+        if request["asker"] not in ("us", "client") or request.get("confidence", "clear") != "clear":
+            continue
+        letter = by_message_id[by_id[request["message"]]]
+        ask = asking(letter, request["quote"], found.get(letter.sha256, []))
+        if ask is None:
+            continue
+        side = "client" if request["asker"] == "us" else "us"
+        due = settings.reckoner.due(letter.at)
+        answer = by_message_id.get(by_id.get(request["answering_message"] or "", ""))
+        repeated_at = next_at.get((letter.sha256, ask.start))
+        held = []
+        letters_at = search.candidates(letter, ask, side, due, repeated_at)
+        for other, at in sorted(letters_at, key=lambda pair: (pair[0].at, pair[0].number)):
+            if answer is not None and other.at > answer.at:
+                break
+            inline = inline_reply(ask, letter, other) is not None  # decided without the trees
+            reading = read_letter(
+                ask.quote, ask.kind, answering_text(ask, other), files_of(other), at, search.vocabulary.share
+            )
+            held.append(Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline))
+        in_thread = [x for x in letters if x.speaker == side and x.kind == "human" and x.thread == letter.thread]
+        in_time = any(letter.at < x.at <= due for x in in_thread)
+        rows.append(Asked(author, gold["messages"][0]["lang"], request["outcome"], in_time, due <= as_of, held))
+    return rows
+
+
+class Forest:
+    """Boosted trees for the logistic loss (Friedman 2001), with the second-order leaf of Chen and Guestrin (2016)."""
+
+    def __init__(self, held: list[Candidate]) -> None:
+        self.names = sorted({n for c in held for n in c.features})
+        x = np.array([[c.features.get(n, 0) for n in self.names] for c in held], dtype=np.int64)
+        y = np.array([c.answers for c in held], dtype=float)
+        cuts = [
+            np.unique(np.quantile(x[:, j], np.linspace(0, 1, BINS)[1:-1], method="nearest")) for j in range(x.shape[1])
+        ]
+        self._cuts = cuts
+        self._binned = np.stack([np.searchsorted(c, x[:, j], side="left") for j, c in enumerate(cuts)], 1)
+        self.bias = round(1000 * float(np.log(y.mean() / (1 - y.mean()))))
+        self.trees: list[Any] = []
+        total = np.full(len(y), self.bias / 1000)
+        random = np.random.default_rng(SEED)
+        for _ in range(ROUNDS):
+            p = 1 / (1 + np.exp(-total))
+            columns = np.sort(random.choice(x.shape[1], int(x.shape[1] * SHARE), replace=False))
+            self._moved = np.zeros(len(y))
+            self.trees.append(self._grow(p - y, p * (1 - p), np.arange(len(y)), DEPTH, columns))
+            total += self._moved
+
+    def _grow(self, g: Any, h: Any, rows: Any, depth: int, columns: Any) -> Any:
+        whole_g, whole_h = g[rows].sum(), h[rows].sum()
+        best, where = 1e-3, None
+        for j in columns if depth and len(rows) >= 2 * LEAST else ():
+            count = len(self._cuts[j])
+            b = self._binned[rows, j]
+            left_g = np.bincount(b, g[rows], count + 1)[:-1].cumsum()
+            left_h = np.bincount(b, h[rows], count + 1)[:-1].cumsum()
+            left = np.bincount(b, minlength=count + 1)[:-1].cumsum()
+            gain = left_g**2 / (left_h + PENALTY) + (whole_g - left_g) ** 2 / (whole_h - left_h + PENALTY)
+            gain = np.where(
+                (left >= LEAST) & (len(rows) - left >= LEAST), gain - whole_g**2 / (whole_h + PENALTY), -1.0
+            )
+            if count and gain.max() > best + 1e-9:
+                best, where = float(gain.max()), (j, int(gain.argmax()))
+        if where is None:
+            leaf = round(-1000 * RATE * whole_g / (whole_h + PENALTY))
+            self._moved[rows] = leaf / 1000
+            return leaf
+        j, k = where
+        at_most = self._binned[rows, j] <= k
+        return [
+            self.names[j], int(self._cuts[j][k]),
+            self._grow(g, h, rows[at_most], depth - 1, columns), self._grow(g, h, rows[~at_most], depth - 1, columns),
+        ]  # fmt: skip
+
+
+def outcome_of(asked: Asked, scores: list[float]) -> str:
+    """As ``requests.py`` decides it, calls and acknowledgements apart."""
+    for score, candidate in zip(scores, asked.candidates, strict=True):
+        shown = score if shows(candidate.features) else min(score, UNSHOWN_AT_MOST)
+        if candidate.inline or shown >= (LATE_AT if candidate.late else ANSWERED_AT):
+            return "answered-late" if candidate.late else "answered"
+    return "pending" if not asked.up else "dodged" if asked.in_time else "no-reply"
+
+
+def cross(rows: list[Asked]) -> None:
+    from evidence.timeline.answers_model import TreeModel
+
+    said: list[tuple[Asked, str, float]] = []
+    for author in sorted({r.author for r in rows}):
+        forest = Forest([c for r in rows if r.author != author for c in r.candidates if not c.inline])
+        model = TreeModel(forest.bias, tuple(forest.trees))
+        for r in rows:
+            if r.author == author:
+                scores = [model.score(c.features) for c in r.candidates]
+                said.append((r, outcome_of(r, scores), max(scores, default=0.0)))
+
+    def answered(outcome: str) -> bool:
+        return outcome.startswith("answered")
+
+    for name in ("all", "ru", "en", *sorted({r.author for r in rows})):
+        chosen = [s for s in said if name in ("all", s[0].language, s[0].author)]
+        right = sum(answered(r.outcome) == answered(o) for r, o, _ in chosen)
+        same = sum(r.outcome == o for r, o, _ in chosen)
+        silent = [s for s in chosen if s[1] == "no-reply"]
+        hit = sum(r.outcome == "no-reply" for r, _, _ in silent)
+        sure = [s for s in silent if s[2] < DOUBT_AT]
+        print(f"{name:7} answered or not {wilson(right, len(chosen))}; outcome right {wilson(same, len(chosen))}")
+        print(
+            f"        no-reply: precision {wilson(hit, len(silent))}, stated {wilson(sum(r.outcome == 'no-reply' for r, _, _ in sure), len(sure))}, recall {wilson(hit, sum(r.outcome == 'no-reply' for r, _, _ in chosen))}"
+        )
+    for (gold, outcome), count in sorted(Counter((r.outcome, o) for r, o, _ in said).items()):
+        print(f"   {gold:14} said {outcome:14} {count}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cross", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument(
+        "--keep", type=Path, help="written mail and archives: left here, and taken from here where they are"
+    )
+    a = parser.parse_args()
+    os.environ.setdefault("EVIDENCE_LANG", "en")
+    rows: list[Asked] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = a.keep or Path(scratch)
+        places = [
+            (folder / d.name if (folder / d.name / "archive.db").exists() else write(d, folder), d.author)
+            for d in read(OPEN)
+        ]
+        places += [(corpus_place(folder, name), "corpus") for name in scorer().DISPUTES]
+        for place, author in places:
+            if not (place / "archive.db").exists():
+                rows_of(place)
+            rows += examples(place, author)
+    held = [c for r in rows for c in r.candidates]
+    print(f"{len(rows)} requests, {len(held)} letters held against them, {sum(c.answers for c in held)} answer")
+    if a.cross:
+        cross(rows)
+    if a.write:
+        forest = Forest([c for c in held if not c.inline])
+        table = {"made_by": "tools/train_letters.py", "bias": forest.bias, "trees": forest.trees}
+        TREES.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+        print(f"{TREES.name}: {TREES.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
