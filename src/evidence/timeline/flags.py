@@ -157,7 +157,9 @@ def _by_rules(
         tier, objection = "possible", "the other side is not among the recipients"
     if tier == "stated" and reading.part.startswith("attachment:"):
         tier, objection = "possible", "whose words an attachment holds is not known"
-    if tier == "possible" and ranker is not None and not ranker.tolerates(reading.scores, category, sentence):
+    # What a strict rule found is put before a person, whatever the learned reader thinks; a looser one may need its word.
+    rules = [m.rule.id for m in matches]
+    if not strict and ranker is not None and not ranker.tolerates(reading.scores, category, sentence, rules):
         return []
     segments = demand_segments(sentence, matches) if category == "demand" else []
     if not segments:

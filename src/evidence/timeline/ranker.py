@@ -24,6 +24,7 @@ from evidence.timeline.morph import Token
 from evidence.timeline.ranker_features import (
     CATEGORIES,
     GROUP_WEIGHT,
+    NEW_RULE_TRUST,
     OUTPUTS,
     batched,
     list_features,
@@ -41,6 +42,7 @@ ONE = 256  # a log-odds of 1
 _NEVER = 1 << 30
 
 FAR = -12 * ONE  # the lowest score
+RIGHT_RATHER_THAN_WRONG = 0.4  # log-odds of three in five
 
 Row = Sequence[Sentence]
 Hits = Sequence[Sequence[Match]]
@@ -137,7 +139,11 @@ class Ranker:
         """Whether what a rule found may be stated: the line at which cross-validation gave the precision wanted of what is stated."""
         return scores[category] >= self.models[sentence.language].thresholds.agree.get(category, _NEVER)
 
-    def tolerates(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
+    def tolerates(self, scores: Mapping[str, int], category: str, sentence: Sentence, rules: Sequence[str]) -> bool:
+        """Whether what looser ``rules`` found may be proposed: one of them is right more often than not, or the score does not
+        speak against it. A rule the training never saw, such as a user's own, is heard."""
+        if any(self.trust.get(rule, NEW_RULE_TRUST) >= RIGHT_RATHER_THAN_WRONG for rule in rules):
+            return True
         return scores[category] >= self.models[sentence.language].thresholds.tolerate.get(category, -_NEVER)
 
     def share(self, scores: Mapping[str, int], category: str) -> float:
