@@ -1,6 +1,7 @@
 """The whole mailbox into the archive, against mbsync and the raw socket: `python benchmarks/acquire.py [--size N]`.
 
 Ours fetches, hashes, logs and commits durably (`sync --no-index`); mbsync writes files, with and without its fsync.
+"SHA-256 alone" hashes as many octets once and does nothing else: what no mail fetcher without hashes has to pay.
 Afterwards: nothing has changed, again against mbsync; and only the client's letters against the whole mailbox.
 After every round the archive's octets are hashed anew and compared, UID by UID, with what the generator wrote.
 """
@@ -11,7 +12,20 @@ import shutil
 from pathlib import Path
 
 import peers
-from common import Cost, as_rows, check_archive, evidence, matter, parser, ratios, report, rotate, scratch, served
+from common import (
+    Cost,
+    as_rows,
+    check_archive,
+    evidence,
+    matter,
+    parser,
+    ratios,
+    report,
+    rotate,
+    scratch,
+    served,
+    spread,
+)
 
 
 def main() -> None:
@@ -33,6 +47,7 @@ def main() -> None:
         work = {
             "evidence": ours,
             "raw socket": lambda: peers.drain(port, manifest),
+            "SHA-256 alone": lambda: peers.hashing(manifest),
             "client only": lambda: ours("client"),
         }
         if peers.has("mbsync"):
@@ -55,6 +70,12 @@ def main() -> None:
             for what in ("wall", "cpu"):
                 facts[f"of_mbsync_FSync_no_{what}"] = ratios(costs, "evidence", "mbsync FSync no", what)
                 facts[f"of_mbsync_default_{what}"] = ratios(costs, "evidence", "mbsync default", what)
+            facts["of_mbsync_FSync_no_cpu_without_hashing"] = spread(
+                [
+                    (a.cpu - h.cpu) / b.cpu
+                    for a, h, b in zip(costs["evidence"], costs["SHA-256 alone"], costs["mbsync FSync no"], strict=True)
+                ]
+            )
             facts["no_change_of_mbsync"] = ratios(unchanged, "evidence, no change", "mbsync, no change")
         else:
             facts["not_measured"] = "mbsync is not installed"

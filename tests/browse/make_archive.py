@@ -370,3 +370,26 @@ def letter(*, html: str | None = None, text: str = "Текст письма.", s
         main, _, sub = kind.partition("/")
         message.add_attachment(octets, maintype=main, subtype=sub, filename=name)
     return message.as_bytes()
+
+
+def related(html: str, parts: list[tuple[str, str, bytes]]) -> bytes:
+    """A letter whose HTML names its own parts; ``parts`` are (Content-ID, stated type, octets)."""
+    whole = EmailMessage()
+    whole["From"], whole["To"], whole["Subject"] = (
+        "Иван <ivan@evil.example>",
+        "marina@polka-tochka.example",
+        "С картинкой",
+    )
+    whole["Date"], whole["Message-ID"] = "Sun, 20 Apr 2025 10:00:00 +0300", "<cid@evil.example>"
+    whole.set_content("Смотрите картинку.")
+    whole.add_alternative(html, subtype="html")
+    for name, kind, held in parts:
+        main, _, sub = kind.partition("/")
+        whole.get_payload()[1].add_related(held, maintype=main, subtype=sub, cid=f"<{name}>")  # type: ignore[union-attr, index]
+    return whole.as_bytes()
+
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82"
+)

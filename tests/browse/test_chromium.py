@@ -6,6 +6,7 @@ With EVIDENCE_SHOTS=FOLDER the screenshots are kept there to be looked at.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browse.conftest import Listener, Served, chromium, serving
-from tests.browse.make_archive import Made, Maker, letter
+from tests.browse.make_archive import PNG, Made, Maker, letter, related
 
 AXE = (Path(__file__).parents[1] / "assets" / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ("/", "/-/evidence/search?q=полка", "/-/evidence/review", "/-/evidence/requests", "/-/evidence/assessment", "/-/evidence/effort",
@@ -239,6 +240,31 @@ def test_axe_finds_nothing_serious_on_any_page(
         assert found == {}
 
 
+TABLES = ("/archive", "/archive/flags", "/archive/messages?_facet=speaker&_sort_desc=at", "/archive/flags?category__exact=threat&_facet=tier",
+          "/archive/custody_log", "/archive/people?_search=x", "/archive/review/1", "/archive/event/0", "/archive/nothing")  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_datasettes_own_pages(served: Served, tmp_path: Path, scheme: str) -> None:
+    with chromium(tmp_path / "profile") as browser:
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
+        browser.get(served.door)
+        browser.get(served.url("/-/evidence/review"))
+        all_(browser, ".decide .yes")[0].click()  # so that there is a row of a decision to look at
+        wait(browser, lambda _: served.rows("SELECT count(*) FROM review")[0][0])
+        found = {}
+        for number, path in enumerate(
+            TABLES if scheme == "light" or os.environ.get("EVIDENCE_TEST_FULL") else TABLES[1:4]
+        ):
+            browser.get(served.url(path))
+            keep(browser, f"datasette-{scheme}-{number}")
+            if lines := axe(browser):
+                found[path] = lines
+        assert found == {}, json.dumps(found, indent=1)
+
+
 def test_dark_narrow_and_print(standing: Served, shelf: Made, tmp_path: Path) -> None:
     with chromium(tmp_path / "profile") as browser:
         browser.get(standing.url("/"))
@@ -362,6 +388,30 @@ def test_a_mailbox_full_of_trackers_makes_no_request(listener: Listener, tmp_pat
         assert listener.requests == []
         with pytest.raises(NoAlertPresentException):
             browser.switch_to.alert.accept()
+
+
+def test_a_picture_of_the_letter_is_drawn_in_the_frame_and_one_from_elsewhere_is_not_asked_for(
+    listener: Listener, tmp_path: Path
+) -> None:
+    maker = Maker(tmp_path / "archive.db", people={"ivan@evil.example": ("client", "Иван")})
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1:{listener.port}/svg"/></svg>'.encode()
+    html = f'<p>Печать:</p><img src="cid:seal" alt="печать"><img src="cid:svg" alt="схема"><img src="http://127.0.0.1:{listener.port}/img" alt="след">'
+    sha256 = maker.add("cid", related(html, [("seal", "image/png", PNG), ("svg", "image/png", svg)]))
+    made = maker.finish(title="t", language="ru")
+    with serving(made.path, write=False) as running, chromium(tmp_path / "profile") as browser:
+        browser.get(running.url(f"/-/evidence/message/{sha256}"))
+        for summary in all_(browser, "summary"):
+            browser.execute_script("arguments[0].parentElement.open = true", summary)
+        frame = one(browser, "iframe")
+        browser.execute_script("arguments[0].scrollIntoView()", frame)
+        browser.switch_to.frame(frame)
+        (picture,) = wait(browser, lambda _: all_(browser, "img"))
+        assert wait(browser, lambda _: int(picture.get_property("naturalWidth"))) == 1
+        assert picture.get_attribute("alt") == "печать"
+        assert "[схема]" in one(browser, "body").text
+        browser.switch_to.default_content()
+        assert [c for c in complaints(browser) if "Content Security Policy" in c] == []  # the layout asked for nothing
+    assert listener.requests == []
 
 
 def test_rebinding_a_name_to_this_machine_gets_nothing(standing: Served, tmp_path: Path) -> None:

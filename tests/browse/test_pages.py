@@ -9,7 +9,6 @@ import json
 import re
 import sqlite3
 import time
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +24,7 @@ from evidence.browse.proof import included
 from evidence.model import judged_id
 from tests.browse import make_archive
 from tests.browse.conftest import Served, serving
-from tests.browse.make_archive import NOW, Made, Maker, letter
+from tests.browse.make_archive import NOW, PNG, Made, Maker, letter, related
 
 PAGES = ("/", "/-/evidence/search?q=полка", "/-/evidence/review", "/-/evidence/requests", "/-/evidence/assessment", "/-/evidence/effort",
          "/-/evidence/completeness", "/-/evidence/log", "/-/evidence/bundles", "/-/evidence/files", "/-/evidence/help",
@@ -385,11 +384,6 @@ def test_what_is_stale_is_said_with_the_command_that_mends_it(shelf: Made) -> No
 
 # ---- attachments ---------------------------------------------------------------------------
 
-PNG = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
-    b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82"
-)
-
 
 def test_attachments_are_given_by_their_hash_and_only_pictures_are_shown(tmp_path: Path) -> None:
     bomb = PNG[:16] + (60000).to_bytes(4, "big") * 2 + PNG[24:]
@@ -429,6 +423,23 @@ def test_attachments_are_given_by_their_hash_and_only_pictures_are_shown(tmp_pat
 )
 def test_a_picture_is_known_by_its_octets_and_its_stated_size(octets_: bytes, kind: str | None) -> None:
     assert octets.picture_type(octets_) == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/archive/nothing", 404), ("/nothing", 404), ("/archive/flags?_sort=nothing", 400), ("/archive/review/99", 404)],
+)
+def test_an_error_on_datasettes_own_pages_is_said_in_words_and_prints_no_request(
+    plain: Any, path: str, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = get(plain, path, headers={"cookie": "evidence_secret=s3cret", "host": "127.0.0.1"})
+    assert answer.status_code == status
+    assert '<html lang="ru"' in answer.text
+    assert "not found" not in answer.text.lower()
+    assert get(plain, path.replace("?", ".json?") if "?" in path else path + ".json").is_error
+    printed = capfd.readouterr()
+    assert "s3cret" not in printed.out + printed.err
+    assert "Traceback" not in printed.out + printed.err
 
 
 # ---- writing -------------------------------------------------------------------------------
@@ -752,23 +763,6 @@ def test_the_mail_frame_has_its_own_strict_policy(tmp_path: Path) -> None:
     assert "<script" not in answer.text
     assert "href" not in answer.text
     assert "evil.example/x" in answer.text  # the real target, as text
-
-
-def related(html: str, parts: list[tuple[str, str, bytes]]) -> bytes:
-    """A letter whose HTML names its own parts; ``parts`` are (Content-ID, stated type, octets)."""
-    whole = EmailMessage()
-    whole["From"], whole["To"], whole["Subject"] = (
-        "Иван <ivan@evil.example>",
-        "marina@polka-tochka.example",
-        "С картинкой",
-    )
-    whole["Date"], whole["Message-ID"] = "Sun, 20 Apr 2025 10:00:00 +0300", "<cid@evil.example>"
-    whole.set_content("Смотрите картинку.")
-    whole.add_alternative(html, subtype="html")
-    for name, kind, held in parts:
-        main, _, sub = kind.partition("/")
-        whole.get_payload()[1].add_related(held, maintype=main, subtype=sub, cid=f"<{name}>")  # type: ignore[union-attr, index]
-    return whole.as_bytes()
 
 
 def test_pictures_a_letter_carries_are_shown_in_its_layout_and_nothing_else_is(tmp_path: Path) -> None:

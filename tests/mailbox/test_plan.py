@@ -6,7 +6,7 @@ import base64
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.mailbox.addresses import addresses, digest, identifiers, normal
@@ -91,6 +91,7 @@ def test_an_internationalised_domain_is_found_in_both_spellings() -> None:
         assert rule.judge(header(From=spelled, To=US)).scope == "in-scope", spelled
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_header_is_too_strange_to_judge(raw: bytes) -> None:
     rule = matter.rule()

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
-import select
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from evidence.config import load_config
 from evidence.operate import wizard
 from evidence.operate.demo import sample_folders
 from evidence.operate.embedded_server import EmbeddedServer
+from tests.operate.terminal import Terminal
 
 FLAGS = [
     "init", "--yes", "--no-connect", "--address", "office@north.example", "--host", "imap.north.example", "--password-env", "NORTH_PASSWORD",
@@ -86,44 +83,31 @@ def test_correspondents_are_grouped_by_firm_and_public_addresses_stand_alone() -
     assert found[0].names == ("Anna",)
 
 
-class Terminal:
-    """A pseudo-terminal with the wizard in it."""
+def test_a_letter_to_two_of_a_firm_is_one_letter_and_our_own_side_is_told_apart() -> None:
+    both = frozenset({"a@firm.example", "b@firm.example", "me@own.example"})
+    letters = Counter({both: 3, frozenset({"a@firm.example", "anna@own.example"}): 1})
+    counts = Counter({"a@firm.example": 4, "b@firm.example": 3, "me@own.example": 3, "anna@own.example": 1})
+    names: dict[str, Counter[str]] = defaultdict(Counter)
+    names["anna@own.example"]["Anna"] = 1
+    assert [c.messages for c in wizard.grouped(counts, names, "me@own.example", letters)] == [4]
+    ours = wizard.colleagues(counts, names, "me@own.example")
+    assert [(c.address, c.name, c.messages) for c in ours] == [
+        ("me@own.example", "", 3),
+        ("anna@own.example", "Anna", 1),
+    ]
+    assert [
+        c.address for c in wizard.colleagues(Counter({"me@gmail.com": 2, "x@gmail.com": 1}), names, "me@gmail.com")
+    ] == ["me@gmail.com"]
 
-    def __init__(self, words: list[str], cwd: Path, environment: dict[str, str]) -> None:
-        self.pid, self.descriptor = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execvpe(
-                sys.executable,
-                [sys.executable, "-c", "from evidence.cli import main; main()", *words],
-                os.environ | environment,
-            )
-        self.seen = ""
 
-    def until(self, pattern: str, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not re.search(pattern, self.seen):
-            assert time.monotonic() < end, f"no {pattern!r} in:\n{self.seen}"
-            if select.select([self.descriptor], [], [], 0.2)[0]:
-                try:
-                    octets = os.read(self.descriptor, 65536)
-                except OSError:
-                    octets = b""
-                assert octets or re.search(pattern, self.seen), f"ended without {pattern!r}:\n{self.seen}"
-                self.seen += octets.decode("utf-8", "replace")
-        self.seen = self.seen[re.search(pattern, self.seen).end() :]  # type: ignore[union-attr]
-
-    def answer(self, text: str = "") -> None:
-        os.write(self.descriptor, text.encode() + b"\n")
-
-    def ended(self) -> int:
-        while True:
-            try:
-                if not os.read(self.descriptor, 65536):
-                    break
-            except OSError:
-                break
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+def test_a_new_file_is_commented_and_its_remarks_stand_under_each_other(tmp_path: Path) -> None:
+    evidence(*FLAGS, cwd=tmp_path, EVIDENCE_LANG="ru")
+    text = (tmp_path / "config.toml").read_text(encoding="utf-8")
+    account = text.partition("[[account]]")[2]
+    assert text.partition("[[account]]")[0].endswith("\n\n")
+    assert 'password_env = "NORTH_PASSWORD"' in account
+    assert account.count("# ") >= 4
+    assert all(line.index("#") >= 40 for line in text.splitlines() if "  # " in line)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -165,10 +149,13 @@ def test_the_dialogue_proposes_the_client_from_the_mailbox(tmp_path: Path, langu
         for _question in range(5):  # title, language, time zone, country, days
             terminal.until(r"\]: ?$")
             terminal.answer("")
-        terminal.until(r"\[y/N\]")
-        terminal.answer("n")
-        terminal.until(r"\[Y/n\]")
-        terminal.answer("n")
+        terminal.until(r"\[д/Н\]" if ru else r"\[y/N\]")
+        terminal.answer("нет" if ru else "n")
+        for _offer in ("sync", "schedule"):
+            terminal.until(r"\[[Дд]/[Нн]\]" if ru else r"\[[Yy]/[Nn]\]")
+            terminal.answer("maybe")  # neither yes nor no: asked again
+            terminal.until(r"\[[Дд]/[Нн]\]" if ru else r"\[[Yy]/[Nn]\]")
+            terminal.answer("н" if ru else "no")
         assert terminal.ended() == 0
     config = load_config(tmp_path / "config.toml")
     assert config.client.addresses == ("@teply-dom.example",)

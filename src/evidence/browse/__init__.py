@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from datasette.utils.asgi import Forbidden
 from pluggy import HookimplMarker
 
 from evidence.browse import access, pages, routes, site
@@ -82,6 +83,26 @@ def extra_template_vars(datasette: Any, request: Any) -> Callable[[], Awaitable[
         return await pages.context(datasette, here, request) if here else {}
 
     return variables
+
+
+@hookimpl
+def handle_exception(datasette: Any, request: Any, exception: Exception) -> Callable[[], Awaitable[Any]]:
+    """What goes wrong on Datasette's own pages is said on a page of ours, in the language of the others."""
+
+    async def answer() -> Any:
+        here = site.site_of(datasette)
+        return await routes.sorry_of_datasette(datasette, here, request, exception) if here else None
+
+    return answer
+
+
+@hookimpl
+def forbidden(datasette: Any, request: Any, message: str) -> Callable[[], Awaitable[Any]]:
+    async def answer() -> Any:
+        here = site.site_of(datasette)
+        return await routes.sorry_of_datasette(datasette, here, request, Forbidden("")) if here else None
+
+    return answer
 
 
 @hookimpl

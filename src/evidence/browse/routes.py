@@ -142,6 +142,26 @@ async def sorry(datasette: Any, site: Site, request: Any, exception: Exception) 
     return await page(datasette, request, "sorry.html", {"title": title, "text": text, "here": ""}, status)
 
 
+async def sorry_of_datasette(datasette: Any, site: Site, request: Any, exception: Exception) -> Response | None:
+    """As ``sorry`` for Datasette's own pages, whose messages are in English and not for people. None: Datasette answers."""
+    from datasette.utils.asgi import Base400
+    from datasette.views.base import DatasetteError
+
+    if isinstance(exception, NotFound):
+        exception = NotFound("")
+    elif isinstance(exception, DatasetteError | Base400) and not isinstance(exception, Forbidden):
+        if request.path.partition("?")[0].endswith(".json"):
+            return None
+        _ = words_of(site, request)._
+        said = {
+            "title": _("This cannot be shown"),
+            "text": _("The address asks for what these tables do not have. Go back and choose anew."),
+            "here": "",
+        }
+        return await page(datasette, request, "sorry.html", said, 400)
+    return await sorry(datasette, site, request, exception)
+
+
 _LINKED = re.compile(r"[0-9a-f]{64}")
 
 

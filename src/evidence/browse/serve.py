@@ -79,6 +79,7 @@ def build(
             "",
             _("Run `evidence sync` first, or name the configuration with -c."),
         )
+    _print_no_locals()
     name = path.stem
     datasette = Datasette(
         [] if sealed else [str(path)],
@@ -93,6 +94,13 @@ def build(
     )  # fmt: skip
     site.prepare(datasette, told)
     return datasette
+
+
+def _print_no_locals() -> None:
+    """Datasette prints every error, a mistyped address too, with the values of all locals: the request with its session cookie."""
+    from datasette import handle_exception
+
+    handle_exception.rich = None
 
 
 def _operator() -> str:

@@ -10,6 +10,9 @@ from evidence.bundle.catalog import Embedded
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.outside import OutsideDrawn
 from evidence.errors import EvidenceError
+from evidence.i18n import talk
+
+_ = talk("bundle")
 
 
 def originals(
@@ -22,13 +25,13 @@ def originals(
         raw = b.case.raw(e.letter.sha256)
         if hashlib.sha256(raw).hexdigest() != e.letter.sha256:
             raise EvidenceError(
-                f"The stored octets of exhibit {e.number} are not those of its hash.",
+                _("The stored octets of exhibit {number} are not those of its hash.").format(number=e.number),
                 e.letter.sha256,
-                "Run `evidence verify`.",
+                _("Run `evidence verify`: it names what is wrong."),
             )
         what = b._("Exhibit %s") % e.number
         yield Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at)
-    for file, _, name, octets in files:
+    for file, _drawn, name, octets in files:
         if octets is not None:
             number = b.selection.numbers[f"file:{file.id}"]
             kind = file.content_type if "/" in file.content_type else "application/octet-stream"

@@ -78,7 +78,7 @@ def _versions() -> str:
     for path in sorted(FONTS.glob("*.ttf")):
         fonts.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     packages = ("weasyprint", "fonttools", "pydyf", "pillow", "pypdfium2", "pikepdf")
-    return " ".join([*(f"{name}={version(name)}" for name in packages), fonts.hexdigest(), "layout 2"])
+    return " ".join([*(f"{name}={version(name)}" for name in packages), fonts.hexdigest(), "layout 3"])
 
 
 def _rendered(path: Path, note: Mapping[str, Any]) -> Rendered:

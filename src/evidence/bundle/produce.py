@@ -42,8 +42,11 @@ from evidence.bundle.select import select
 from evidence.bundle.text import Words, one_line, visible
 from evidence.config import Config
 from evidence.errors import EvidenceError, UsageError
+from evidence.i18n import talk
 from evidence.ports import IssuedBundle
 from evidence.reckoning import Assessment, TimelineEntry
+
+_ = talk("bundle")
 
 
 def produce(
@@ -67,7 +70,9 @@ def produce(
     folder = out / f"{brief.number:04d}-{'supplement' if options.supplement else options.kind}"
     if folder.exists():
         raise EvidenceError(
-            f"{folder} is there already.", "An issued bundle is never overwritten.", "Name another folder or number."
+            _("{folder} is there already.").format(folder=folder),
+            _("An issued bundle is never overwritten."),
+            _("Name another folder or number."),
         )
     out.mkdir(parents=True, exist_ok=True)
     return _Maker(brief, now, progress).make(out, folder)
@@ -88,9 +93,9 @@ def _brief(
     issued_bundles, issued = tuple(case.bundles()), tuple(case.exhibits())
     if options.supplement and not issued_bundles:
         raise UsageError(
-            "There is no bundle to supplement.",
-            "No bundle has been issued from this archive.",
-            "Run `evidence bundle` first.",
+            _("There is no bundle to supplement."),
+            _("No bundle has been issued from this archive."),
+            _("Run `evidence bundle` first."),
         )
     letters = tuple(case.letters())
     selection = select(
@@ -229,9 +234,9 @@ class _Maker:
             return renderer.render(replace(exhibit_chunk(self.pages, [e.as_text("time")]), seconds=120))
         except RenderFailure as failure:
             raise EvidenceError(
-                f"Exhibit {e.number} cannot be printed even as text.",
+                _("Exhibit {number} cannot be printed even as text.").format(number=e.number),
                 failure.reason,
-                "Exclude it with a reason, or report it.",
+                _("Exclude it with a reason, or report it."),
             ) from failure
 
     def _clean(self, text: str) -> str:
@@ -334,5 +339,5 @@ class _Maker:
 
 def _rendered(outcome: Rendered | RenderFailure) -> Rendered:
     if isinstance(outcome, RenderFailure):
-        raise EvidenceError("A page of the bundle could not be drawn.", outcome.reason, "Report it.") from outcome
+        raise EvidenceError(_("A page of the bundle could not be drawn."), outcome.reason, _("Report it.")) from outcome
     return outcome

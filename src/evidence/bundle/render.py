@@ -129,27 +129,14 @@ class _Numbers:
 
 
 def _prepare(path: str) -> None:
-    """What each part needs once and a joined file would need again at every build: header scopes, our own compression.
+    """What each part needs once and a joined file would need again at every build: a lean structure tree, our own packing.
 
-    Says of every header cell what it heads (ISO 14289-1, 7.5): a column in a table head, a row elsewhere. The library's
-    own zlib writes every stream, so that the bytes do not hang on the system's.
+    The library's own zlib writes every stream, so that the bytes do not hang on the system's.
     """
     import pikepdf
-    from pikepdf import Dictionary, Name
 
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
-        for item in pdf.objects:
-            if not isinstance(item, Dictionary) or item.get(Name.S) != Name.TH:
-                continue
-            above = item.P
-            while above.get(Name.S) not in (Name.THead, Name.Table, None):
-                above = above.P
-            scope = Name.Column if above.get(Name.S) == Name.THead else Name.Row
-            attributes = item.get(Name.A)
-            if isinstance(attributes, Dictionary):
-                attributes.Scope = scope
-            else:
-                item.A = Dictionary(O=Name.Table, Scope=scope)
+        _structure(pdf)
         pdf.save(
             path,
             static_id=True,
@@ -157,6 +144,63 @@ def _prepare(path: str) -> None:
             compress_streams=True,
             recompress_flate=True,
         )
+
+
+def _structure(pdf: Any) -> None:
+    """Say of every header cell what it heads (ISO 14289-1, 7.5); drop what a reader of the structure has no use of.
+
+    A Span that only holds marked content of its parent's page gives it to its parent; /Type, and /Pg of what holds no
+    content of its own, are optional (ISO 32000-1, table 323). A third less memory for a joined file of thousands of pages.
+    """
+    from pikepdf import Array, Dictionary, Name
+
+    plain = {"/K", "/P", "/Pg", "/S", "/Type"}
+    elements = [e for e in pdf.objects if isinstance(e, Dictionary) and e.get(Name.Type) == Name.StructElem]
+    moved: dict[tuple[int, int], Any] = {}
+    for element in elements:
+        if Name.Span == element.S and Name.Pg in element and plain.issuperset(element.keys()):
+            kids, above = _kids(element), element.P
+            if all(isinstance(k, int) for k in kids) and Name.Pg in above and above.Pg.objgen == element.Pg.objgen:
+                moved[element.objgen] = above
+    for element in elements:
+        kids = []
+        for kid in _kids(element):
+            found = isinstance(kid, Dictionary) and kid.objgen in moved
+            kids += _kids(kid) if found else [kid]
+        element.K = kids[0] if len(kids) == 1 and isinstance(kids[0], int) else Array(kids)
+    for element in elements:
+        if Name.TH == element.S:
+            _head(element)
+        if Name.Pg in element and not any(isinstance(k, int) for k in _kids(element)):
+            del element.Pg
+        del element.Type
+    for found in pdf.Root.StructTreeRoot.ParentTree.Nums:
+        if isinstance(found, Array):
+            for index, element in enumerate(found):
+                if isinstance(element, Dictionary) and element.objgen in moved:
+                    found[index] = moved[element.objgen]
+
+
+def _kids(element: Any) -> list[Any]:
+    from pikepdf import Array, Name
+
+    kids = element.get(Name.K)
+    return [] if kids is None else list(kids) if isinstance(kids, Array) else [kids]
+
+
+def _head(cell: Any) -> None:
+    """The scope of a header cell: a column in a table head, a row elsewhere."""
+    from pikepdf import Dictionary, Name
+
+    above = cell.P
+    while above.get(Name.S) not in (Name.THead, Name.Table, None):
+        above = above.P
+    scope = Name.Column if above.get(Name.S) == Name.THead else Name.Row
+    attributes = cell.get(Name.A)
+    if isinstance(attributes, Dictionary):
+        attributes.Scope = scope
+    else:
+        cell.A = Dictionary(O=Name.Table, Scope=scope)
 
 
 def _shaped_font(*arguments: Any, **options: Any) -> Any:

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from evidence.errors import UsageError
+from evidence.errors import EvidenceError, UsageError
 from evidence.i18n import talk
 
 _ = talk("bundle")
@@ -52,15 +52,37 @@ def signer_from_p12(path: Path, password: str, *, tsa_url: str = "") -> Sign:
 
 
 def signer_from_token(module: Path, label: str, pin: str, *, tsa_url: str = "") -> Sign:
-    """A function that signs with the key ``label`` on a PKCS#11 token; ``module`` is the vendor's library."""
+    """A function that signs with the key ``label`` on a PKCS#11 token; ``module`` is the vendor's library.
+
+    Raises UsageError when the token cannot be opened.
+    """
     signers, timestamps = _pyhanko()
     try:
         from pyhanko.sign import pkcs11
     except ImportError:
         raise UsageError(_("Signing with a token needs python-pkcs11."), "", "pip install 'pyhanko[pkcs11]'") from None
-    session = pkcs11.open_pkcs11_session(str(module), user_pin=pin)
+    try:
+        session = pkcs11.open_pkcs11_session(str(module), token_criteria=_only_token(module), user_pin=pin)
+    except Exception as error:  # every vendor's library fails in its own way
+        said = str(error) or type(error).__name__
+        raise UsageError(
+            _("The token cannot be opened."),
+            said,
+            _("Check the module's path, that one token is plugged in, and the PIN."),
+        ) from None
     signer = pkcs11.PKCS11Signer(session, cert_label=label, key_label=label)
     return _sign_with(signers, signer, timestamps.HTTPTimeStamper(tsa_url) if tsa_url else None)
+
+
+def _only_token(module: Path) -> Any:
+    """The one token that is plugged in and set up. Raises ValueError when there are several: a PIN is tried on none by guess."""
+    import pkcs11
+    from pyhanko.config.pkcs11 import TokenCriteria
+
+    found = [t for t in pkcs11.lib(str(module)).get_tokens() if t.flags & pkcs11.TokenFlag.TOKEN_INITIALIZED]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} tokens: {', '.join(t.label for t in found)}")
+    return TokenCriteria(label=found[0].label, serial=found[0].serial)
 
 
 def _pyhanko() -> tuple[Any, Any]:
@@ -80,7 +102,14 @@ def _sign_with(signers: Any, signer: Any, stamper: Any) -> Sign:
             field_name=FIELD, subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256"
         )
         writer = IncrementalPdfFileWriter(BytesIO(pdf.read_bytes()), strict=False)
-        signed = signers.sign_pdf(writer, metadata, signer=signer, timestamper=stamper)
+        try:
+            signed = signers.sign_pdf(writer, metadata, signer=signer, timestamper=stamper)
+        except Exception as error:  # an authority, a token or a library may fail in any way; the file is left as it was
+            raise EvidenceError(
+                _("The bundle could not be signed; the file is as it was, unsigned."),
+                str(error) or type(error).__name__,
+                _("Check the key, and the address of the time-stamp authority if one is configured; then sign again."),
+            ) from error
         unfinished = pdf.with_suffix(".signing")
         unfinished.write_bytes(signed.getvalue())
         unfinished.replace(pdf)

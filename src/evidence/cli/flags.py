@@ -9,8 +9,9 @@ import click
 from evidence.cli.filters import chosen, read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
-from evidence.cli.text import _, help_end
+from evidence.cli.text import _, help_end, language, tier_in_words
 from evidence.errors import UsageError
+from evidence.i18n import translation
 from evidence.model import CATEGORIES
 
 
@@ -61,6 +62,7 @@ def command(
     as_csv: bool,
 ) -> int:
     from evidence.pipeline.views import flag_rows
+    from evidence.timeline.words import CATEGORY_WORDS, REVIEW_WORDS, SUBTYPE_WORDS
 
     _case, shown = read_view(session, everything or bool(explain_id), as_of)
     if explain_id:
@@ -96,9 +98,14 @@ def command(
             ],
         )
     else:
+        said = translation("timeline", language).gettext
         for row in rows:
             row["when"] = shown.by_sha[row["sha256"]].at.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M")
-            row["what"] = row["category"] + (f" ({row['subtype']})" if row["subtype"] else "")
+            row["what"] = said(
+                SUBTYPE_WORDS.get((row["category"], row["subtype"] or ""), CATEGORY_WORDS[row["category"]])
+            )
+            row["tier"] = tier_in_words(row["tier"])
+            row["review"] = said(REVIEW_WORDS[row["review"]])
         table(
             rows,
             {
@@ -116,7 +123,6 @@ def command(
 
 
 def _explain(session: Session, shown, flag_id: str) -> int:  # type: ignore[no-untyped-def]
-    from evidence.cli.text import language
     from evidence.timeline.explain import explain
     from evidence.timeline.rules import load_packs
 

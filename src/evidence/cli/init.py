@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.hints import pasteable
 from evidence.cli.session import Session
-from evidence.cli.text import _, help_end, language, ngettext
-from evidence.errors import EvidenceError, UsageError
+from evidence.cli.text import _, help_end, language
+from evidence.errors import UsageError
 
 if TYPE_CHECKING:
-    from evidence.operate.wizard import Answers, Correspondent
+    from evidence.operate.wizard import Answers
 
 
 @click.command(
@@ -70,9 +67,14 @@ if TYPE_CHECKING:
     "--answer-within-days", type=click.IntRange(1, 365), help=_("After how many days a request counts as unanswered.")
 )
 @click.option("--country", help=_("Whose public holidays count: RU, GB, …"))
+@click.option("--sync/--no-sync", default=None, help=_("Archive the mail at the end, or do not; default: asked."))
+@click.option(
+    "--schedule/--no-schedule", default=None, help=_("Install the hourly sync at the end, or do not; default: asked.")
+)
 @click.option("--yes", is_flag=True, help=_("Ask nothing; take flags and defaults."))
 @click.pass_obj
 def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
+    from evidence.cli.init_dialogue import Dialogue
     from evidence.operate import wizard
 
     path = (folder / "config.toml") if folder else (session.config_path or Path("config.toml"))
@@ -82,6 +84,8 @@ def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
     answers = wizard.from_config(old) if old else wizard.Answers(language="ru" if language == "ru" else "en")
     if not old and language != "ru":
         answers.country, answers.timezone = "GB", "Europe/London"
+    if not old:
+        answers.timezone = wizard.local_zone(answers.timezone)
     _from_flags(answers, flags)
     dialogue = Dialogue(answers, flags, old is not None)
     dialogue.hold()
@@ -127,7 +131,7 @@ def _from_flags(answers: Answers, flags: dict[str, Any]) -> None:
         answers.delegates = [_parts(text, 2) for text in flags["delegates"]]  # type: ignore[misc]
     if flags["staff"]:
         answers.staff = [
-            (name, address, _rate(rate)) for name, address, rate in (_parts(text, 3) for text in flags["staff"])
+            (name, address, rate(hourly)) for name, address, hourly in (_parts(text, 3) for text in flags["staff"])
         ]
     if flags["address"] or flags["username"]:
         answers.username = flags["username"] or flags["address"]
@@ -142,259 +146,8 @@ def _parts(text: str, count: int) -> tuple[str, ...]:
     return tuple(parts + [""] * (count - len(parts)))
 
 
-def _rate(text: str) -> float:
+def rate(text: str) -> float:
     try:
         return float(text.replace(",", ".") or 0)
     except ValueError:
         raise UsageError(_("«{text}» is not a rate; write a number.").format(text=text)) from None
-
-
-class Dialogue:
-    """The questions in order. With ``--yes`` nothing is asked and what is missing is an error that names its flag."""
-
-    def __init__(self, answers: Answers, flags: dict[str, Any], again: bool) -> None:
-        self.answers = answers
-        self.flags = flags
-        self.again = again
-        self.silent: bool = flags["yes"]
-        self.proposals: list[Correspondent] = []
-        self.password: str | None = None
-
-    def say(self, text: str = "") -> None:
-        click.echo(pasteable(text), err=True)
-
-    def ask(self, question: str, default: str = "", *, flag: str, check: str = "") -> str:
-        if self.silent:
-            if not default:
-                raise UsageError(_("{flag} is needed with --yes.").format(flag=flag))
-            return default
-        while True:
-            reply: str = click.prompt(question, default=default or None, err=True, show_default=bool(default)).strip()
-            if not check or re.fullmatch(check, reply):
-                return reply
-            self.say(_("That does not look right: {text}").format(text=reply))
-
-    def confirm(self, question: str, default: bool = True) -> bool:
-        return default if self.silent else bool(click.confirm(question, default=default, err=True))
-
-    # ---- the parts ---------------------------------------------------------------------------
-
-    def hold(self) -> None:
-        if not self.silent:
-            self.say(
-                _("This sets up one matter. Enter takes the answer in brackets; Ctrl-C leaves everything as it was.")
-            )
-            self.say()
-        self.mailbox()
-        self.parties()
-        self.rest()
-
-    def mailbox(self) -> None:
-        from evidence.mailbox.presets import discover
-
-        a = self.answers
-        if not a.username and not (self.silent and a.host == ""):
-            a.username = self.ask(_("Your mailbox's address"), flag="--address", check=r"\S+@\S+\.\S+")
-        if not a.username:
-            return
-        if not a.host:
-            found = discover(a.username, allow_dns=self.flags["allow_dns"] or self._may_ask_dns(a.username))
-            if found:
-                best = found[0]
-                a.host, a.port, a.tls = best.host, best.port, best.tls
-                if best.preset:
-                    preset = best.preset.in_language(language)
-                    a.oauth = a.oauth or (preset.oauth or "")
-                    self.say(f"{preset.name}: {preset.expects}")
-                    self.say(preset.where)
-                elif best.foreign and not self.confirm(
-                    _("DNS names {host}, outside your own domain. Use it?").format(host=best.host), default=False
-                ):
-                    a.host = ""
-        if not self.silent or not a.host:
-            a.host = self.ask(_("IMAP server"), a.host or "imap." + a.username.rpartition("@")[2], flag="--host")
-        self.secret()
-        if not self.flags["no_connect"]:
-            self.try_login()
-
-    def _may_ask_dns(self, address: str) -> bool:
-        from evidence.mailbox.presets import preset_for
-
-        if self.silent or preset_for(address):
-            return False
-        domain = address.rpartition("@")[2]
-        return self.confirm(_("May DNS be asked which mail server {domain} uses?").format(domain=domain))
-
-    def secret(self) -> None:
-        a = self.answers
-        if a.oauth == "microsoft":
-            a.oauth_client_id = self.ask(
-                _("Client id of your registered application (Entra)"), a.oauth_client_id, flag="--oauth-client-id"
-            )
-            return
-        if a.password_command or a.password_env or a.keyring:
-            return
-        if self.silent:
-            raise UsageError(
-                _("{flag} is needed with --yes.").format(flag="--password-env, --password-command, --keyring")
-            )
-        self.say(_("Where does the program get the password from? It never stands in the configuration."))
-        self.say(_("  1  the system's keyring (Windows, macOS, a Linux desktop)"))
-        self.say(_("  2  a command that prints it (pass, a password manager)"))
-        self.say(_("  3  an environment variable"))
-        choice = click.prompt(">", type=click.Choice(["1", "2", "3"]), default="1", show_choices=False, err=True)
-        if choice == "1":
-            a.keyring = True
-        elif choice == "2":
-            a.password_command = self.ask(_("The command"), flag="--password-command")
-        else:
-            a.password_env = self.ask(
-                _("The variable's name"), "EVIDENCE_PASSWORD", flag="--password-env", check=r"\w+"
-            )
-
-    def try_login(self) -> None:
-        """Log in, list the folders with counts, and look who corresponds here. A refusal can be answered by another try."""
-        from evidence.config import Account
-        from evidence.mailbox.imap import ImapMailbox
-        from evidence.mailbox.login import password_secret, secret_for, store_secret
-        from evidence.operate import wizard
-
-        a = self.answers
-        account = Account(
-            name=a.account_name, host=a.host, port=a.port, tls=a.tls, username=a.username, ca_file=a.ca_file or None,  # type: ignore[arg-type]
-            password_command=a.password_command or None, password_env=a.password_env or None, keyring=a.keyring,
-            oauth=a.oauth or None, oauth_client_id=a.oauth_client_id or None,  # type: ignore[arg-type]
-        )  # fmt: skip
-        while True:
-            try:
-                if a.oauth == "microsoft":
-                    self.say(_("Sign in later with `evidence login`; the mailbox is not looked at now."))
-                    return
-                if a.keyring and not self.silent:
-                    self.password = click.prompt(_("Password (it is not shown)"), hide_input=True, err=True)
-                    secret = password_secret(account, self.password or "")
-                else:
-                    secret = secret_for(account, environ=os.environ)
-                mailbox = ImapMailbox.connect(account, secret)
-                break
-            except EvidenceError as error:
-                if self.silent:
-                    raise
-                self.say(str(error))
-                if not self.confirm(_("Try again?")):
-                    return
-        try:
-            folders = mailbox.list_folders()
-            statuses = mailbox.status(folders)
-            self.say(_("The login works. Folders:"))
-            for folder, status in zip(folders, statuses, strict=True):
-                self.say(f"  {folder.name:30} {status.exists if status else '?'}")
-            if not self.silent:
-                self.proposals = wizard.correspondents(mailbox, wizard.likely_sent(folders), a.username)
-        except EvidenceError as error:
-            self.say(str(error))
-        finally:
-            mailbox.close()
-        if a.keyring and self.password:
-            store_secret(account, self.password)
-            self.password = None
-
-    def parties(self) -> None:
-        a = self.answers
-        domain = a.username.rpartition("@")[2]
-        a.us_name = (
-            a.us_name
-            if self.silent and a.us_name
-            else self.ask(_("Our name, as it will be printed"), a.us_name, flag="--us-name")
-        )
-        default = (
-            " ".join(a.us_addresses) or (a.username if _public(domain) else f"{a.username} @{domain}")
-            if a.username
-            else " ".join(a.us_addresses)
-        )
-        a.us_addresses = self.ask(
-            _("Our addresses (or @domain), with spaces between"), default, flag="--us-address"
-        ).split()
-        if self.proposals and not a.client_addresses:
-            self.propose()
-        a.client_name = (
-            a.client_name
-            if self.silent and a.client_name
-            else self.ask(_("The client's name"), a.client_name, flag="--client-name")
-        )
-        a.client_addresses = self.ask(
-            _("The client's addresses (or @domain), with spaces between"),
-            " ".join(a.client_addresses),
-            flag="--client-address",
-        ).split()
-
-    def propose(self) -> None:
-        """«These 4 addresses wrote as Romashka»: a number takes them over."""
-        a = self.answers
-        self.say()
-        self.say(_("Who corresponds here most:"))
-        for number, one in enumerate(self.proposals[:12], 1):
-            count = ngettext("{n} address", "{n} addresses", len(one.addresses)).format(n=len(one.addresses))
-            letters = ngettext("{n} letter", "{n} letters", one.messages).format(n=one.messages)
-            self.say(f"  {number:2}  {one.domain}  {', '.join(one.names[:3])}  ({count}, {letters})")
-        reply = click.prompt(
-            _("Which of them is the client? (a number, or Enter to type the addresses)"),
-            default="",
-            show_default=False,
-            err=True,
-        ).strip()
-        if reply.isdigit() and 1 <= int(reply) <= len(self.proposals[:12]):
-            one = self.proposals[int(reply) - 1]
-            for address, messages in one.addresses:
-                self.say(f"      {address}  {messages}")
-            a.client_addresses = [address for address, _n in one.addresses]
-            a.client_name = a.client_name or (one.names[0] if one.names else "")
-
-    def rest(self) -> None:
-        a = self.answers
-        a.title = a.title or self.ask(_("What the dispute is called"), a.client_name, flag="--title")
-        if self.silent:
-            return
-        a.language = (
-            "ru"
-            if self.ask(_("Language of the bundle (ru, en)"), a.language, flag="--matter-language", check="ru|en")
-            == "ru"
-            else "en"
-        )
-        a.timezone = self.ask(_("Time zone"), a.timezone, flag="--timezone", check=r"[A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
-        a.country = self.ask(
-            _("Country whose public holidays count"), a.country, flag="--country", check=r"[A-Z]{2}(-[A-Z0-9]+)?"
-        )
-        a.answer_within_days = int(
-            self.ask(
-                _("After how many working days does a request count as unanswered"),
-                str(a.answer_within_days),
-                flag="--answer-within-days",
-                check=r"[1-9]\d{0,2}",
-            )
-        )
-        if not a.staff and self.confirm(
-            _("Name members of staff and their hourly rates, to reckon the time spent?"), default=False
-        ):
-            while name := click.prompt(_("Name (Enter: no more)"), default="", show_default=False, err=True).strip():
-                address = click.prompt(_("Address"), default="", show_default=False, err=True).strip()
-                a.staff.append((name, address, _rate(click.prompt(_("Hourly rate"), default="0", err=True))))
-
-    def after(self, path: Path) -> None:
-        if self.silent or not self.answers.host:
-            return
-        if self.answers.oauth:
-            self.say(_("Next: evidence -c {path} login, then evidence -c {path} sync").format(path=path))
-            return
-        if self.confirm(_("Archive the mail now?")):
-            from evidence.cli.app import app
-
-            app.main(args=["-c", str(path), "sync"], prog_name="evidence", standalone_mode=False)
-        self.say(_("Next: evidence -c {path} browse, evidence -c {path} bundle").format(path=path))
-        self.say(_("To have it run by itself: evidence -c {path} schedule install").format(path=path))
-
-
-def _public(domain: str) -> bool:
-    from evidence.operate.wizard import PUBLIC
-
-    return domain.lower() in PUBLIC

@@ -97,7 +97,7 @@ class TerminalProgress:
         rate = done / (clock - self._began) if clock > self._began else 0.0
         line = f"{what}: {done}" + (f"/{total}" if total else "")
         if rate and done:
-            line += f"  {rate:,.0f}/s"
+            line += f"  {rate:,.0f}/s" if rate >= 1 else ""
             if total and done < total:
                 left = (total - done) / rate
                 line += "  " + _("{minutes}:{seconds:02d} left").format(minutes=int(left // 60), seconds=int(left % 60))

@@ -9,7 +9,8 @@ import click
 from evidence.cli.filters import chosen, read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
-from evidence.cli.text import _, help_end
+from evidence.cli.text import _, days_in_words, help_end, language, tier_in_words
+from evidence.i18n import translation
 
 OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no-reply", "pending"]
 
@@ -48,6 +49,7 @@ def command(
     as_csv: bool,
 ) -> int:
     from evidence.pipeline.views import request_rows
+    from evidence.timeline.words import KIND_WORDS, OUTCOME_WORDS
 
     case, shown = read_view(session, everything, as_of)
     rows = [
@@ -80,7 +82,11 @@ def command(
         ]
         csv_rows(rows, [*columns, "quote", "answer_quote", "answering_message_id", "sha256", "message_id"])
     else:
+        said = translation("timeline", language).gettext
         for row in rows:
+            row["kind"], row["outcome"] = said(KIND_WORDS[row["kind"]]), said(OUTCOME_WORDS[row["outcome"]])
+            row["tier"] = tier_in_words(row["tier"])
+            row["waited_days"] = days_in_words(row["waited_days"])
             row["when"] = shown.by_sha[row["sha256"]].at.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M")
         table(
             rows,

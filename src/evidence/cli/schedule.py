@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evidence.cli.ask import yes as yes_to
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end
 
@@ -77,7 +78,17 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
         click.echo("# " + " ".join(words))
     if print_only:
         return 0
-    if not yes and not click.confirm(_("Install this?"), default=True, err=True):
+    for account in session.config.account:
+        if account.password_env:
+            click.secho(
+                _(
+                    "Account «{name}» takes its password from the variable {variable}, which the schedule does not know: "
+                    "set password_command or keyring for it."
+                ).format(name=account.name, variable=account.password_env),
+                fg="yellow",
+                err=True,
+            )
+    if not yes and not yes_to(_("Install this?")):
         return 0
     schedule.install(entry)
     click.echo(_("Installed: {name}.").format(name=entry.name), err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from evidence.cli.hints import pasteable
 from evidence.cli.output import json_lines, one_json
 from evidence.cli.session import Session
-from evidence.cli.text import _, help_end
+from evidence.cli.text import _, help_end, outcome_in_words
 
 
 @click.command(
@@ -50,7 +51,7 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
     when = state.last_sync.astimezone(zone).strftime("%Y-%m-%d %H:%M %z") if state.last_sync else _("never")
     click.echo(
         _("Last sync       {when} {outcome}").format(
-            when=when, outcome=f"({state.last_outcome})" if state.last_outcome else ""
+            when=when, outcome=f"({outcome_in_words(state.last_outcome)})" if state.last_outcome else ""
         )
     )
     click.echo(
@@ -117,12 +118,14 @@ def _all(folder: Path, as_json: bool) -> int:
             rows.append({"folder": str(path.parent)} | state.as_row())
         except EvidenceError as error:
             rows.append({"folder": str(path.parent), "error": error.what})
+        except sqlite3.Error as error:  # a file that is no archive must not hide the matters after it
+            rows.append({"folder": str(path.parent), "error": f"{config.archive_path.name}: {error}"})
     if as_json:
         json_lines(rows)
     else:
         for row in rows:
             said = row.get("error") or _("{messages} messages, last sync {last_sync}, {n} owed").format(
-                n=len(row["owed"]), **row
+                n=len(row["owed"]), **(row | {"last_sync": row["last_sync"] or _("never")})
             )
             click.echo(f"{row['folder']}: {said}")
     return 1 if any("error" in row for row in rows) else 3 if any(row["owed"] for row in rows) else 0

@@ -44,3 +44,25 @@ def category_in_words(category: str) -> str:
         "deadline_notice": _("deadlines set"),
         "termination_notice": _("notices of termination"),
     }.get(category, category)
+
+
+def tier_in_words(tier: str) -> str:
+    """Which rules found it: exact ones, or such as a person has to confirm."""
+    return {"stated": _("stated"), "possible": _("possible")}.get(tier, tier)
+
+
+def days_in_words(days: float | None) -> str:
+    """Days waited: whole ones, below three with a decimal, nothing where nobody waited."""
+    if days is None:
+        return ""
+    return f"{days:.0f}" if days >= 3 else f"{days:.1f}"
+
+
+def outcome_in_words(outcome: str) -> str:
+    """How a run ended."""
+    return {
+        "complete": _("complete"),
+        "incomplete": _("incomplete"),
+        "failed": _("failed"),
+        "interrupted": _("interrupted"),
+    }.get(outcome, outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evidence.i18n import talk
+from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Ledger, shape
 from evidence.mailbox.mailbox import FolderUnreadable, MailboxError, Wanted
 from evidence.mailbox.plan import EMPTY_DOUBTED_FROM, Fingerprint, judge_reset, links
@@ -147,7 +148,7 @@ def left_behind(run: Run, generations: Sequence[Generation], everything: Sequenc
     for generation in old:
         if generation.name in doubted or not (generation.name in missing or generation.name in worked):
             continue
-        held = dict(run.sink.held(generation.id)) if not run.dry else {}
+        held = Held(run.sink.held(generation.id)) if not run.dry else Held()
         if generation.name in missing and (held or generation.on_server):
             run.alarm("folder-gone", {"folder": generation.name, "held": len(held)}, folder=generation.id)
         name = FolderName(generation.name, b"")

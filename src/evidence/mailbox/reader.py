@@ -24,6 +24,7 @@ from evidence.errors import IntegrityFailure
 from evidence.i18n import talk
 from evidence.mailbox.changes import changed_uidvalidity, disappearances, doubt_emptiness, left_behind, reused_uids
 from evidence.mailbox.commands import mailbox_argument
+from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Kind, Ledger
 from evidence.mailbox.mailbox import CommandRefused, FolderUnreadable, Mailbox, MailboxError, Wanted
 from evidence.mailbox.plan import ScopeRule, plan_folder
@@ -203,7 +204,7 @@ def _open_place(run: Run, folder: FolderName, status: FolderStatus, generation: 
         if run.dry:
             return place
         place.id = run.sink.folder(run.acquisition, run.account.name, folder, status.uidvalidity)
-    place.held = dict(run.sink.held(place.id))
+    place.held = Held(run.sink.held(place.id))
     return place
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from evidence.config import Account
 from evidence.errors import EvidenceError
+from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Kind, Ledger
 from evidence.mailbox.mailbox import FolderUnreadable, Mailbox, MailboxError, Throttled
 from evidence.mailbox.plan import Fingerprint, ScopeRule, Verdict
@@ -29,7 +30,7 @@ class Place:
     id: int
     ledger: Ledger
     generation: Generation | None
-    held: dict[int, tuple[int, str]] = field(default_factory=dict)
+    held: Held = field(default_factory=Held)
     vanished: list[tuple[int, str]] = field(default_factory=list)  # (sighting, sha256)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     fetched: int = 0

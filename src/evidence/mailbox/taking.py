@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 
 from evidence.mailbox.addresses import header_octets
+from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Kind, shape
 from evidence.mailbox.mailbox import FolderUnreadable, MailboxError, NotDelivered, Wanted
 from evidence.mailbox.plan import OUT, Links, Verdict, links
@@ -229,7 +230,7 @@ def _tie_in(run: Run, place: Place, uids: list[int]) -> None:
             if status.uidvalidity != place.status.uidvalidity:
                 return  # the next run sees to it
             if not place.held and place.id:
-                place.held = dict(run.sink.held(place.id))
+                place.held = Held(run.sink.held(place.id))
             inside, wanted = set(uids), []
             for peek in peeks(run, uids, place.ledger.uids, headers=True):
                 if peek.uid in inside and place.ledger.kind(peek.uid) is Kind.OUT:

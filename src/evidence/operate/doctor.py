@@ -174,7 +174,7 @@ def _archive(config: Config, now: datetime) -> Iterator[Check]:
             yield Check(
                 _("last sync"),
                 now - state.last_sync <= overdue and state.last_outcome != "failed",
-                f"{said} ({state.last_outcome})",
+                f"{said} ({_ended(state.last_outcome)})",
                 "evidence sync",
             )
         yield Check(_("owed messages"), not state.owed, str(len(state.owed)), "evidence sync")
@@ -190,6 +190,16 @@ def _archive(config: Config, now: datetime) -> Iterator[Check]:
     else:
         step = "evidence anchor" if config.anchor.tsa_url else "evidence anchor --print"
         yield Check(_("anchor"), False, _("none: nothing outside this machine vouches for the time"), step)
+
+
+def _ended(outcome: str) -> str:
+    """How a run ended, in words."""
+    return {
+        "complete": _("complete"),
+        "incomplete": _("incomplete"),
+        "failed": _("failed"),
+        "interrupted": _("interrupted"),
+    }.get(outcome, outcome)
 
 
 def _schedule(config_path: Path) -> Check:

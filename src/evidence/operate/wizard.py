@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,16 +10,35 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import tomlkit
 
 from evidence.config import parse_config
+from evidence.i18n import translation
 from evidence.mailbox.addresses import addresses as addresses_in
 from evidence.mailbox.addresses import fields
 from evidence.mailbox.mailbox import Mailbox
 from evidence.model import FolderName
 
 PEEKED_PER_FOLDER = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """An address of our own domain that writes or is written to."""
+
+    name: str
+    address: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Who corresponds in a mailbox, both sides, most messages first."""
+
+    ours: tuple[Colleague, ...] = ()
+    theirs: tuple[Correspondent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +86,10 @@ PUBLIC = frozenset(
 )
 
 
-def correspondents(mailbox: Mailbox, folders: Sequence[FolderName], own: str) -> list[Correspondent]:
-    """Who this mailbox corresponds with, most messages first, from the newest headers of each folder."""
+def survey(mailbox: Mailbox, folders: Sequence[FolderName], own: str) -> Survey:
+    """Who corresponds in this mailbox, from the newest headers of each folder. ``own`` is its address."""
     counts: Counter[str] = Counter()
+    letters: Counter[frozenset[str]] = Counter()
     names: dict[str, Counter[str]] = defaultdict(Counter)
     for folder in folders:
         status = mailbox.examine(folder)
@@ -76,11 +97,21 @@ def correspondents(mailbox: Mailbox, folders: Sequence[FolderName], own: str) ->
             continue
         first = max(1, (status.uidnext or status.exists + 1) - PEEKED_PER_FOLDER)
         for peek in mailbox.peek_headers(first, None):
-            for mention in _people(peek.header):
-                counts[mention[0]] += 1
-                if mention[1]:
-                    names[mention[0]][mention[1]] += 1
-    return grouped(counts, names, own)
+            people = dict(_people(peek.header))
+            letters[frozenset(people)] += 1
+            for address, name in people.items():
+                counts[address] += 1
+                if name:
+                    names[address][name] += 1
+    return Survey(colleagues(counts, names, own), tuple(grouped(counts, names, own, letters)))
+
+
+def colleagues(counts: Counter[str], names: dict[str, Counter[str]], own: str) -> tuple[Colleague, ...]:
+    """The addresses of our own domain; at a public provider the mailbox's own alone."""
+    domain = own.rpartition("@")[2].lower()
+    ours = [a for a in counts if a == own.lower() or (domain not in PUBLIC and a.endswith("@" + domain))]
+    ours.sort(key=lambda a: (-counts[a], a))
+    return tuple(Colleague(names[a].most_common(1)[0][0] if names[a] else "", a, counts[a]) for a in ours)
 
 
 ASKED = ("from", "to", "cc", "reply-to", "sender")
@@ -96,8 +127,16 @@ def _people(header: bytes) -> Iterable[tuple[str, str]]:
                 yield address, mention.name
 
 
-def grouped(counts: Counter[str], names: dict[str, Counter[str]], own: str) -> list[Correspondent]:
-    """Addresses by firm: one domain is one firm, but each address at a public provider stands alone."""
+def grouped(
+    counts: Counter[str],
+    names: dict[str, Counter[str]],
+    own: str,
+    letters: Counter[frozenset[str]] | None = None,
+) -> list[Correspondent]:
+    """Addresses by firm: one domain is one firm, but each address at a public provider stands alone.
+
+    ``letters`` (addresses of a letter -> how many such) keeps one that names two of a firm from being counted twice.
+    """
     own_domain = own.rpartition("@")[2].lower()
     groups: dict[str, list[str]] = defaultdict(list)
     for address in counts:
@@ -109,7 +148,13 @@ def grouped(counts: Counter[str], names: dict[str, Counter[str]], own: str) -> l
     for key, addresses in groups.items():
         ordered = sorted(((a, counts[a]) for a in addresses), key=lambda pair: (-pair[1], pair[0]))
         named = [names[a].most_common(1)[0][0] for a, _n in ordered if names[a]]
-        found.append(Correspondent(key, tuple(dict.fromkeys(named)), tuple(ordered), sum(n for _a, n in ordered)))
+        members = {a for a, _n in ordered}
+        total = (
+            sum(n for _a, n in ordered)
+            if letters is None
+            else sum(n for together, n in letters.items() if members & together)
+        )
+        found.append(Correspondent(key, tuple(dict.fromkeys(named)), tuple(ordered), total))
     return sorted(found, key=lambda c: (-c.messages, c.domain))
 
 
@@ -129,7 +174,18 @@ def likely_sent(folders: Sequence[FolderName]) -> list[FolderName]:
 def new_config(answers: Answers) -> str:
     """A commented config.toml from the shipped template. Checked by reading it back."""
     template = (files("evidence.operate") / "samples" / f"template.{answers.language}.toml").read_text(encoding="utf-8")
-    return _fill(tomlkit.parse(template), answers)
+    return _aligned(_fill(tomlkit.parse(template), answers))
+
+
+def _aligned(text: str) -> str:
+    """Remarks under each other again, where an answer has moved one."""
+    return re.sub(r"(?m)^(\S[^#\n]*?) {2,}(?=# )", lambda found: found[1].ljust(39) + " ", text)
+
+
+def local_zone(default: str) -> str:
+    """This machine's time zone by its name (what /etc/localtime points to, or TZ), or ``default`` where it tells none."""
+    named = os.environ.get("TZ", "").lstrip(":") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    return named if named in available_timezones() and "/" in named and not named.startswith("Etc/") else default
 
 
 def edited_config(text: str, answers: Answers) -> str:
@@ -152,9 +208,8 @@ def _fill(document: Any, a: Answers) -> str:
     if a.counsel:
         _set(document, "counsel", {"addresses": a.counsel})
     _set(document, "timeline", {"answer_within_days": a.answer_within_days, "country": a.country})
-    if a.host:
-        _account(document, a)
-    text = tomlkit.dumps(document)
+    added = _account(document, a) if a.host else ""
+    text = tomlkit.dumps(document).rstrip("\n") + "\n" + added
     parse_config(text, Path("config.toml"))
     return text
 
@@ -179,15 +234,17 @@ def _replace(table: Any, key: str, rows: list[dict[str, Any]]) -> None:
     table[key] = array
 
 
-def _account(document: Any, a: Answers) -> None:
-    accounts = document.get("account")
-    if accounts is None:
-        accounts = tomlkit.aot()
-        document["account"] = accounts
+def _account(document: Any, a: Answers) -> str:
+    """Put the answers into the account they are about; for a new one return its text, with remarks, to stand at the end."""
     found = next(
-        (row for row in accounts if row.get("name") == a.account_name or row.get("username") == a.username), None
+        (
+            row
+            for row in document.get("account", [])
+            if row.get("name") == a.account_name or row.get("username") == a.username
+        ),
+        None,
     )
-    row = tomlkit.table() if found is None else found
+    row = {} if found is None else found
     values: dict[str, Any] = {
         "name": a.account_name,
         "host": a.host,
@@ -204,8 +261,24 @@ def _account(document: Any, a: Answers) -> None:
     for key, value in values.items():
         if row.get(key) != value:
             row[key] = value
-    if found is None:
-        accounts.append(row)
+    if found is not None:
+        return ""
+    said = translation("operate", a.language).gettext
+    remarks = {
+        "name": said("what the program calls this mailbox"),
+        "tls": said("implicit | starttls | none (this machine only)"),
+        "password_command": said("this command prints the password; it is stored nowhere"),
+        "password_env": said("this environment variable holds the password; a schedule does not know it"),
+        "keyring": said("the password lies in the system's keyring: evidence login"),
+        "ca_file": said("certificate authority of your own"),
+    }
+    lines = ["", "[[account]]"]
+    for key, value in row.items():
+        line = f"{key} = {tomlkit.item(value).as_string()}"
+        lines.append(f"{line.ljust(39)} # {remarks[key]}" if key in remarks else line)
+    line = 'folders = ["*"]'
+    lines.append(f"{line.ljust(39)} # {said('all; Junk and Trash too, unless exclude_folders names them')}")
+    return "\n".join(lines) + "\n"
 
 
 def from_config(text: str) -> Answers:

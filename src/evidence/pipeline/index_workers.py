@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from multiprocessing import get_context, set_forkserver_preload
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -72,7 +73,8 @@ class Crew:
 
 
 def _wake(pool: ProcessPoolExecutor) -> None:
-    pool.submit(_awake).exception()  # what is wrong with the pool, the first piece of work will say
+    with contextlib.suppress(BrokenExecutor):  # what is wrong with the pool, the first piece of work will say
+        pool.submit(_awake).exception()
 
 
 def _awake() -> None:

@@ -1,0 +1,159 @@
+"""Signing with a time stamp (PAdES B-T) and with a token (PKCS#11): whole file covered, still PDF/A-3a and PDF/UA-1.
+
+The authority and the token are local: they show that signing works, nothing about time or persons (checklist items 10, 36, 37).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyhanko")
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+from cryptography.x509.oid import NameOID
+
+from evidence.bundle.sign import check_signatures, signer_from_p12, signer_from_token
+from evidence.errors import EvidenceError, UsageError
+from tests.archive.authority import Authority
+from tests.bundle.conftest import Made
+from tests.bundle.tools import assert_valid, need, run
+
+PASSWORD = "p12-canary"
+PIN = "4242"
+LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so")
+
+
+def certificate(name: str) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A self-made signer's certificate."""
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(True, True, False, False, False, True, True, False, False), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return key, made
+
+
+@pytest.fixture
+def p12(tmp_path: Path) -> tuple[Path, bytes]:
+    key, made = certificate("TEST Anna Orlova")
+    path = tmp_path / "anna.p12"
+    path.write_bytes(
+        pkcs12.serialize_key_and_certificates(b"anna", key, made, None, BestAvailableEncryption(PASSWORD.encode()))
+    )
+    return path, made.public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[Authority]:
+    with Authority(tmp_path / "tsa") as running:
+        yield running
+
+
+def copied(made: Made, folder: Path) -> Path:
+    return Path(shutil.copy(made.result.pdf, folder / "signed.pdf"))
+
+
+def test_a_signature_with_a_time_stamp_covers_the_whole_file_and_leaves_it_archival(
+    studio: Made, p12: tuple[Path, bytes], authority: Authority, tmp_path: Path
+) -> None:
+    pdf = copied(studio, tmp_path)
+    before = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(seconds=2)
+    signer_from_p12(p12[0], PASSWORD, tsa_url=authority.url)(pdf)
+    root = x509.load_pem_x509_certificate(authority.ca_file.read_bytes()).public_bytes(Encoding.DER)
+    (verdict,) = check_signatures(pdf, (p12[1], root))
+    assert verdict.intact and verdict.whole_file and verdict.trusted
+    assert verdict.stamped_at is not None
+    assert before <= dt.datetime.fromisoformat(verdict.stamped_at) <= dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
+    assert "/tsa" in authority.asked
+    assert "Total document signed" in run("pdfsig", "-nocert", pdf)
+    assert "ETSI.CAdES.detached" in run("pdfsig", "-nocert", pdf)
+    run("qpdf", "--check", pdf)
+    assert_valid("3a", pdf)
+    assert_valid("ua1", pdf)
+
+
+def test_an_authority_that_answers_nonsense_leaves_the_file_unsigned(
+    studio: Made, p12: tuple[Path, bytes], authority: Authority, tmp_path: Path
+) -> None:
+    pdf = copied(studio, tmp_path)
+    whole = pdf.read_bytes()
+    authority.answer = lambda query: b"nonsense"  # type: ignore[method-assign]
+    with pytest.raises(EvidenceError, match="unsigned"):
+        signer_from_p12(p12[0], PASSWORD, tsa_url=authority.url)(pdf)
+    assert pdf.read_bytes() == whole and not pdf.with_suffix(".signing").exists()
+
+
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes]:
+    """A token of SoftHSM in a folder of its own, with one key and its certificate."""
+    need("softhsm2-util")
+    library = next((Path(p) for p in LIBRARIES if Path(p).exists()), None)
+    try:
+        import pkcs11
+    except ImportError:
+        pkcs11 = None
+    if library is None or pkcs11 is None:
+        if os.environ.get("EVIDENCE_REQUIRE_SERVERS") == "1":
+            pytest.fail("SoftHSM's library or python-pkcs11 is not installed")
+        pytest.skip("SoftHSM's library or python-pkcs11 is not installed")
+    (tmp_path / "tokens").mkdir()
+    configuration = tmp_path / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nobjectstore.backend = file\n")
+    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    key, made = certificate("TEST Token Holder")
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    util = ["softhsm2-util", "--module", str(library)]
+    subprocess.run(
+        [*util, "--init-token", "--free", "--label", "evidence", "--so-pin", "1234", "--pin", PIN], check=True
+    )
+    imported = ["--import", str(pem), "--token", "evidence", "--label", "holder", "--id", "01", "--pin", PIN]
+    subprocess.run([*util, *imported], check=True)
+    der = made.public_bytes(Encoding.DER)
+    with pkcs11.lib(str(library)).get_token(token_label="evidence").open(user_pin=PIN, rw=True) as session:
+        session.create_object({
+            pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE,
+            pkcs11.Attribute.CERTIFICATE_TYPE: pkcs11.CertificateType.X_509,
+            pkcs11.Attribute.LABEL: "holder", pkcs11.Attribute.ID: b"\x01", pkcs11.Attribute.TOKEN: True,
+            pkcs11.Attribute.SUBJECT: made.subject.public_bytes(), pkcs11.Attribute.VALUE: der,
+        })  # fmt: skip
+    return library, der
+
+
+def test_a_token_signs_and_keeps_its_key(studio: Made, token: tuple[Path, bytes], tmp_path: Path) -> None:
+    library, der = token
+    pdf = copied(studio, tmp_path)
+    with pytest.raises(UsageError, match="token"):
+        signer_from_token(library, "holder", "0000")(pdf)
+    signer_from_token(library, "holder", PIN)(pdf)
+    (verdict,) = check_signatures(pdf, (der,))
+    assert verdict.intact and verdict.whole_file and verdict.trusted and "Token Holder" in verdict.signer
+    assert verdict.stamped_at is None
+    assert_valid("3a", pdf)
+    assert_valid("ua1", pdf)
