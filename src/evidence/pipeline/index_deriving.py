@@ -70,26 +70,36 @@ class Judged:
     promises: str
 
 
+_TOGETHER = 50  # letters scored in one go
 NOTHING = Judged(0, "[]", "[]", "[]")
 
 
 def derive_chunk(task: tuple[Judging, Sequence[Work]]) -> list[Made]:
     judging, chunk = task
-    return [_made(item, judging) for item in chunk]
+    begun = [_begun(item, judging) for item in chunk]
+    letters = [(number, one.letter) for number, one in enumerate(begun) if one.letter is not None]
+    found = [NOTHING] * len(chunk)
+    for (number, _), one in zip(letters, judged([letter for _, letter in letters], judging), strict=True):
+        found[number] = one
+    return [_made(one, result) for one, result in zip(begun, found, strict=True)]
 
 
 def judge_chunk(task: tuple[Judging, Sequence[Letter]]) -> list[Judged]:
     judging, letters = task
-    return [judged(letter, judging) for letter in letters]
+    return judged(letters, judging)
 
 
-def _made(item: Work, judging: Judging) -> Made:
-    from evidence.archive.binding import storable
-    from evidence.archive.derived import message_rows
-    from evidence.archive.texts import json_text
-    from evidence.message.threads import own_mark
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A message read and zoned, before it is judged; ``letter`` is None for a copy."""
+
+    read: Read
+    derived: Derived
+    letter: Letter | None
+
+
+def _begun(item: Work, judging: Judging) -> _Begun:
     from evidence.message.zones import find_zones
-    from evidence.stems import stemmed
 
     read: Read = pickle.loads(item.packed)  # noqa: S301 - packed by another process of this very run, never stored under a name
     message = read.message
@@ -97,9 +107,18 @@ def _made(item: Work, judging: Judging) -> Made:
     if item.parent is not None:
         zones = find_zones(message, item.parent[0] or None, parent_subject=item.parent[1])
     derived = _derived(read, zones, item, judging.parties)
-    found = NOTHING
-    if item.place.copy_of is None:
-        found = judged(_letter(read, zones, derived, item), judging)
+    letter = _letter(read, zones, derived, item) if item.place.copy_of is None else None
+    return _Begun(read, derived, letter)
+
+
+def _made(begun: _Begun, found: Judged) -> Made:
+    from evidence.archive.binding import storable
+    from evidence.archive.derived import message_rows
+    from evidence.archive.texts import json_text
+    from evidence.message.threads import own_mark
+    from evidence.stems import stemmed
+
+    read, derived, message = begun.read, begun.derived, begun.read.message
     texts = {part: storable(text) for part, text in message.texts.items()}
     attached = [
         *(str(storable(one.filename)) for one in message.attachments),
@@ -245,21 +264,28 @@ def _letter(read: Read, zones: tuple[Zone, ...], derived: Derived, item: Work) -
 # ---- what is found in one letter alone -------------------------------------------------------
 
 
-def judged(letter: Letter, judging: Judging) -> Judged:
+def judged(letters: Sequence[Letter], judging: Judging) -> list[Judged]:
+    """What is found in each letter alone, as the JSON that is kept of it; letters are read together, which changes nothing but the time."""
     from evidence.archive.texts import json_text
     from evidence.timeline.commitments import commitments
-    from evidence.timeline.flags import find_flags
+    from evidence.timeline.flags import find_flags_in
     from evidence.timeline.requests import asks_of
 
     packs = packs_of(judging.packs)
-    flags = find_flags(letter, packs)
-    promises = [] if letter.withheld else commitments(letter, ZoneInfo(judging.timezone))
-    return Judged(
-        letter.number,
-        json_text([[getattr(flag, name) for name in _FLAG] for flag in flags]),
-        json_text([[getattr(ask, one.name) for one in fields(ask)] for ask in asks_of(letter)]),
-        json_text([[c.start, c.end, c.due] for c in promises]),
-    )
+    found = []
+    for at in range(0, len(letters), _TOGETHER):
+        some = letters[at : at + _TOGETHER]
+        for letter, flags in zip(some, find_flags_in(some, packs), strict=True):
+            promises = [] if letter.withheld else commitments(letter, ZoneInfo(judging.timezone))
+            found.append(
+                Judged(
+                    letter.number,
+                    json_text([[getattr(flag, name) for name in _FLAG] for flag in flags]),
+                    json_text([[getattr(ask, one.name) for one in fields(ask)] for ask in asks_of(letter)]),
+                    json_text([[c.start, c.end, c.due] for c in promises]),
+                )
+            )
+    return found
 
 
 def flags_from(text: str) -> tuple[Flag, ...]:

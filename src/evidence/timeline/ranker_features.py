@@ -76,8 +76,9 @@ def word_pairs(sentence: Sentence) -> NDArray[np.uint64]:
     """Buckets of the lemma pairs, borders included: one more than there are words."""
     borders = (lemma_hash("\x01bos"), lemma_hash("\x01eos"))
     row = np.array([borders[0], *[lemma_hash(t.word.lemma) for t in sentence.tokens], borders[1]], dtype=np.uint64)
-    pairs = row[:-1] * _A + row[1:] * _B
-    return (pairs ^ (pairs >> _SHIFT)) & _MASK
+    pairs: NDArray[np.uint64] = row[:-1] * _A + row[1:] * _B
+    found: NDArray[np.uint64] = (pairs ^ (pairs >> _SHIFT)) & _MASK
+    return found
 
 
 def groups(sentence: Sentence) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:

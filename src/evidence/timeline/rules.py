@@ -102,7 +102,8 @@ class Packs:
                 yield self.rules[number]
 
     def _look_up(self, language: str, form: str, lemmas: frozenset[str]) -> tuple[int, tuple[int, ...]]:
-        gives, calls = 0, set()
+        gives = 0
+        calls: set[int] = set()
         for key in (*lemmas, f"={form}"):
             gives |= self.bits.get(language, {}).get(key, 0)
             calls.update(self.index.get(language, {}).get(key, ()))
