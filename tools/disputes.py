@@ -241,7 +241,7 @@ class Mail:
                 for n, x in enumerate(letter["requests"], 1)
             ]  # fmt: skip
             negatives += [
-                {"message": key, "quote": x["quote"], "must_not_be": [y for y in x["must_not_be"].replace(",", " ").split()],
+                {"message": key, "quote": x["quote"], "must_not_be": list(x["must_not_be"].replace(",", " ").split()),
                  "why": x["why"], "where": "own"}
                 for x in letter["traps"]
             ]  # fmt: skip

@@ -121,6 +121,7 @@ class Timeline(Section):
     answer_within_days: Annotated[int, AtLeast(1), AtMost(365)] = 3
     days: Literal["working", "calendar"] = "working"
     country: str = "RU"
+    gap_days: Annotated[int, AtLeast(1), AtMost(365)] = 14  # days without a letter from which a silence is shown
 
 
 class Effort(Section):

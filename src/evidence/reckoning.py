@@ -75,6 +75,7 @@ class ClaimLine:
     messages: tuple[str, ...]
     open: bool
     recorded: bool  # a person named it; otherwise it is proposed from the flags
+    kind: str = "other"  # what it is about: loss, damage, delay, money, conduct, other
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,3 +199,24 @@ def test_the_formula_is_the_users_to_change() -> None:
 def test_a_month_is_a_month_of_the_matters_time_zone() -> None:
     late = letter("слово", at=START.replace(day=31, hour=21, minute=30))  # 1 April in Moscow
     assert effort((late,), (), {}, EffortSettings()).lines[0].month.isoformat() == "2026-04-01"
+
+
+def test_reproaches_for_one_thing_are_one_claim_and_its_kind_is_named() -> None:
+    first = letter("Вы потеряли мой отпариватель.", sender=CLIENT)
+    other = letter("Ваш сотрудник нахамил мне при всех.", hours=20, sender=CLIENT)
+    again = letter("Пропажа отпаривателя на вашей совести.", hours=50, sender=CLIENT)
+    rude = letter("Мне грубили и в четверг.", hours=70, sender=CLIENT)
+    letters = (first, other, again, rude)
+    flags = tuple(flag_on(x, x.own_text(), "accusation") for x in letters)
+    lines = reckon(letters, flags, requests=()).claims
+    assert [(c.kind, c.flags, c.repeats) for c in lines] == [
+        ("loss", (flags[0].id, flags[2].id), 1),
+        ("conduct", (flags[1].id, flags[3].id), 1),
+    ]
+
+
+def test_two_losses_of_different_things_are_two_claims() -> None:
+    first = letter("Вы потеряли мой отпариватель.", sender=CLIENT)
+    second = letter("Вы потеряли коробку с посудой.", hours=20, sender=CLIENT)
+    flags = tuple(flag_on(x, x.own_text(), "accusation") for x in (first, second))
+    assert [c.flags for c in reckon((first, second), flags, requests=()).claims] == [(flags[0].id,), (flags[1].id,)]

@@ -15,7 +15,7 @@ from evidence.config import Client, Config, Matter, Us
 from evidence.model import Flag, Letter, judged_id
 from evidence.pipeline import views
 from evidence.ports import OutsideFile, Review
-from evidence.timeline.build import ViewFilter, build_timeline, gist_of, standing, to_rows
+from evidence.timeline.build import ViewFilter, build_timeline, gist_of, silence_in_words, standing, to_rows
 from tests.timeline.disputes import ZONES, as_of, letters_of, settings_of
 from tests.timeline.letters import CLIENT, DELEGATE, START, letter
 
@@ -234,3 +234,16 @@ def test_the_drawn_pictures_count_what_stands_and_nothing_that_waits() -> None:
     assert legend.findall(drawn({})) == ["1"]
     assert legend.findall(drawn(decided("flag", flags[1].id, "accepted"))) == ["2"]
     assert legend.findall(drawn(decided("flag", flags[0].id, "rejected"))) == []
+
+
+def test_silence_up_to_the_date_of_the_view_is_open_and_says_so() -> None:
+    a = letter("Добрый день, отправили коробки.")
+    entries = build_timeline(
+        (a,), (), (), timezone="Europe/Moscow", gap_days=10, as_of=a.at + timedelta(days=21, hours=3)
+    )
+    silence = entries[-1]
+    assert (silence.kind, silence.detail["days"], silence.detail["next_side"]) == ("silence", 21, None)
+    assert silence_in_words(silence, "en") == (
+        "no contact for 21 days; no message after it up to the date of this view"
+    )
+    assert build_timeline((a,), (), (), timezone="Europe/Moscow", gap_days=22, as_of=silence.until) == entries[:1]

@@ -129,6 +129,8 @@ def entries_of(config: Config, case: CaseFile, shown: View, filters: Any = None)
         case.outside_files(),
         case.disappearances(),
         timezone=config.matter.timezone,
+        gap_days=config.timeline.gap_days,
+        as_of=shown.as_of,
         filters=filters or ViewFilter(),
     )
 

@@ -119,9 +119,13 @@ def build_timeline(
     *,
     timezone: str,
     gap_days: int = 14,
+    as_of: datetime | None = None,
     filters: ViewFilter | None = None,
 ) -> tuple[TimelineEntry, ...]:
-    """All entries in order of time. Silence is reckoned before any filter, so that a filter never makes a silence."""
+    """All entries in order of time. Silence is reckoned before any filter, so that a filter never makes a silence.
+
+    ``as_of``: the silence after the last letter is reckoned up to then; None: not at all.
+    """
     zone = ZoneInfo(timezone)
     wanted = filters or ViewFilter()
     flags_of: dict[str, list[str]] = defaultdict(list)
@@ -147,7 +151,7 @@ def build_timeline(
         entries.append(_message(letter, flags_of, opened, closed))
     if not wanted.categories and not wanted.tier and not wanted.person:
         entries += [_outside(f, zone) for f in outside_files]
-        entries += _silences(ordered, gap_days)
+        entries += _silences(ordered, gap_days, as_of)
         entries += [_gone(row, by_hash) for row in disappearances if row.get("kind", "gone") == "gone"]
     return tuple(sorted((e for e in entries if _within(e, wanted, zone)), key=_order))
 
@@ -231,28 +235,33 @@ def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
     )
 
 
-def _silences(ordered: Sequence[Letter], gap_days: int) -> list[TimelineEntry]:
-    """Runs of at least ``gap_days`` without a human message between the sides."""
-    spoken = [x for x in ordered if x.kind == "human" and x.scope == "in-scope"]
-    found = []
-    for before, after in pairwise(spoken):
-        days = (after.at - before.at) // timedelta(days=1)
-        if days >= gap_days:
-            found.append(
-                TimelineEntry(
-                    kind="silence",
-                    at=before.at + timedelta(seconds=1),
-                    until=after.at,
-                    at_note="",
-                    sha256=None,
-                    actor="",
-                    side=None,
-                    addressees=(),
-                    gist="",
-                    detail={"days": days, "last_side": before.speaker, "next_side": after.speaker},
-                )
-            )
-    return found
+def _silences(ordered: Sequence[Letter], gap_days: int, as_of: datetime | None) -> list[TimelineEntry]:
+    """Runs of at least ``gap_days`` without a human message between the sides; the last one may be open."""
+    spoken = [x for x in ordered if x.kind == "human" and x.scope == "in-scope" and (as_of is None or x.at <= as_of)]
+    found = [_silence(before, after.at, after.speaker) for before, after in pairwise(spoken)]
+    if spoken and as_of is not None:
+        found.append(_silence(spoken[-1], as_of, None))
+    return [entry for entry in found if entry.detail["days"] >= gap_days]
+
+
+def _silence(before: Letter, until: datetime, next_side: str | None) -> TimelineEntry:
+    """``next_side``: whose letter ended it; None while nobody's has."""
+    return TimelineEntry(
+        kind="silence",
+        at=before.at + timedelta(seconds=1),
+        until=until,
+        at_note="",
+        sha256=None,
+        actor="",
+        side=None,
+        addressees=(),
+        gist="",
+        detail={
+            "days": (until - before.at) // timedelta(days=1),
+            "last_side": before.speaker,
+            "next_side": next_side,
+        },
+    )
 
 
 def _gone(row: Mapping[str, Any], by_hash: Mapping[str, Letter]) -> TimelineEntry:
@@ -278,7 +287,11 @@ def _gone(row: Mapping[str, Any], by_hash: Mapping[str, Letter]) -> TimelineEntr
 
 
 def silence_in_words(entry: TimelineEntry, language: str) -> str:
-    return translation("timeline", language).gettext("no contact for %d days") % int(entry.detail.get("days", 0))
+    _ = translation("timeline", language).gettext
+    said = _("no contact for %d days") % int(entry.detail.get("days", 0))
+    if entry.until and entry.detail.get("next_side", "") is None:
+        said += "; " + _("no message after it up to the date of this view")
+    return said
 
 
 def to_rows(

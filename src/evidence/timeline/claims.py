@@ -5,6 +5,7 @@ A claim a person named stands as recorded; others are proposed from flags that s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,14 @@ from evidence.reckoning import ClaimLine, Notice
 from evidence.timeline.answers import Vocabulary, stems_of
 
 CLAIMING = ("accusation", "broken_promise", "nonpayment", "demand")
+# What a claim is about, by the client's own words; the first that fits.
+KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("loss", re.compile(r"\b(?:по?тер[яи]\w*|утер[яи]\w*|утрат\w*|утрач\w*|пропа[лвж]\w*|исчез\w*|недоста[чю]\w*|недовоз\w*|недовез\w*|украл\w*|кра[жд]\w*|lost|lose|losing|missing|disappear\w*|vanish\w*|stol\w+|steal\w*|theft|short\s+by)\b", re.I)),
+    ("damage", re.compile(r"\b(?:повре[жд]\w*|слом\w+|разби\w+|испор\w+|порч\w+|поцарап\w*|царапин\w*|брак\w*|бракован\w*|дефект\w*|залил\w*|прож[её]г\w*|треснул\w*|трещин\w*|damag\w*|brok\w+|break\w*|scratch\w*|ruin\w*|crack\w*|defect\w*|faulty|leak\w*|spoil\w*)\b", re.I)),
+    ("conduct", re.compile(r"\b(?:хам\w+|нахам\w*|груб\w*|оскорб\w+|крич\w+|кри[кч]\w*|орал\w*|угрож\w+|врать|вр[её]те|врал\w*|солгал\w*|лж[её]т\w*|обман\w*|rude\w*|insult\w*|abus\w+|shout\w*|yell\w*|swor\w+|threaten\w*|lied|lying|liar\w*|cheat\w*)\b", re.I)),
+    ("delay", re.compile(r"\b(?:опозд\w+|задерж\w*|просроч\w*|сорвал\w*|срыв\w*|срок\w*|late|delay\w*|overdue|behind\s+schedule|missed)\b", re.I)),
+    ("money", re.compile(r"\b(?:оплат\w*|деньг\w*|денег|задолж\w*|долг\w*|долж(?:ен|на|ны)|переплат\w*|списал\w*|завысил\w*|paid|pay\w*|owe\w*|money|overcharg\w*|invoice\w*|refund\w*)\b", re.I)),
+)  # fmt: skip
 SAME_AT = 0.3  # weighted overlap at which two flags speak of one thing
 PROOF_AT = 0.3
 
@@ -64,18 +73,8 @@ def claim_lines(
                 True,
             )
         )
-    groups: list[list[Flag]] = []
-    for flag in claiming:
-        if flag.id in taken or flag.category == "demand":
-            continue
-        stems = stems_of(flag.quote)
-        for group in groups:
-            other = stems_of(group[0].quote)
-            if (vocabulary.overlap(stems, other) + vocabulary.overlap(other, stems)) / 2 >= SAME_AT:
-                group.append(flag)
-                break
-        else:
-            groups.append([flag])
+    free = [f for f in claiming if f.id not in taken and f.category != "demand"]
+    groups = _groups(free, vocabulary)
     by_flag = {x: f.id for f in outside_files for what, x in f.bears_on if what == "flag"}
     for group in groups:
         words = frozenset[str]().union(*(stems_of(f.quote) for f in group))
@@ -86,6 +85,43 @@ def claim_lines(
             )
         )
     return tuple(lines)
+
+
+def kind_of_claim(flags: Sequence[Flag], title: str = "") -> str:
+    """loss, damage, conduct, delay, money or other, by the quoted words."""
+    said = " ".join([title, *(f.quote for f in flags)])
+    named = next((kind for kind, words in KINDS if words.search(said)), "other")
+    if named == "other" and any(f.category == "nonpayment" for f in flags):
+        return "money"
+    return named
+
+
+def _groups(flags: Sequence[Flag], vocabulary: Vocabulary) -> list[list[Flag]]:
+    """Flags that speak of one thing, in order of first saying: like any one of a group, or of its kind and of one of its objects.
+
+    What a kind is told by («потеряли», "lost") ties nothing by itself; reproaches for conduct are one claim.
+    """
+    groups: list[tuple[str, list[Flag], list[frozenset[str]]]] = []
+    for flag in flags:
+        stems, kind = stems_of(flag.quote), kind_of_claim([flag])
+        objects = stems_of(_without_kind(flag.quote))
+        for of, members, said in groups:
+            same_kind = of == kind != "other"
+            like = any((vocabulary.overlap(stems, s) + vocabulary.overlap(s, stems)) / 2 >= SAME_AT for s in said)
+            shared = objects & frozenset().union(*(stems_of(_without_kind(f.quote)) for f in members))
+            if like or (same_kind and (kind == "conduct" or any(vocabulary.weight(s) >= 1.0 for s in shared))):
+                members.append(flag)
+                said.append(stems)
+                break
+        else:
+            groups.append((kind, [flag], [stems]))
+    return [members for _kind, members, _said in groups]
+
+
+def _without_kind(text: str) -> str:
+    for _kind, words in KINDS:
+        text = words.sub(" ", text)
+    return text
 
 
 def _about(request: Request, words: frozenset[str], letter_of: Mapping[str, Letter]) -> bool:
@@ -126,7 +162,7 @@ def _line(
     answered = any(r.outcome in ("answered", "answered-late") for r in proofs)
     return ClaimLine(
         name=name, title=title, by="client", flags=tuple(f.id for f in own), first=first, repeats=max(len({f.sha256 for f in own}) - 1, 0),
-        proof_requests=tuple(r.id for r in proofs), files=files, messages=messages,
+        proof_requests=tuple(r.id for r in proofs), files=files, messages=messages, kind=kind_of_claim(own, title if recorded else ""),
         open=not files and not messages and not answered, recorded=recorded,
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from evidence.timeline.requests_words import outcome_in_words, searched_in_words
 from evidence.timeline.words import (
     ANSWER_WORDS,
     CATEGORY_WORDS,
+    CLAIM_WORDS,
     KIND_WORDS,
     N_,
     OUTCOME_WORDS,
@@ -374,6 +375,9 @@ def _claims(page: _Page, claims: Sequence[ClaimLine]) -> str:
         said = page.flags.get(c.flags[0]) if c.flags else None
         link = page.when_link(said.sha256) if said else ""
         source = _("named by a person") if c.recorded else _("proposed from the flags")
+        source = f"{_(CLAIM_WORDS[c.kind])}; {source}"
+        later = ", ".join(page.when_link(page.flags[i].sha256) for i in c.flags[1:] if i in page.flags)
+        again = f'<p class="note">{later}</p>' if later else ""
         title = escape(c.title) if c.recorded else f"<q>{escape(' '.join(c.title.split()))}</q>"
         proofs = "".join(
             f"<li>{page.when_link(r.sha256)}: {escape(_(OUTCOME_WORDS[r.outcome]))}</li>"
@@ -381,7 +385,7 @@ def _claims(page: _Page, claims: Sequence[ClaimLine]) -> str:
         )
         answers = ", ".join([_("file %d") % f for f in c.files] + [_("message %s") % m[:12] for m in c.messages])
         rows.append(
-            f'<tr><td>{title}<p class="note">{escape(source)}</p></td><td>{link or first}</td><td>{c.repeats}</td>'
+            f'<tr><td>{title}<p class="note">{escape(source)}</p></td><td>{link or first}</td><td>{c.repeats}{again}</td>'
             f"<td>{f'<ul>{proofs}</ul>' if proofs else escape(_('none'))}</td><td>{escape(answers or _('none'))}</td>"
             f"<td>{escape(_('open') if c.open else _('something answers it'))}</td></tr>"
         )

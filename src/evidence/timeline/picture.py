@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html import escape
 from zoneinfo import ZoneInfo
@@ -70,12 +70,14 @@ def picture(
     """An SVG element of ``width`` x ``height`` user units. With ``links`` the marks lead to ``#m-SHA256`` of their message."""
     _ = translation("timeline", language).gettext
     zone = ZoneInfo(timezone)
-    dated = [e for e in entries if e.kind != "gap"]
+    dated = _open_silence_cut([e for e in entries if e.kind != "gap"])
     if not dated:
         return _frame(
             width, 60, _("Timeline"), _("no messages"), [_text(width / 2, 34, _("no messages"), "middle")], links
         )
     scale = _Scale(min(e.at for e in dated), max(e.until or e.at for e in dated), width)
+    spoken = [e.until or e.at for e in dated if not e.detail.get("cut")]
+    scale.last = max(spoken, default=scale.last)  # what the title says: a band that runs on ends nothing
     columns = _columns(dated, flags, requests, scale)
     counts = Counter(mark for lane, column in columns.items() for mark in column.marks.elements() for _lane in (lane,))
     legend = [m for m in SHAPES if counts[m]]
@@ -104,6 +106,22 @@ def picture(
     parts.insert(0, _text(LEFT, 20, title, weight="bold", size=13))
     desc = _described(dated, columns, period, _)
     return _frame(width, body_height + 18 * legend_rows + 16, title, desc, parts, links)
+
+
+def _open_silence_cut(entries: list[TimelineEntry]) -> list[TimelineEntry]:
+    """A silence that nobody has ended takes at most an eighth of the picture: its band says its days, and the rest stays legible."""
+    ended = [e for e in entries if not (e.kind == "silence" and e.detail.get("next_side", "") is None)]
+    if not ended or len(ended) == len(entries):
+        return entries
+    last = max(e.until or e.at for e in ended)
+    room = max((last - min(e.at for e in ended)) / 8, timedelta(days=3))
+    return [_cut(e, last + room) if e not in ended else e for e in entries]
+
+
+def _cut(entry: TimelineEntry, at: datetime) -> TimelineEntry:
+    if entry.until is None or entry.until <= at:
+        return entry
+    return replace(entry, until=at, detail={**entry.detail, "cut": True})
 
 
 class _Scale:
@@ -219,14 +237,15 @@ def _silences(
         )
         parts.append(f'<path d="{"".join(lines)}" stroke="#b4b4b4" stroke-width=".7" fill="none"/>')
         days = int(e.detail.get("days", 0))
+        on = " →" if e.detail.get("cut") else ""
         middle = (left + right) / 2
         # The longest wording that fits the band; where none does, the short one stands upright below the axis.
         fitting = [
             w
-            for w in (words("no contact for %d days") % days, words("%d days") % days)
+            for w in (words("no contact for %d days") % days + on, words("%d days") % days + on)
             if 6.6 * len(w) + 8 < right - left
         ]
-        label = fitting[0] if fitting else words("%d days") % days
+        label = fitting[0] if fitting else words("%d days") % days + on
         plate = 6.3 * len(label) + 8
         if fitting:
             labels.append(

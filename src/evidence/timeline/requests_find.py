@@ -32,14 +32,14 @@ RHETORICAL = re.compile(
     r"|кому\s+(?:это\s+)?нужн|зачем\s+мне\b|(?:ты|вы)\s+видел[аи]?\b|где\s+(?:ваша\s+)?(?:совесть|логика)|а\s+что\s+такого|понима(?:ете|ешь)\s*\?"
     r"|are\s+you\s+(?:serious|kidding|joking|having\s+a\s+laugh)|(?:who|what|why)\s+(?:hasn't|doesn't|wouldn't|isn't)|seriously\s*\?|really\s*\?"
     r"|how\s+(?:dare|hard\s+can)|what\s+(?:kind|sort)\s+of\s+(?:a\s+)?(?:business|company|people|outfit)|do\s+you\s+think\s+(?:i|we)(?:'m|'re|\s+am|\s+are)"
-    r"|who\s+(?:do\s+you\s+think|knows|cares)|what's\s+the\s+point|isn't\s+it\s*\?$|don't\s+you\s+think)",
+    r"|who\s+(?:do\s+you\s+think|knows|cares)|what's\s+the\s+point|isn't\s+it\s*\?$|,\s*are\s+(?:we|you)\s*\?\W*$|\bwhat\s+next\s*[,?]|don't\s+you\s+think)",
     re.I,
 )
 COURTESY = re.compile(
     r"(?:как\s+(?:ваши\s+)?дела|как\s+(?:вы\s+)?поживаете|(?:если|коли)\s+(?:у\s+вас\s+)?(?:есть|будут|возникнут|остались|что)\b.{0,40}\b(?:пишите|звоните|обращайтесь|спрашивайте)"
     r"|(?:обращайтесь|пишите|звоните|заходите|приходите)[!.\s]*$|не\s+(?:переживайте|волнуйтесь|беспокойтесь|сердитесь|обижайтесь)|хорошего\s+дня|будьте\s+здоровы"
     r"|(?:прошу|просим|приносим|примите)\s+(?:прощени|извинени|наши|мои)|(?:извините|простите)\b[^?]*$|how\s+are\s+(?:you|things)|hope\s+you"
-    r"|if\s+you\s+have\s+any\s+(?:other\s+|further\s+)?(?:questions|queries|concerns)|(?:don't|do\s+not|please\s+don't)\s+hesitate|feel\s+free|(?:please\s+)?accept\s+(?:my|our)\s+apolog"
+    r"|if\s+you\s+have\s+any\s+(?:other\s+|further\s+)?(?:questions|queries|concerns)|(?:don't|do\s+not|please\s+don't)\s+hesitate|feel\s+free|если\s+(?:считаете\s+нужным|вам\s+угодно|так\s+хочется)|if\s+you\s+(?:must|see\s+fit|think\s+fit|so\s+wish)|(?:please\s+)?accept\s+(?:my|our)\s+apolog"
     r"|let\s+(?:me|us)\s+know\s+if\s+(?:you\s+(?:need|have)|anything|there's\s+anything|there\s+is\s+anything)|take\s+care|have\s+a\s+(?:good|nice|great|lovely))",
     re.I,
 )

@@ -81,3 +81,12 @@ NOT_SEARCHED_WORDS: Mapping[str, str] = {
     "paper": N_("paper"),
     "other mailboxes": N_("other mailboxes"),
 }
+
+CLAIM_WORDS: Mapping[str, str] = {
+    "loss": N_("about a loss"),
+    "damage": N_("about damage"),
+    "conduct": N_("about conduct"),
+    "delay": N_("about a delay"),
+    "money": N_("about money"),
+    "other": N_("about something else"),
+}
