@@ -23,7 +23,7 @@ class Terminal:
                 [sys.executable, "-c", "from evidence.cli import main; main()", *words],
                 os.environ | environment,
             )
-        self.seen = ""
+        self.seen = self.passed = ""
 
     def until(self, pattern: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
@@ -36,6 +36,7 @@ class Terminal:
                     octets = b""
                 assert octets or re.search(pattern, self.seen), f"ended without {pattern!r}:\n{self.seen}"
                 self.seen += octets.decode("utf-8", "replace")
+        self.passed = self.seen
         self.seen = self.seen[re.search(pattern, self.seen).end() :]  # type: ignore[union-attr]
 
     def answer(self, text: str = "") -> None:

@@ -106,6 +106,7 @@ def app(ctx: click.Context, config_path: Path | None, lang: str | None, debug: b
     from evidence.cli.hints import remember_matter
     from evidence.cli.session import Session
 
+    ctx.color = _colour()
     if ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
         remember_matter(config_path)
     ctx.obj = Session(config_path=config_path, debug=debug)
@@ -160,10 +161,15 @@ def run(arguments: list[str]) -> int:
         return 1
 
 
+def _colour() -> bool | None:
+    """Never with NO_COLOR (https://no-color.org), else where there is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _tell(error: EvidenceError) -> None:
     from evidence.cli.hints import pasteable
 
-    click.secho(error.what, fg="red", err=True)
+    click.secho(error.what, fg="red", err=True, color=_colour())
     if error.why:
         click.echo(error.why, err=True)
     if error.next_step:

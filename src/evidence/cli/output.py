@@ -74,6 +74,19 @@ def _cell(value: Any) -> str:
     return "".join(c if c == "\n" or (c >= " " and not "\x7f" <= c <= "\x9f") else "�" for c in text)
 
 
+def _in_words(what: str) -> str:
+    """What is being counted: the stages name it shortly; names of folders and accounts pass as they are."""
+    return {
+        "octets": _("bytes"),
+        "files": _("files"),
+        "pages": _("pages"),
+        "package": _("package"),
+        "load file": _("load file"),
+        "import": _("import"),
+        "second reader": _("second reader"),
+    }.get(what, what)
+
+
 class TerminalProgress:
     """``ports.Progress`` on stderr: what, n/N, rate and time left on a terminal; nothing in a pipe."""
 
@@ -88,6 +101,7 @@ class TerminalProgress:
     def step(self, what: str, done: int, total: int | None = None) -> None:
         if not self._live:
             return
+        what = _in_words(what)
         clock = time.monotonic()
         if what != self._what:
             self._what, self._began, self._last = what, clock, 0.0

@@ -47,6 +47,8 @@ class Health:
         return row
 
 
+# Programs that answer in a thread are nobody's delegates (RFC 2142, RFC 3834).
+ROBOTS = frozenset(("mailer-daemon", "postmaster", "no-reply", "noreply", "donotreply", "do-not-reply"))
 SHOWN = "parsed_message WHERE copy_of IS NULL AND withheld = 0"
 
 
@@ -102,16 +104,15 @@ def health(config: Config, case: Any) -> Health:
         unreviewed_possible=count(
             "flags WHERE tier = 'possible' AND review = 'unreviewed' AND NOT is_copy AND NOT withheld"
         ),
-        proposed_delegates=tuple(
-            sorted(
-                {
-                    str((o["detail"] if isinstance(o["detail"], dict) else json.loads(o["detail"])).get("address", ""))
-                    for o in observations
-                    if o["kind"] == "delegate-proposed"
-                }
-            )
-        ),
+        proposed_delegates=_proposed(observations),
     )
+
+
+def _proposed(observations: Sequence[Any]) -> tuple[str, ...]:
+    """Who writes in the client's threads without being named: people, not programs."""
+    details = (o["detail"] for o in observations if o["kind"] == "delegate-proposed")
+    addresses = {str((d if isinstance(d, dict) else json.loads(d)).get("address", "")) for d in details}
+    return tuple(sorted(a for a in addresses if a and a.partition("@")[0].lower() not in ROBOTS))
 
 
 def banners(config: Config) -> Sequence[dict[str, str]]:
