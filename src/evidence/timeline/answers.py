@@ -118,7 +118,6 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
     own = answering_text(ask, reply)
     read = read_letter(ask.quote, ask.kind, own, names, place, vocabulary.share)
     score = letter_score(read.features)
-    reasons = "; ".join((*read.reasons, *letter_model().reasons(read.features)))
     where = "direct reply" if place.direct else "later in the thread" if place.in_thread else "another thread"
     if _puts_off(own, read):
         return Evidence(
@@ -131,10 +130,11 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
         )
     if score >= (LATE_AT if place.late else ANSWERED_AT):
         best = read.best
+        reasons = "; ".join((*read.reasons, *letter_model().reasons(read.features)))
         return Evidence(
             reply.sha256, "answered", score, score >= SURE_AT, f"{where}; {reasons}", *_span(reply, own, best)
         )
-    return Evidence(reply.sha256, "none", score, False, f"no visible answer; {where}; {reasons}")
+    return Evidence(reply.sha256, "none", score, False, f"no visible answer; {where}; {'; '.join(read.reasons)}")
 
 
 def answering_text(ask: Ask, reply: Letter) -> str:

@@ -52,7 +52,12 @@ class TreeModel:
 
     def score(self, features: Mapping[str, int]) -> float:
         """The probability (0 … 1), by the logistic function over the sum of leaves; a feature not named is 0."""
-        total = self.bias + sum(self._leaf(tree, features)[0] for tree in self.trees)
+        total = self.bias
+        for tree in self.trees:
+            node = tree
+            while not isinstance(node, int):
+                node = node[2] if features.get(node[0], 0) <= node[1] else node[3]
+            total += node
         return round(1 / (1 + math.exp(-total / 1000)), 3)
 
     def reasons(self, features: Mapping[str, int], count: int = 3) -> tuple[str, ...]:

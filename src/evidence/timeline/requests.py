@@ -184,11 +184,6 @@ class Search:
         in_time = in_thread and in_thread[0].at <= due
         evidence = self._evidence(letter, ask, side, due, repeated_at)
         answer = next((e for e in evidence if e.verdict == "answered"), None)
-        seen = evidence
-        if answer is None and repeated_at is not None:
-            # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
-            seen = [*evidence, *self._evidence(letter, ask, side, due, None)]
-        doubtful = max((e.probability for e in seen), default=0.0) >= DOUBT_AT
         deferral = next((e for e in evidence if e.verdict == "deferred"), None)
         returned, delivered = self._returned(letter)
         quote: str | None = None
@@ -204,6 +199,9 @@ class Search:
         elif in_time:
             outcome, why, sure = "reply-without-answer", "they wrote in the thread in time; no answer is visible", False
         else:
+            # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
+            seen = evidence if repeated_at is None else self._evidence(letter, ask, side, due, None)
+            doubtful = any(e.probability >= DOUBT_AT for e in seen)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
