@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,8 @@ from evidence.bundle.custody import real_anchors
 from evidence.bundle.exhibits import Exhibit
 from evidence.bundle.text import one_line
 from evidence.i18n import translated
+
+HASH = re.compile("[0-9a-f]{64}")
 
 
 def back_values(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> dict[str, Any]:
@@ -92,17 +95,10 @@ def _completeness(b: Brief) -> dict[str, Any]:
             }
         )
     owed = [
-        f"{o.get('account') or ''}, {words.quote(str(o.get('folder') or ''))}, UID {o.get('uid')}: {o.get('reason')}"
+        f"{o.get('account') or ''}, {words.quote(str(o.get('folder') or ''))}, UID {o.get('uid')}: {translated('mailbox', words.language, str(o.get('reason')))}"
         for o in case.owed_now()
     ]
-    observations = []
-    for o in case.observations():
-        at = moment(o.get("at"))
-        detail = ", ".join(f"{k}: {v}" for k, v in sorted(stated(o.get("detail")).items()))
-        observations.append(
-            f"{words.moment(at) if at else ''} — {o.get('kind')}"
-            f"{' (' + str(o['folder']) + ')' if o.get('folder') else ''}{': ' + one_line(detail, 240) if detail else ''}"
-        )
+    observations = [_observation(b, o) for o in case.observations()]
     withdrawn = [
         {
             "what": what,
@@ -131,9 +127,38 @@ def _completeness(b: Brief) -> dict[str, Any]:
         "owed": owed,
         "gone": gone,
         "observations": observations,
+        "repeated_ids": _repeated_ids(b),
         "withdrawn": withdrawn,
         "redactions": redactions,
     }
+
+
+def _observation(b: Brief, o: Mapping[str, Any]) -> str:
+    """What was noticed, where and when; the octets it is about by their hash. Its whole record is in the custody log."""
+    at, detail = moment(o.get("at")), stated(o.get("detail"))
+    facts = [labels.observation(b.words, str(o.get("kind")))]
+    if o.get("folder"):
+        facts.append(b._("folder %s") % b.words.quote(one_line(str(o["folder"]))))
+    if o.get("uid") is not None:
+        facts.append(f"UID {o['uid']}")
+    facts += [v for v in detail.values() if isinstance(v, str) and HASH.fullmatch(v)]
+    return f"{b.words.moment(at) if at else '—'} — {'; '.join(facts)}"
+
+
+def _repeated_ids(b: Brief) -> list[str]:
+    """Message-IDs that stand on letters with different words: no copies, but something to be asked about."""
+    found: dict[str, list[str]] = {}
+    for letter in b.case.letters(everything=True):
+        if letter.message_id and not letter.withheld:
+            found.setdefault(letter.message_id, []).append(letter.sha256)
+    lines = []
+    for message_id, hashes in sorted(found.items()):
+        printed = [b._("Exhibit %s") % b.selection.numbers[s] for s in hashes if b.printed(s)]
+        if len(hashes) > 1 and printed:
+            other = len(hashes) - len(printed)
+            more = [b._("not in this bundle: %s") % b.words.number(other)] if other else []
+            lines.append(f"{one_line(message_id, 200)} — {', '.join([*printed, *more])}")
+    return lines
 
 
 def _day(b: Brief, value: Any) -> str:

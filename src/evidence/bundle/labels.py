@@ -83,6 +83,20 @@ _QUESTIONS = {
     4: N_("Are reviews or publicity held out as a means of pressure?"),
 }
 _ANSWERS = {"yes": N_("yes"), "no": N_("no"), "unclear": N_("unclear")}
+_OBSERVATIONS = {
+    "folder-empty-confirmed": N_("the folder was found empty a second time"),
+    "folder-gone": N_("the folder is no longer on the server"),
+    "folder-list-doubted": N_("the server's list of folders was doubted and not taken over"),
+    "folder-suddenly-empty": N_("the folder was suddenly empty; nothing was taken as deleted"),
+    "gone-before-fetched": N_("a message was gone before it could be fetched"),
+    "server-went-back": N_("the server showed an earlier state of the folder"),
+    "uid-reused": N_("a UID stood for another message than before; both are kept"),
+    "uid-twice": N_("a UID came with other octets than before; both are kept"),
+    "uidvalidity-changed": N_("the server numbered the folder anew (UIDVALIDITY)"),
+    "source-changed": N_("a file changed while it was being read"),
+    "passed-over": N_("files that hold no mail were passed over"),
+    "delegate-proposed": N_("a further address writes in this correspondence"),
+}
 _OUTCOMES_OF_RUNS = {
     "complete": N_("complete"),
     "incomplete": N_("incomplete: something is owed"),
@@ -130,6 +144,10 @@ def answer(words: Words, key: str | None) -> str:
 
 def run_outcome(words: Words, key: str | None) -> str:
     return words.gettext(_OUTCOMES_OF_RUNS.get(key or "", N_("not finished")))
+
+
+def observation(words: Words, key: str) -> str:
+    return words.gettext(_OBSERVATIONS.get(key, key))
 
 
 def run_kind(words: Words, key: str) -> str:

@@ -108,8 +108,8 @@ class _Numbers:
 
     def __call__(self, stream: Any, box: Any, overflow: Any, ellipsis: Any, matrix: Any) -> Any:
         element = getattr(box, "element", None)  # the boxes of a drawing (SVG) have none
-        name = element.get("data-page") if hasattr(element, "get") else None
-        if name is None or not box.text.isdigit():
+        name = element.get("data-page") if element is not None and hasattr(element, "get") else None
+        if element is None or name is None or not box.text.isdigit():
             return self._original(stream, box, overflow, ellipsis, matrix)
         from weasyprint.text.line_break import line_size
 
@@ -176,9 +176,9 @@ def _structure(pdf: Any) -> None:
         del element.Type
     for found in pdf.Root.StructTreeRoot.ParentTree.Nums:
         if isinstance(found, Array):
-            for index, element in enumerate(found):
-                if isinstance(element, Dictionary) and element.objgen in moved:
-                    found[index] = moved[element.objgen]
+            for index, owner in enumerate(found):
+                if isinstance(owner, Dictionary) and owner.objgen in moved:
+                    found[index] = moved[owner.objgen]
 
 
 def _kids(element: Any) -> list[Any]:
