@@ -105,15 +105,16 @@ def take(run: Run, place: Place, wanted: Sequence[Wanted]) -> None:
             verdict = place.verdicts.get(one.uid, Verdict("context"))
             place.ledger.put(one.uid, Kind.IN if verdict.scope == "in-scope" else Kind.CONTEXT, 0)
         return
-    fresh: set[int] = set()
+    fresh: set[int] | None = set() if place.held else None  # None: all that will be held comes now
     items = run.mailbox.fetch(wanted) if wanted else iter(())
     try:
         for done, item in enumerate(items, start=1):
             if isinstance(item, NotDelivered):
                 _not_had(run, place, item)
             else:
-                _keep(run, place, item, twice=item.uid in fresh)
-                fresh.add(item.uid)
+                _keep(run, place, item, twice=fresh is None or item.uid in fresh)
+                if fresh is not None:
+                    fresh.add(item.uid)
             if done % 50 == 0:
                 run.progress.step(place.name.name, done, len(wanted))
     finally:
