@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +101,23 @@ def test_asking_for_the_version_does_not_search_the_installed_packages() -> None
     ).stdout.split()  # fmt: skip
     assert Version(seen[0])
     assert seen[1] == "False"
+
+
+@git_needed
+def test_the_wheel_of_a_tagged_clone_carries_the_tags_version(repository: Path, tmp_path: Path) -> None:
+    if not (repository / ".git").exists():
+        pytest.skip("an unpacked archive has no tags")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(repository), str(clone))
+    git(clone, "tag", "v97.6.5")
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "out"), str(clone)],
+        capture_output=True, text=True, check=False, env={k: v for k, v in os.environ.items() if k != "EVIDENCE_BUILD_VERSION"},
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = (tmp_path / "out").glob("*.whl")
+    assert wheel.name.startswith("evidence-97.6.5-")
+    with zipfile.ZipFile(wheel) as packed:
+        assert '__version__ = "97.6.5"' in packed.read("evidence/_version.py").decode()
+        metadata = packed.read("evidence-97.6.5.dist-info/METADATA").decode()
+    assert "\nVersion: 97.6.5\n" in metadata
