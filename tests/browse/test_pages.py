@@ -442,6 +442,22 @@ def test_an_error_on_datasettes_own_pages_is_said_in_words_and_prints_no_request
     assert "Traceback" not in printed.out + printed.err
 
 
+def test_what_datasettes_permissions_refuse_is_a_page_or_json_and_never_a_failure(plain: Any, shelf: Made) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "_closed", lambda *_: "")  # the second lock alone
+        assert get(plain, "/archive/text_part").status_code == 403
+        assert "Нельзя" in get(plain, "/archive/text_part").text
+        assert get(plain, "/archive/text_part.json").status_code == 403
+
+
+def test_warnings_that_cannot_be_read_are_not_passed_over_in_silence(own_copy: Made) -> None:
+    with sqlite3.connect(own_copy.path) as conn:
+        conn.execute("DROP VIEW owed_now")
+    assert (
+        "не удалось прочитать, что в этом архиве устарело" in get(serve.build(own_copy.path), "/-/evidence/help").text
+    )
+
+
 # ---- writing -------------------------------------------------------------------------------
 
 

@@ -285,7 +285,9 @@ def check_anchor(row: Mapping[str, Any], uuid: str, roots: Sequence[bytes] | Non
     except EvidenceError as error:
         return AnchorVerdict(**made, sound=False, trusted=False, problems=(" ".join((error.what, error.why)).strip(),))
     except (ValueError, TypeError) as error:
-        return AnchorVerdict(**made, sound=False, trusted=False, problems=(f"It cannot be read: {error}",))
+        return AnchorVerdict(
+            **made, sound=False, trusted=False, problems=(_("It cannot be read: {error}").format(error=error),)
+        )
     problems = (
         [] if utc_text(stamp.at) == row["stated_at"] else [_("The time recorded beside the token is not the token's.")]
     )

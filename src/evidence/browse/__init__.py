@@ -97,10 +97,13 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Call
 
 
 @hookimpl
-def forbidden(datasette: Any, request: Any, message: str) -> Callable[[], Awaitable[Any]]:
+def forbidden(datasette: Any, request: Any, message: str) -> Callable[[], Awaitable[Any]] | None:
+    here = site.site_of(datasette)
+    if here is None or request.path.endswith(".json"):
+        return None  # Datasette takes the first answer it is given and fails where that holds none
+
     async def answer() -> Any:
-        here = site.site_of(datasette)
-        return await routes.sorry_of_datasette(datasette, here, request, Forbidden("")) if here else None
+        return await routes.sorry(datasette, here, request, Forbidden(""))
 
     return answer
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from datasette.utils import tilde_decode
+from itsdangerous import BadData
 
 from evidence.browse.metadata import CLOSED_TABLES
 from evidence.browse.site import Site, site_of
@@ -169,7 +170,7 @@ def session_of(datasette: Any, site: Site, request: Any) -> Session | None:
         try:
             value = datasette.unsign(cookie, "evidence-session")
             return Session(str(value["a"]), _form_key(datasette, f"session:{value['s']}"))
-        except Exception:  # any malformed or foreign cookie is no session
+        except (BadData, ValueError, KeyError, TypeError):  # a malformed or foreign cookie is no session
             return None
     if request.actor and request.actor.get("id"):
         name = str(request.actor.get("name") or request.actor["id"])

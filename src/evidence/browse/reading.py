@@ -22,7 +22,7 @@ async def timeline_page(datasette: Any, request: Any) -> Any:
     if site is None:  # no archive of ours: Datasette's own front page
         from datasette.views.index import IndexView
 
-        return await IndexView.as_view(datasette)(Request_with_format(request), None)
+        return await IndexView.as_view(datasette)(RequestWithFormat(request), None)
     args = args_of(request)
     filters = timeline.filters_from(args)
     said = words_of(site, request)
@@ -56,7 +56,7 @@ async def jump(datasette: Any, request: Any) -> Response:
     return Response.redirect(link("/", {"page": number if number > 1 else ""}) + f"#m-{sha}")
 
 
-class Request_with_format:
+class RequestWithFormat:
     """A request as Datasette's front page expects it: its route has a ``format`` group, ours has none."""
 
     def __init__(self, request: Any) -> None:
