@@ -149,6 +149,8 @@ async def sorry_of_datasette(datasette: Any, site: Site, request: Any, exception
 
     if isinstance(exception, NotFound):
         exception = NotFound("")
+    elif isinstance(exception, DatasetteError) and exception.status == 403:
+        exception = Forbidden("")
     elif isinstance(exception, DatasetteError | Base400) and not isinstance(exception, Forbidden):
         if request.path.partition("?")[0].endswith(".json"):
             return None
