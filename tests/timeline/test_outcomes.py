@@ -303,3 +303,10 @@ def test_the_ledger_is_the_same_whatever_the_order_it_is_given_in() -> None:
     ask = letter(ASK)
     reply = letter("Акт приёмки во вложении.", hours=8, sender=CLIENT, reply_to=ask, files=("акт.pdf",))
     assert ledger(ask, reply) == ledger(reply, ask)
+
+
+def test_words_about_something_else_are_not_quoted_for_an_attached_document() -> None:
+    ask = letter("Could you send over your current logo as a vector file?")
+    reply = letter("Deposit paid by card just now, £3,200.", hours=5, sender=CLIENT, reply_to=ask, files=("logo.svg",))
+    r = only(ledger(ask, reply))
+    assert (r.outcome, r.answering_sha256, r.answer_quote) == ("answered", reply.sha256, None)

@@ -173,8 +173,12 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
     if points.total <= 0:  # no rule points at a sentence: the weights do
         model = models()["answered-sentence"]
         best = max(range(len(run)), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i))
+    shown: int | None = best
+    if kind == "document" and attachments and not asked & said[best] and "attached" not in cues(run[best].text):
+        # The file is the answer: words about something else are not quoted for it.
+        shown = next((i for i, one in enumerate(run) if "attached" in cues(one.text) or asked & said[i]), None)
     reasons = (*points.names, f"weights {answered:.2f}")
-    return Reading(out, best, deferral, deferred, reasons)
+    return Reading(out, shown, deferral, deferred, reasons)
 
 
 _TYPED_CUES: Mapping[str, tuple[str, ...]] = {
