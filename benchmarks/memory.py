@@ -52,13 +52,13 @@ def plot(rows: Mapping[int, Mapping[str, Any]], mail: Mapping[int, float]) -> st
     counts = sorted(rows)
     width, height, left, top = 230, 150, 44, 30
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * (width + 50)}" height="{height + 75}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * (width + 60)}" height="{height + 95}"'
         ' font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     for number, (key, title) in enumerate(panels):
         values = [rows[c][key]["median"] for c in counts]
-        highest, x0 = max(values) * 1.1, left + number * (width + 50)
+        highest, x0 = max(values) * 1.1, left + number * (width + 55)
         at = [
             (x0 + c / counts[-1] * width, top + height * (1 - v / highest)) for c, v in zip(counts, values, strict=True)
         ]
@@ -86,7 +86,7 @@ def plot(rows: Mapping[int, Mapping[str, Any]], mail: Mapping[int, float]) -> st
             f'<text x="{x0 + width / 2}" y="{top + height + 32}" text-anchor="middle" fill="#555">letters</text>'
         )
     said = ", ".join(f"{c:,} letters = {mail[c]:,.0f} MB" for c in counts)
-    out.append(f'<text x="{left}" y="{top + height + 40}" fill="#555" font-size="9">{said}</text></svg>\n')
+    out.append(f'<text x="{left}" y="{top + height + 54}" fill="#555" font-size="10">{said}</text></svg>\n')
     return "\n".join(out)
 
 
