@@ -7,6 +7,7 @@ from datetime import date
 import click
 
 from evidence.cli.filters import chosen, read_view, reading
+from evidence.cli.measured import measured
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end, language, tier_in_words
@@ -24,7 +25,9 @@ from evidence.model import CATEGORIES
     epilog=help_end(
         "evidence flags --category threat --tier stated --json",
         codes=(0, 2, 10),
-    ),
+    )
+    + "\n\n"
+    + measured(),
 )
 @click.option(
     "--category",
