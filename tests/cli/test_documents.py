@@ -55,6 +55,8 @@ def understood(words: list[str]) -> None:
         command, rest = command.commands[rest[0]], rest[1:]
     if not rest:
         return  # named in passing
+    if isinstance(command, click.Group) and not rest[0].startswith("-"):
+        raise click.UsageError(f"no part {rest[0]} of {words[0]}")
     try:
         command.make_context(words[0], list(rest), parent=context)
     except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
