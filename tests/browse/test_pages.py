@@ -209,13 +209,13 @@ def test_silences_are_shown_between_messages_not_inside_a_narrowed_list(tmp_path
     from datetime import timedelta
 
     maker = Maker(tmp_path / "archive.db", people={"a@client.example": ("client", "Клиент")})
-    for i, days in enumerate((0, 1, 13)):
+    for i, days in enumerate((0, 12, 27)):  # twelve days are no silence yet, fifteen are: `timeline.gap_days` is 14
         at = NOW - timedelta(days=40 - days)
         maker.add(str(i), letter(sender="a@client.example", subject=f"Письмо {i}", at=at))
     made = maker.finish(title="t", language="ru")
     text = get(serve.build(made.path), "/").text
     assert text.count('class="silence"') == 1
-    assert "12 дней без писем" in text
+    assert "15 дней без писем" in text
 
 
 def test_a_plain_datasette_opens_the_timeline_read_only_and_says_so(shelf: Made) -> None:

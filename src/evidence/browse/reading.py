@@ -29,7 +29,7 @@ async def timeline_page(datasette: Any, request: Any) -> Any:
     error = ""
 
     def fetch(conn: sqlite3.Connection) -> Any:
-        return timeline.page(conn, filters, page_number(args), site.zone), ledgers.rendered(
+        return timeline.page(conn, filters, page_number(args), site.zone, site.gap_days), ledgers.rendered(
             conn, "picture", said.language
         )
 

@@ -53,6 +53,7 @@ class Site:
     title: str
     language: str
     zone: ZoneInfo
+    gap_days: int = 14  # days without a letter from which a silence is shown
     writer: Writer | None = None
     token: str | None = None
     actor: str = ""
@@ -125,6 +126,7 @@ def _site(datasette: Any, name: str, database: Any, found: Mapping[str, str]) ->
         title=told.title or found.get("matter_title") or name,
         language=language if language in ("ru", "en") else "en",
         zone=_zone(told.timezone or found.get("timezone") or "UTC"),
+        gap_days=int(found.get("gap_days") or 14),
         writer=told.writer,
         token=told.token,
         actor=told.actor,

@@ -17,7 +17,6 @@ from evidence.browse.words import moment
 from evidence.model import CATEGORIES
 
 PAGE_SIZE = 100
-SILENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def shown(everything: bool) -> str:
     return "+p.copy_of IS NULL AND p.withheld = 0" + scope  # +: read the list's own index, in its order
 
 
-def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo) -> Page:
+def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo, gap_days: int = 14) -> Page:
     """One page. Raises QueryError for a query that cannot be read."""
     where, values = [shown(filters.everything)], list[Any]()
     if filters.query and (tree := parse(filters.query)) is not None:
@@ -163,7 +162,7 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
     lines = _lines(conn, slice_, filters)
     if not filters.narrowing:
         ends_here = number == pages
-        lines = _with_others(conn, lines, before, ends_here, filters, zone)
+        lines = _with_others(conn, lines, before, ends_here, filters, zone, gap_days)
     counts = _counts(conn)
     return Page(
         days=_by_day(lines, zone),
@@ -288,7 +287,13 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
 
 
 def _with_others(
-    conn: sqlite3.Connection, lines: list[Line], before: Any, last_page: bool, filters: Filters, zone: ZoneInfo
+    conn: sqlite3.Connection,
+    lines: list[Line],
+    before: Any,
+    last_page: bool,
+    filters: Filters,
+    zone: ZoneInfo,
+    gap_days: int,
 ) -> list[Line]:
     """Outside files, disappearances and silences between the messages of a page that nothing narrows."""
     from_ = before[1] if before else (searching.day_start(filters.since, zone) if filters.since else "")
@@ -310,7 +315,7 @@ def _with_others(
         )
     ]
     merged = sorted([*lines, *(o for o in others if from_ <= o.at < to)], key=lambda line: line.at)
-    return _with_silences(merged, before, zone)
+    return _with_silences(merged, before, zone, gap_days)
 
 
 def _file_time(event_date: str, zone: ZoneInfo) -> str:
@@ -320,14 +325,14 @@ def _file_time(event_date: str, zone: ZoneInfo) -> str:
     return searching.day_start(day, zone) if len(event_date) <= 10 else event_date
 
 
-def _with_silences(lines: Iterable[Line], before: Any, zone: ZoneInfo) -> list[Line]:
+def _with_silences(lines: Iterable[Line], before: Any, zone: ZoneInfo, gap_days: int) -> list[Line]:
     found: list[Line] = []
     since: datetime | None = moment(before[1], zone) if before else None
     who = before[2] if before else ""
     for line in lines:
         if line.kind == "message":
             at = moment(line.at, zone)
-            if since is not None and at is not None and at - since >= SILENCE:
+            if since is not None and at is not None and (at - since).days >= gap_days:
                 found.append(
                     Line("silence", line.at, {"days": (at - since).days, "from": since, "until": at, "after": who})
                 )

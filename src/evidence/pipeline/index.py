@@ -179,6 +179,7 @@ def _stated(connection: sqlite3.Connection, config: Config, as_of: datetime) -> 
         "as_of": as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "tool": f"evidence {__version__}",
         "matter_title": config.matter.title,
+        "gap_days": str(config.timeline.gap_days),
         "language": config.matter.language,
         "timezone": config.matter.timezone,
         "evidence_seen": _evidence_mark(connection),
