@@ -19,6 +19,9 @@ class _Silent:
     def say(self, text: str) -> None: ...
 
 
+TOGETHER = 50  # letters scored in one go, as in a rebuild
+
+
 def main() -> None:
     given = parser(__doc__, size=300, rounds=3).parse_args()
     from evidence.archive.derived import raws
@@ -28,7 +31,7 @@ def main() -> None:
     from evidence.message.zones import find_zones
     from evidence.pipeline.index import reindex
     from evidence.timeline.commitments import link
-    from evidence.timeline.flags import find_flags
+    from evidence.timeline.flags import find_flags_in
     from evidence.timeline.requests import RequestSettings, find_requests
     from evidence.timeline.rules import load_packs
 
@@ -57,12 +60,13 @@ def main() -> None:
                 for z in x.zones_of("body")
                 if z.kind == "own"
             )
+            chunks = [letters[at : at + TOGETHER] for at in range(0, len(letters), TOGETHER)]
             packs = timed("rule packs", load_packs)
-            find_flags(letters[0], packs)
+            find_flags_in(letters[:1], packs)
             for _ in range(given.rounds):
                 parsed = timed("parse", lambda: [parse_message(raw) for _sha, raw in held])
                 timed("zones", lambda parsed=parsed: [find_zones(message) for message in parsed])
-                flags = timed("flags", lambda: [flag for letter in letters for flag in find_flags(letter, packs)])
+                flags = timed("flags", lambda: [f for c in chunks for found in find_flags_in(c, packs) for f in found])
                 linked = timed("links", lambda flags=flags: link(letters, flags, timezone="Europe/Moscow"))
                 requests = timed(
                     "requests", lambda: find_requests(letters, RequestSettings.of(config), counts, as_of=now())
