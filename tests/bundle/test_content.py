@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -261,3 +263,21 @@ def test_the_notary_sheet_leads_to_each_letter(make: Maker) -> None:
 def test_options_are_recorded_without_what_changes_no_byte() -> None:
     assert BundleOptions(jobs=7).record() == BundleOptions(jobs=1).record()
     assert BundleOptions(since=date(2025, 1, 2)).record()["since"] == "2025-01-02"
+
+
+def test_custody_speaks_of_a_mail_server_only_where_one_was_read(make: Maker) -> None:
+    class Imported(FakeCase):
+        def acquisitions(self) -> Sequence[Mapping[str, Any]]:
+            return [{**super().acquisitions()[0], "kind": "import", "account": "import"}]
+
+    def custody_of(case: FakeCase, number: int) -> str:
+        result = make(case, language="en", number=number).result
+        text = " ".join(text_of(result.pdf).split())
+        return text[text.index("How it was obtained") : text.index("What the program did not do")]
+
+    read = custody_of(case_of(mail()), 1)
+    imported = custody_of(Imported([(mail(), "INBOX", "client")]), 2)
+    assert "IMAP EXAMINE" in read and "Files were read" not in read
+    assert "The originals remain in the mailboxes" in read
+    assert "EXAMINE" not in imported and "server" not in imported and "mailboxes, and" not in imported
+    assert "none; the mail was imported from files" in imported and "Files were read as they were found" in imported

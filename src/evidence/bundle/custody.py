@@ -78,7 +78,9 @@ def court(b: Brief) -> list[dict[str, Any]]:
             "question": _("Is it the best original there is?"),
             "facts": [
                 (_("The exact octets of each letter are embedded in this file; their SHA-256 is printed on the exhibit and listed."), "s-hashes"),
-                (_("The mailboxes named in the statement of custody remain the place where the originals can be inspected."), "s-custody"),
+                (_("The mailboxes named in the statement of custody remain the place where the originals can be inspected.")
+                 if from_server else
+                 _("The files read are named on the exhibits; where their originals are kept is for the person signing the statement of custody to state."), "s-custody"),
             ],
         },
     ]  # fmt: skip
@@ -118,16 +120,27 @@ def custody(b: Brief) -> dict[str, Any]:
                 "machine": machine or "—",
             }
         )
-    accounts = [f"{a.username} ({a.host}, IMAP)" for a in b.config.account]
+    kinds = {str(run["kind"]) for run in b.case.acquisitions()}
+    read = {str(run.get("account")) for run in b.case.acquisitions() if run["kind"] == "sync"}
+    accounts = [f"{a.username} ({a.host}, IMAP)" for a in b.config.account if a.name in read]
     text = [
-        _("Mailboxes read: %s.") % ("; ".join(accounts) or _("none; the mail was imported from files")),
-        _(
-            "Each mailbox was opened in read-only mode (IMAP EXAMINE and BODY.PEEK): no message was marked, moved or deleted by the program. The octets delivered by the server were stored first, with their SHA-256, and read afterwards."
-        ),
-        _(
-            "The originals remain in the mailboxes, and the archive file is available for inspection. The bundle was made from the archive at the size of the custody log named on the cover."
-        ),
+        _("Mailboxes read: %s.") % ("; ".join(accounts or sorted(read)) or _("none; the mail was imported from files"))
     ]
+    if "sync" in kinds:
+        text += [
+            _(
+                "Each mailbox was opened in read-only mode (IMAP EXAMINE and BODY.PEEK): no message was marked, moved or deleted by the program. The octets delivered by the server were stored first, with their SHA-256, and read afterwards."
+            ),
+            _("The originals remain in the mailboxes, and the archive file is available for inspection."),
+        ]
+    if "import" in kinds:
+        text += [
+            _(
+                "Files were read as they were found, and the octets they hold were stored with their SHA-256 before being interpreted. The program does not know how these files came to be; that is for the person signing to state."
+            ),
+            _("Where the originals of imported letters can be seen: to be stated by the person signing."),
+        ]
+    text.append(_("The bundle was made from the archive at the size of the custody log named on the cover."))
     if russian:
         text.append(
             _(
