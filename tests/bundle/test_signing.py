@@ -32,6 +32,7 @@ from evidence.bundle.sign import check_signatures, signer_from_p12, signer_from_
 from evidence.errors import EvidenceError, UsageError
 from tests.archive.authority import Authority
 from tests.bundle.conftest import Made
+from tests.bundle.fake_case import CORPUS
 from tests.bundle.tools import assert_valid, need, run
 
 PASSWORD = "p12-canary"
@@ -157,3 +158,32 @@ def test_a_token_signs_and_keeps_its_key(studio: Made, token: tuple[Path, bytes]
     assert verdict.stamped_at is None
     assert_valid("3a", pdf)
     assert_valid("ua1", pdf)
+
+
+def test_the_command_signs_with_a_token_and_asks_for_both_or_neither(
+    token: tuple[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from evidence.cli.app import run as command
+
+    library, der = token
+    config = str(corpus_config(tmp_path))
+    letters = sorted((CORPUS / "studio" / "messages").glob("*.eml"))[:2]
+    assert command(["-c", config, "import", *map(str, letters)]) == 0
+    assert command(["-c", config, "bundle", "--token", str(library)]) == 2
+    assert "--token-key" in capsys.readouterr().err
+    monkeypatch.setenv("EVIDENCE_TOKEN_PIN", PIN)
+    assert command(["-c", config, "bundle", "--token", str(library), "--token-key", "holder", "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    (verdict,) = check_signatures(Path(said.out.split()[0]), (der,))
+    assert verdict.intact and verdict.whole_file and verdict.trusted
+    assert PIN not in said.out + said.err
+
+
+def corpus_config(folder: Path) -> Path:
+    path = folder / "config.toml"
+    path.write_text(
+        '[matter]\ntitle = "t"\nlanguage = "en"\n[us]\nname = "us"\naddresses = ["nina@larkspurfinch.example"]\n'
+        '[client]\nname = "c"\naddresses = ["greg@brightwater-kitchens.example"]\n[dkim]\ndns = "off"\n',
+        encoding="utf-8",
+    )
+    return path

@@ -12,6 +12,7 @@ from evidence.cli.filters import DAY
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session, now
 from evidence.cli.text import _, help_end
+from evidence.errors import UsageError
 from evidence.model import CATEGORIES
 
 
@@ -63,6 +64,15 @@ from evidence.model import CATEGORIES
     type=click.Path(path_type=Path, exists=True),
     help=_("Sign (PAdES) with this PKCS#12 file; the passphrase is asked for or taken from EVIDENCE_P12_PASSWORD."),
 )
+@click.option(
+    "--token",
+    "module",
+    type=click.Path(path_type=Path, exists=True),
+    help=_(
+        "Sign (PAdES) with the token (PKCS#11) that this library of its maker opens; the PIN is asked for or taken from EVIDENCE_TOKEN_PIN."
+    ),
+)
+@click.option("--token-key", metavar="LABEL", help=_("With --token: the label of key and certificate on it."))
 @click.option("--jobs", type=int, default=0, help=_("Rendering processes; default: one per core."))
 @click.option("--out", type=click.Path(path_type=Path), help=_("Another folder than bundles/."))
 @click.option("--json", "as_json", is_flag=True, help=_("All paths as one JSON object."))
@@ -79,6 +89,8 @@ def command(
     at_size: int | None,
     dated: date | None,
     p12: Path | None,
+    module: Path | None,
+    token_key: str | None,
     jobs: int,
     out: Path | None,
     as_json: bool,
@@ -86,6 +98,16 @@ def command(
     from evidence import pipeline
     from evidence.bundle.options import BundleOptions
 
+    if p12 and module:
+        raise UsageError(
+            _("A bundle is signed with one key."), _("Both --sign and --token are given."), _("Leave one of them out.")
+        )
+    if (module is None) != (token_key is None):
+        raise UsageError(
+            _("--token and --token-key belong together."),
+            _("The library opens the token, the label names the key on it."),
+            _("Give both of them, or neither."),
+        )
     session.current().close()
     options = BundleOptions(
         kind=kind,  # type: ignore[arg-type]
@@ -101,9 +123,8 @@ def command(
         jobs=jobs,
     )
     progress = TerminalProgress(quiet=as_json)
-    result = pipeline.produce_bundle(
-        session.config, options, now=now, progress=progress, out=out, sign=_signer(session, p12) if p12 else None
-    )
+    sign = _signer(session, p12) if p12 else _token(session, module, token_key) if module and token_key else None
+    result = pipeline.produce_bundle(session.config, options, now=now, progress=progress, out=out, sign=sign)
     progress.clear()
     folder = result.folder
     if as_json:
@@ -139,3 +160,14 @@ def _signer(session: Session, p12: Path):  # type: ignore[no-untyped-def]
     if password is None:
         password = click.prompt(_("Passphrase of {file}").format(file=p12.name), hide_input=True, err=True)
     return signer_from_p12(p12, password, tsa_url=session.config.anchor.tsa_url)
+
+
+def _token(session: Session, module: Path, label: str):  # type: ignore[no-untyped-def]
+    import os
+
+    from evidence.bundle.sign import signer_from_token
+
+    pin = os.environ.get("EVIDENCE_TOKEN_PIN")
+    if pin is None:
+        pin = click.prompt(_("PIN of the token"), hide_input=True, err=True)
+    return signer_from_token(module, label, pin, tsa_url=session.config.anchor.tsa_url)
