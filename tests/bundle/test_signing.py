@@ -9,6 +9,7 @@ import datetime as dt
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,9 +111,10 @@ def test_an_authority_that_answers_nonsense_leaves_the_file_unsigned(
     assert pdf.read_bytes() == whole and not pdf.with_suffix(".signing").exists()
 
 
-@pytest.fixture
-def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes]:
-    """A token of SoftHSM in a folder of its own, with one key and its certificate."""
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes]]:
+    """A token of SoftHSM in a folder of its own, with one key and its certificate. Once: a process opens the library once."""
+    tmp_path = tmp_path_factory.mktemp("token")
     need("softhsm2-util")
     library = next((Path(p) for p in LIBRARIES if Path(p).exists()), None)
     try:
@@ -126,7 +128,8 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes]
     (tmp_path / "tokens").mkdir()
     configuration = tmp_path / "softhsm2.conf"
     configuration.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nobjectstore.backend = file\n")
-    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("SOFTHSM2_CONF", str(configuration))
     key, made = certificate("TEST Token Holder")
     pem = tmp_path / "key.pem"
     pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -144,7 +147,8 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes]
             pkcs11.Attribute.LABEL: "holder", pkcs11.Attribute.ID: b"\x01", pkcs11.Attribute.TOKEN: True,
             pkcs11.Attribute.SUBJECT: made.subject.public_bytes(), pkcs11.Attribute.VALUE: der,
         })  # fmt: skip
-    return library, der
+    yield library, der
+    patch.undo()
 
 
 def test_a_token_signs_and_keeps_its_key(studio: Made, token: tuple[Path, bytes], tmp_path: Path) -> None:
@@ -160,23 +164,26 @@ def test_a_token_signs_and_keeps_its_key(studio: Made, token: tuple[Path, bytes]
     assert_valid("ua1", pdf)
 
 
-def test_the_command_signs_with_a_token_and_asks_for_both_or_neither(
-    token: tuple[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from evidence.cli.app import run as command
-
+def test_the_command_signs_with_a_token_and_asks_for_both_or_neither(token: tuple[Path, bytes], tmp_path: Path) -> None:
     library, der = token
     config = str(corpus_config(tmp_path))
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        program = "import sys; from evidence.cli.app import run; sys.exit(run(sys.argv[1:]))"
+        return subprocess.run(
+            [sys.executable, "-c", program, "--lang", "en", "-c", config, *words],
+            env={**os.environ, "EVIDENCE_TOKEN_PIN": PIN}, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+
     letters = sorted((CORPUS / "studio" / "messages").glob("*.eml"))[:2]
-    assert command(["-c", config, "import", *map(str, letters)]) == 0
-    assert command(["-c", config, "bundle", "--token", str(library)]) == 2
-    assert "--token-key" in capsys.readouterr().err
-    monkeypatch.setenv("EVIDENCE_TOKEN_PIN", PIN)
-    assert command(["-c", config, "bundle", "--token", str(library), "--token-key", "holder", "--jobs", "1"]) == 0
-    said = capsys.readouterr()
-    (verdict,) = check_signatures(Path(said.out.split()[0]), (der,))
+    assert command("import", *map(str, letters)).returncode == 0
+    half = command("bundle", "--token", str(library))
+    assert half.returncode == 2 and "--token-key" in half.stderr
+    done = command("bundle", "--token", str(library), "--token-key", "holder", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    (verdict,) = check_signatures(Path(done.stdout.split()[0]), (der,))
     assert verdict.intact and verdict.whole_file and verdict.trusted
-    assert PIN not in said.out + said.err
+    assert PIN not in done.stdout + done.stderr
 
 
 def corpus_config(folder: Path) -> Path:
