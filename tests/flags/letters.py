@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from evidence.model import Letter, Side, Zone
+from evidence.model import Flag, Letter, Side, Zone
+from evidence.timeline.commitments import link
+from evidence.timeline.flags import find_flags_in
+from evidence.timeline.rules import Packs
 
 AT = datetime(2025, 3, 12, 9, 0, tzinfo=UTC)  # a Wednesday
 
@@ -21,3 +24,9 @@ def letter(text: str, speaker: Side = "client", zones: Sequence[Zone] | None = N
         "addressees": ("us",) if speaker == "client" else ("client",),
     }  # fmt: skip
     return Letter(**{**values, **fields})
+
+
+def find_all(letters: Sequence[Letter], packs: Packs, *, timezone: str) -> tuple[Flag, ...]:
+    """The flags of all letters with the links between them, as a rebuild finds them."""
+    ordered = sorted(letters, key=lambda x: (x.at, x.sha256))
+    return link(ordered, [f for found in find_flags_in(ordered, packs) for f in found], timezone=timezone)

@@ -12,9 +12,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from evidence.timeline.flags import find_all, find_flags
+from evidence.timeline.flags import find_flags
 from evidence.timeline.rules import load_packs
-from tests.flags.letters import letter
+from tests.flags.letters import find_all, letter
 
 LABELLED = Path(__file__).parents[2] / "fixtures" / "labelled"
 ROWS = 60

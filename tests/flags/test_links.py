@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evidence.model import Flag, Letter
-from evidence.timeline.flags import find_all
 from evidence.timeline.rules import load_packs
-from tests.flags.letters import AT, letter
+from tests.flags.letters import AT, find_all, letter
 
 PACKS = load_packs()
 

@@ -122,12 +122,6 @@ def _kept(row: tuple[Any, ...], people: Iterable[str]) -> Kept:
     )
 
 
-def first_cut_text(fact: Fact) -> str:
-    from evidence.archive.texts import json_text
-
-    return json_text({"own": fact.own, "quoted": fact.quoted})
-
-
 # ---- threads and copies --------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ def propose(config: Config, *, now: Callable[[], datetime], progress: Progress) 
         asked = {(p["sha256"], p["model"], p["prompt_version"]) for p in case.proposals()}
     kept = 0
     for done, letter in enumerate(letters, 1):
-        progress.step("second reader", done, len(letters))
+        progress.step(_("asking the second reader"), done, len(letters))
         if (letter.sha256, config.assist.model, PROMPT_VERSION) in asked:
             continue
         found = [p for p in propose_flags(letter, url=url, model=config.assist.model, now=now()) if p.id not in known]

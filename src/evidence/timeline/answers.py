@@ -46,7 +46,7 @@ class Evidence:
 class Vocabulary:
     """How telling a stem is in this matter: rare ones tie letters together, common ones do not."""
 
-    def __init__(self, letters: Iterable[Letter]) -> None:
+    def __init__(self, letters: Iterable[Letter] = ()) -> None:
         self._seen: Counter[str] = Counter()
         self._count = 0
         for letter in letters:

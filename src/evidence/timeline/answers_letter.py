@@ -1,6 +1,6 @@
 """What speaks for and against one letter being the answer to one asking, as numbers: its words, its place, what came after.
 
-The same features are read in training (``tools/train_answers.py``) and at work. All are whole numbers (shares in thousandths), so that
+The same features are read in training (``tools/train_letters.py``) and at work. All are whole numbers (shares in thousandths), so that
 a score is the same on every machine. Nothing here knows which side asked: the ledger is a mirror.
 """
 
@@ -163,13 +163,13 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
         "puts off": int("defer" in cues(" ".join(s.text for s in run[slice(*passage)]))),
         "accuse": int("accuse" in whole),
     }
-    out |= {f"first {c}": int(c in cues(run[0].text)) for c in CUE_NAMES}
-    out |= {f"best {c}": int(c in cues(run[best].text)) for c in CUE_NAMES}
-    out |= {f"near {c}": int(near[closest] >= 150 and c in cues(run[closest].text)) for c in CUE_NAMES}
+    nearest = cues(run[closest].text) if near[closest] >= 150 else ()
+    for where, found in (("first", cues(run[0].text)), ("best", cues(run[best].text)), ("near", nearest)):
+        out |= {f"{where} {c}": int(c in found) for c in CUE_NAMES}
     typed = _TYPED_CUES.get(of, ())
     out["typed anywhere"] = sum(any(c in cues(s.text) for c in typed) for s in run)
     out["typed best"] = int(any(c in cues(run[best].text) for c in typed))
-    out["typed near"] = int(near[closest] >= 150 and any(c in cues(run[closest].text) for c in typed))
+    out["typed near"] = int(any(c in nearest for c in typed))
     if points.total <= 0:  # no rule points at a sentence: the weights do
         model = models()["answered-sentence"]
         best = max(range(len(run)), key=lambda i: (model.score(sentence_features(ask, kind, run, i, attachments)), -i))

@@ -22,7 +22,6 @@ from evidence.timeline.spans import clause_span, conditions, demand_segments, su
 NOTICES = ("deadline_notice", "termination_notice")
 _REPLY = re.compile(r"^\s*(?:re|fwd?|aw|ответ|отв|на|пересл\w*)(?:\[\d+\])?\s*:", re.IGNORECASE)
 _UNREAD_KINDS = ("auto", "bounce", "list")
-_TOGETHER = 50  # letters scored in one go
 _MAX_PART = 200_000  # code points read of one part: linear time, and no letter of people is longer
 
 
@@ -280,17 +279,3 @@ def _inward(letter: Letter) -> bool:
         return True
     other = "client" if letter.speaker == "us" else "us"
     return other not in letter.addressees
-
-
-def find_all(letters: Sequence[Letter], packs: Packs, *, timezone: str) -> tuple[Flag, ...]:
-    """The flags of all letters with links between them: what was promised before, what is answered, what came before."""
-    from evidence.timeline.commitments import link
-
-    ordered = sorted(letters, key=lambda x: (x.at, x.sha256))
-    flags = [
-        flag
-        for at in range(0, len(ordered), _TOGETHER)
-        for found in find_flags_in(ordered[at : at + _TOGETHER], packs)
-        for flag in found
-    ]
-    return link(ordered, flags, timezone=timezone)

@@ -63,7 +63,8 @@ class Token:
 
 
 @cache
-def _analyser() -> Any:
+def analyser() -> Any:
+    """The Russian dictionary, loaded once in a process."""
     import pymorphy3
 
     return pymorphy3.MorphAnalyzer()
@@ -77,7 +78,7 @@ def analyse(form: str) -> Word:
         return Word(frozenset((base,)), (), base, _english_shape(form, base))
     lemmas: list[str] = []
     readings: list[frozenset[str]] = []
-    for parse in _analyser().parse(form)[:6]:
+    for parse in analyser().parse(form)[:6]:
         if readings and parse.score < 0.1:
             continue
         lemmas.append(str(parse.normal_form).replace("ё", "е"))

@@ -96,10 +96,13 @@ def prepared(
 ) -> tuple[Search, list[tuple[Letter, Ask]], Repeats]:
     """What is searched, every asking in order of time, and which of them repeat an earlier one."""
     known = sorted((x for x in letters if x.at <= as_of and not x.withheld), key=lambda x: (x.at, x.number))
-    vocabulary = Vocabulary(x for x in known if x.kind == "human")
+    stems = {x.sha256: stems_of(x.own_text()) for x in known if x.kind == "human"}
+    vocabulary = Vocabulary()
+    for one in stems.values():
+        vocabulary.learn(one)
     asked = [(x, ask) for x in known for ask in (asks_of(x) if asks is None else asks.get(x.sha256, ()))]
     repeats = Repeats(asked, vocabulary)
-    return Search(known, settings, coverage, as_of, vocabulary, asked, repeats), asked, repeats
+    return Search(known, settings, coverage, as_of, vocabulary, stems, asked, repeats), asked, repeats
 
 
 def _other(side: Side) -> Side:
@@ -115,9 +118,12 @@ def asks_of(letter: Letter) -> list[Ask]:
     if letter.withheld or not _may_ask(letter):
         return []
     body = letter.texts.get("body", "")
-    asks = [a for z in letter.zones_of("body") if z.kind == "own" for a in find_asks(body, z.start, z.end)]
-    seen: set[tuple[int, int]] = set()
-    return [a for a in asks if (a.start, a.end) not in seen and not seen.add((a.start, a.end))]  # type: ignore[func-returns-value]
+    found: dict[tuple[int, int], Ask] = {}
+    for zone in letter.zones_of("body"):
+        if zone.kind == "own":
+            for ask in find_asks(body, zone.start, zone.end):
+                found.setdefault((ask.start, ask.end), ask)
+    return list(found.values())
 
 
 def bare_subject(subject: str) -> str:
@@ -134,6 +140,7 @@ class Search:
         coverage: Sequence[FolderCount],
         as_of: datetime,
         vocabulary: Vocabulary,
+        stems: Mapping[str, frozenset[str]],
         asked: Sequence[tuple[Letter, Ask]],
         repeats: Repeats,
     ) -> None:
@@ -150,10 +157,11 @@ class Search:
         self._written = _Run(letters)
         human = [x for x in letters if x.kind == "human" and x.speaker != "third" and _other(x.speaker) in x.addressees]
         self._human: Mapping[str, _Run] = {s: _Run([x for x in human if x.speaker == s]) for s in ("us", "client")}
-        self._thread: dict[tuple[str, str], _Run] = {}
-        for side, thread in {(x.speaker, x.thread) for x in human}:
-            self._thread[side, thread] = _Run([x for x in self._human[side].letters if x.thread == thread])
-        self._stems = {x.sha256: stems_of(x.own_text()) | stems_of(" ".join(files_of(x))) for x in human}
+        threads: dict[tuple[str, str], list[Letter]] = {}
+        for x in human:
+            threads.setdefault((x.speaker, x.thread), []).append(x)
+        self._thread = {key: _Run(found) for key, found in threads.items()}
+        self._stems = {x.sha256: stems[x.sha256] | stems_of(" ".join(files_of(x))) for x in human}
         self._reports = {x.sha256: found for x in letters if x.kind == "human" and (found := reported(x))}
         self._reporting: Mapping[str, _Run] = {
             s: _Run([x for x in self._human[s].letters if x.sha256 in self._reports]) for s in ("us", "client")

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 from evidence.model import RequestKind
 from evidence.stems import words
 from evidence.timeline.answers_model import models
+from evidence.timeline.morph import analyser
 from evidence.timeline.requests_sentences import Sentence, sentences
 
 ASK_AT = 0.42  # at this probability a sentence counts as asking …
@@ -94,19 +94,12 @@ class Ask:
     why: str
 
 
-@lru_cache(maxsize=1)
-def _morph() -> Any:
-    import pymorphy3
-
-    return pymorphy3.MorphAnalyzer(lang="ru")
-
-
 @lru_cache(maxsize=100_000)
 def verb_form(word: str) -> str:
     """``imp`` for a form that can only be, or most likely is, an imperative to one's reader; ``1`` / ``2`` person; "" else."""
     if not _CYRILLIC.search(word) or len(word) < 3:
         return ""
-    parse = _morph().parse(word.casefold())[0]
+    parse = analyser().parse(word.casefold())[0]
     tag = parse.tag
     if tag.mood == "impr" and tag.involvement != "incl":
         return "imp"
@@ -121,7 +114,7 @@ def lemma(word: str) -> str:
     folded = word.casefold().replace("’", "'")
     if not _CYRILLIC.search(folded):
         return folded
-    return str(_morph().parse(folded)[0].normal_form).replace("ё", "е")
+    return str(analyser().parse(folded)[0].normal_form).replace("ё", "е")
 
 
 def language_of(text: str) -> str:
