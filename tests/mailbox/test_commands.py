@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.mailbox.batches import batches
 from evidence.mailbox.commands import check_line, fetch, mailbox_argument, search, uid_set
-from evidence.mailbox.imap import batches
 from evidence.mailbox.mailbox import CommandRefused, Wanted
 from evidence.mailbox.responses import (
     NIL,

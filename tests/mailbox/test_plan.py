@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from array import array
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from evidence.mailbox.addresses import addresses, digest, identifiers, normal
 from evidence.mailbox.plan import judge_reset, links, plan_folder
+from evidence.model import Scope
 from tests.mailbox import matter
 from tests.mailbox.matter import CLIENT, DELEGATE, US
 
@@ -95,9 +97,12 @@ def test_an_internationalised_domain_is_found_in_both_spellings() -> None:
 @given(st.binary(max_size=400))
 def test_no_header_is_too_strange_to_judge(raw: bytes) -> None:
     rule = matter.rule()
-    rule.judge(raw)
-    rule.strangers(raw)
-    links(raw)
+    assert rule.judge(raw).scope in get_args(Scope)
+    strangers = [normal(m.address) for m in rule.strangers(raw)]
+    assert len(set(strangers)) == len(strangers)
+    assert not {CLIENT, DELEGATE, US} & set(strangers)
+    found = links(raw)
+    assert found.own == (digest(found.identifier) if found.identifier else 0)
 
 
 @given(st.text(alphabet='ab@.,;:<>()"\\ \t=?_-', max_size=80))

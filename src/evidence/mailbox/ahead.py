@@ -83,7 +83,7 @@ class Ahead:
                     if not self._put(piece, octets):
                         return
                     piece, octets, began = [], 0, time.monotonic()
-        except BaseException as error:
+        except BaseException as error:  # ``items`` raises it in the consumer's thread
             self._error = error
         finally:
             if piece:

@@ -14,8 +14,9 @@ class Held(MutableMapping[int, tuple[int, str]]):
         self._uids: array[int] = array("I")
         self._sightings: array[int] = array("Q")
         self._digests = bytearray()
-        for uid in sorted(known or ()):
-            self[uid] = known[uid]  # type: ignore[index]
+        known = known or {}
+        for uid in sorted(known):
+            self[uid] = known[uid]
 
     def _at(self, uid: int) -> int:
         at = bisect_left(self._uids, uid)

@@ -1,8 +1,11 @@
-"""An IMAP account, read only. The only file of the package that talks to a mail server.
+"""An IMAP account, read only: the package's one door to a mail server.
 
 Why not imapclient throughout: its ``fetch`` omits UIDs that did not come, keys what has no UID by sequence number and holds
 a whole batch in memory; its LIST reads the folder «007» as 7. It connects, negotiates, logs in and names the capabilities;
 what counts as evidence is read by ``Session`` and ``responses``.
+
+Long because it is one class: which folder is open, what is in flight and which connection holds are one state, and a reconnect
+in the middle of a fetch touches all three.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import re
-import ssl
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +28,7 @@ from evidence.errors import EvidenceError, LoginRefused
 from evidence.i18n import talk
 from evidence.mailbox import commands
 from evidence.mailbox.ahead import Ahead
+from evidence.mailbox.batches import BATCH_UIDS, MEAN_OCTETS, Batch, batches, first_batch
 from evidence.mailbox.mailbox import (
     SCOPE_HEADERS,
     CommandRefused,
@@ -49,14 +52,12 @@ from evidence.mailbox.responses import (
     parse_search,
     parse_status,
 )
-from evidence.mailbox.wire import Limits, ReadOnlyClient, Session, TooLarge, bye, limit_seconds, succeeded
+from evidence.mailbox.session import Session, TooLarge, bye, limit_seconds, succeeded
+from evidence.mailbox.wire import Limits, ReadOnlyClient, tls_context
 from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage, sha256_hex
 
 _ = talk("mailbox")
 
-BATCH_OCTETS = 8 * 1024 * 1024
-BATCH_UIDS = 200
-MEAN_OCTETS = 64 * 1024  # of a message whose size nobody stated, until some have come
 PEEK_WINDOW = 2_000  # UIDs a header command covers
 LIST_WINDOW = 100_000
 LARGEST_HEADER = 16 * 1024 * 1024
@@ -451,7 +452,7 @@ class ImapMailbox:
 
     def _fetched(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
         queue = deque(sorted(wanted, key=lambda w: w.uid))
-        flight: deque[_Batch] = deque()
+        flight: deque[Batch] = deque()
         missing: list[Wanted] = []
         count, octets = 0, 0
         while queue or flight:
@@ -499,16 +500,16 @@ class ImapMailbox:
             found.update(i.uid for i in items if i is not None and i.uid in some)
         return found
 
-    def _ask(self, wanted: list[Wanted]) -> _Batch:
+    def _ask(self, wanted: list[Wanted]) -> Batch:
         items = ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE"]
         if self._gmail:
             items += ["X-GM-MSGID", "X-GM-LABELS"]
         items.append("BODY.PEEK[]")
         self._session.settle()
         tag = self._session.send(commands.fetch(commands.uid_set(w.uid for w in wanted), items))
-        return _Batch(tag, {w.uid: w for w in wanted})
+        return Batch(tag, {w.uid: w for w in wanted})
 
-    def _delivered(self, batch: _Batch, flight: Iterable[_Batch]) -> Iterator[RawMessage | NotDelivered]:
+    def _delivered(self, batch: Batch, flight: Iterable[Batch]) -> Iterator[RawMessage | NotDelivered]:
         """Messages of this batch, streamed. A UID that was not asked for, or octets without a UID, are nobody's."""
         self._session.begin()
         while True:
@@ -548,7 +549,7 @@ class ImapMailbox:
                 sha256_hex(items.body),
             )
 
-    def _too_large(self, batch: _Batch, error: TooLarge) -> Iterator[NotDelivered]:
+    def _too_large(self, batch: Batch, error: TooLarge) -> Iterator[NotDelivered]:
         self._wire.shutdown()
         batch.broken = True
         batch.reason = f"{error.size} octets announced, {self._limits.message} allowed"
@@ -607,61 +608,6 @@ class ImapMailbox:
                 text,
                 retry_after=wait,
             )
-
-
-class _Batch:
-    """What one FETCH asked for and what of it is still awaited."""
-
-    def __init__(self, tag: bytes, wanted: dict[int, Wanted]) -> None:
-        self.tag = tag
-        self.wanted = wanted
-        self.waiting = set(wanted)
-        self.silent: dict[int, str] = {}
-        self.said = ""
-        self.octets = 0
-        self.broken = False
-
-    @property
-    def reason(self) -> str:
-        return next((self.silent[u] for u in self.waiting if u in self.silent), self.said)
-
-    @reason.setter
-    def reason(self, text: str) -> None:
-        self.said = text
-
-    def missing(self) -> list[Wanted]:
-        return [w for w in self.wanted.values() if w.uid in self.waiting]
-
-
-def batches(wanted: Sequence[Wanted], *, octets: int = BATCH_OCTETS, uids: int = BATCH_UIDS) -> Iterator[list[Wanted]]:
-    """``wanted`` in ascending order, cut so that a piece holds at most ``uids`` UIDs and ``octets`` octets (or one message)."""
-    queue = deque(sorted(wanted, key=lambda w: w.uid))
-    while queue:
-        yield first_batch(queue, octets=octets, uids=uids)
-
-
-def first_batch(
-    queue: deque[Wanted], *, mean: int = 0, octets: int = BATCH_OCTETS, uids: int = BATCH_UIDS
-) -> list[Wanted]:
-    """Take from the left of ``queue`` what one FETCH asks for. A message of unknown size counts as ``mean`` octets."""
-    piece = [queue.popleft()]
-    total = piece[0].size or mean
-    while queue and len(piece) < uids and total + (queue[0].size or mean) <= octets:
-        piece.append(queue.popleft())
-        total += piece[-1].size or mean
-    return piece
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verifies certificate and host name; TLS 1.2 or later. ``ca_file``: PEM of an own authority. Raises MailboxError."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise MailboxError(
-            _("The file of the certificate authority, {ca_file}, cannot be read.").format(ca_file=ca_file), str(error)
-        ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _refused_at_greeting(host: str, said: str) -> MailboxError:

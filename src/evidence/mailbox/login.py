@@ -22,7 +22,7 @@ from evidence.config import Account
 from evidence.errors import EvidenceError, LoginRefused, UsageError
 from evidence.i18n import default_language, translation
 from evidence.mailbox.mailbox import MailboxError, Throttled
-from evidence.mailbox.wire import limit_seconds
+from evidence.mailbox.session import limit_seconds
 
 COMMAND_SECONDS = 120
 """How long a password or token command may take: a person may have to touch a key."""
@@ -289,7 +289,9 @@ def keyring_works() -> bool:
     """Whether this system has a keyring that answers now; asked for an entry that nobody has made."""
     try:
         _keyring()[0].get_password("evidence", "is anybody there")
-    except Exception:
+    except (
+        Exception
+    ):  # every keyring fails in its own way (D-Bus, a locked chain, no back end); to us each is the answer no
         return False
     return True
 
