@@ -27,7 +27,7 @@ _NO = frozenset(("0", "false", "f", "no", "n", "off"))
 
 
 class Mistake(NamedTuple):
-    """``kind``: missing, extra_forbidden, value_error, or what was expected. ``place``: keys and list indexes from the top."""
+    """``kind``: missing, extra_forbidden, value_error or wrong. ``place``: keys and list indexes from the top."""
 
     place: Place
     kind: str

@@ -93,7 +93,7 @@ async def decide(datasette: Any, request: Any) -> Response:
     what, id_ = request.url_vars["what"], request.url_vars["id"]
     seen = fields.get("seen", "")
     expect = int(seen) if seen.isdecimal() and len(seen) < 16 else 0
-    act = fields.get("act", "")
+    act, note = fields.get("act", ""), fields.get("note", "").strip()
     writer = site.writer
     assert writer is not None  # noqa: S101 - session_of gives a session only where there is a writer
     item = await read(datasette, site, lambda conn: reviewing.item(conn, what, id_))
@@ -102,37 +102,31 @@ async def decide(datasette: Any, request: Any) -> Response:
     current = {"decision": item.row["review"], "category": item.row.get("decided_category"), "note": item.row.get("decided_note"),
                "outcome": item.row.get("decided_outcome"), "answering_sha256": item.row.get("decided_answer")}  # fmt: skip
     if act == "note":
-        text = fields.get("note", "").strip()
-        if not text:
+        if not note:
             return _decided(request, fields, {"ok": False, "message": said._("The note is empty.")})
-        row, wrong = await _write(site, lambda: writer.note(what, id_, text, actor=session.actor))
+        row, wrong = await _write(site, lambda: writer.note(what, id_, note, actor=session.actor))
         return _decided(
-            request, fields, {"ok": not wrong, "message": wrong or said._("Note added."), "seen": expect, "note": text}
+            request, fields, {"ok": not wrong, "message": wrong or said._("Note added."), "seen": expect, "note": note}
         )
     if act == "undo":
         decision = await read(datasette, site, lambda conn: reviewing.previous(conn, what, id_, expect))
     elif act in ("accept", "reject", "reopen"):
-        decision = {**current, "decision": {"accept": "accepted", "reject": "rejected", "reopen": "unreviewed"}[act]}
-        decision["note"] = fields.get("note", "").strip()
+        chosen = {"accept": "accepted", "reject": "rejected", "reopen": "unreviewed"}[act]
+        decision = {**current, "decision": chosen, "note": note}
         if act == "reopen":
             decision |= {"category": None, "outcome": None, "answering_sha256": None}
     elif act == "category" and what == "flag" and fields.get("category", "").partition("/")[0] in CATEGORIES:
-        decision = {
-            **current,
-            "decision": "accepted",
-            "category": fields["category"],
-            "note": fields.get("note", "").strip(),
-        }
+        decision = {**current, "decision": "accepted", "category": fields["category"], "note": note}
     elif act == "answered" and what == "request" and re.fullmatch(r"[0-9a-f]{64}", fields.get("answering", "")):
         decision = {**current, "decision": "accepted", "outcome": "answered", "answering_sha256": fields["answering"],
-                    "note": fields.get("note", "").strip()}  # fmt: skip
+                    "note": note}  # fmt: skip
     elif act == "outcome" and what == "request" and fields.get("outcome") in words.OUTCOMES:
         decision = {
             **current,
             "decision": "accepted",
             "outcome": fields["outcome"],
             "answering_sha256": None,
-            "note": fields.get("note", "").strip(),
+            "note": note,
         }
     else:
         return _decided(

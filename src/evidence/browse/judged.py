@@ -30,9 +30,9 @@ def marks(n: int) -> str:
     return ",".join("?" * n)
 
 
-def stands(flag: Mapping[str, Any]) -> bool:
-    """Whether a flag is part of the story: stated and not rejected, or accepted by a person."""
-    return bool(flag["review"] == "accepted" or (flag["tier"] == "stated" and flag["review"] == "unreviewed"))
+def stands(found: Mapping[str, Any]) -> bool:
+    """Whether a flag or request is part of the story: stated and not rejected, or accepted by a person."""
+    return bool(found["review"] == "accepted" or (found["tier"] == "stated" and found["review"] == "unreviewed"))
 
 
 def standing(conn: sqlite3.Connection) -> list[dict[str, Any]]:
@@ -114,6 +114,6 @@ def requests_of(
         opened.setdefault(row["message"], []).append(request_row(row))
     for row in conn.execute(f"{REQUEST_SQL} WHERE q.answering IN ({held}) ORDER BY q.asked_at, q.id", list(numbers)):
         request = request_row(row)
-        if request["review"] != "rejected" and (request["tier"] == "stated" or request["review"] == "accepted"):
+        if stands(request):
             closed.setdefault(row["answering"], []).append(request)
     return opened, closed

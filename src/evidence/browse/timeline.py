@@ -130,13 +130,12 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
     if filters.until:
         where.append("p.at < ?")
         values.append(searching.day_start(filters.until + timedelta(days=1), zone))
-    listed = conn.execute(
+    rows = conn.execute(
         "SELECT p.message, p.at, p.speaker, p.person, p.scope FROM parsed_message p"
         f" WHERE {' AND '.join(where)} ORDER BY p.at, p.message",
         values,
     ).fetchall()
     flags = standing(conn)
-    rows = listed
     people = Counter((r[2], r[3]) for r in rows)
     sides = Counter(r[2] for r in rows)
     if filters.side:
@@ -277,10 +276,10 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
         row["copies"] = copies.get(r[0], 0)
         row["begins"] = " ".join((begins.get(r[0]) or "").split())
         row["recipients"] = recipients.get(r[0], [])
-        visible = [f for f in flags.get(r[0], ()) if (_tier_fits(f, filters.tier) if filters.tier else stands(f))]
         lines.append(Line(
-            "message", row["at"], row, tuple(visible),
-            tuple(q for q in requests.get(r[0], ()) if q["review"] != "rejected" and (q["tier"] == "stated" or q["review"] == "accepted")),
+            "message", row["at"], row,
+            tuple(f for f in flags.get(r[0], ()) if _tier_fits(f, filters.tier)),
+            tuple(q for q in requests.get(r[0], ()) if stands(q)),
             tuple(answers.get(r[0], ())),
         ))  # fmt: skip
     return lines

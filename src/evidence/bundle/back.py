@@ -206,7 +206,7 @@ def _hashes(b: Brief, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> 
     rows = [{"number": e.number, "sha256": e.letter.sha256, "name": e.embedded_as or b._("withheld")} for e in exhibits]
     rows += [
         {
-            "number": b.selection.numbers[f"file:{f.id}"],
+            "number": b.selection.number_of_file(f),
             "sha256": f.sha256,
             "name": names.get(f"file:{f.id}") or b._("in the package"),
         }

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
 
-from evidence.bundle.joining import HEIGHT, Places
+from evidence.bundle.joining import HEIGHT, Places, above
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def outline(pdf: pikepdf.Pdf, bookmarks: Sequence[Bookmark], places: Places, pag
                 page,
                 page_location="XYZ",
                 left=0,
-                top=round(min(top + 12, HEIGHT), 2),
+                top=above(top),
                 zoom=0,
             )
             item.is_closed = bookmark.level == 1

@@ -103,7 +103,7 @@ def chronology(b: Brief) -> list[Line]:
         at = moment(f"{file.event_date}T12:00:00+00:00" if len(file.event_date) == 10 else file.event_date)
         if file.sha256 in listed or at is None:
             continue
-        number = b.selection.numbers[f"file:{file.id}"]
+        number = b.selection.number_of_file(file)
         row = {
             "day": words.short_day(at), "time": "", "who": _("file from outside the mail"), "to": "", "text": one_line(file.title),
             "note": "", "marks": [], "exhibit": number, "printed": True, "event": False,

@@ -67,7 +67,7 @@ def bookmarks(
             label = f"{e.number} · {words.short_day(e.letter.at)} · {who} → {to} · {one_line(e.parsed.subject, 80)}"
             items.append(Bookmark(clean(label), e.anchor, 2))
         for file, *_ in files:
-            number = b.selection.numbers[f"file:{file.id}"]
+            number = b.selection.number_of_file(file)
             items.append(
                 Bookmark(clean(f"{number} · {file.event_date} · {one_line(file.title, 100)}"), f"x{number}", 2)
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from evidence.bundle import labels
@@ -14,11 +13,11 @@ def cover(b: Brief) -> dict[str, Any]:
     _, words, s = b._, b.words, b.selection
     letters = s.letters
     sides = {side: sum(1 for x in letters if x.speaker == side) for side in ("us", "client", "third")}
-    numbers = sorted([s.numbers[x.sha256] for x in letters] + [s.numbers[f"file:{f.id}"] for f in s.files])
+    numbers = sorted([s.numbers[x.sha256] for x in letters] + [s.number_of_file(f) for f in s.files])
     rows = [
         (_("Compiled by"), b.config.us.name),
         (_("Other side"), b.config.client.name),
-        (_("Period covered"), _span(b, [x.at for x in letters])),
+        (_("Period covered"), words.days([x.at for x in letters]) if letters else _("none")),
         (
             _("Letters"),
             _("%(all)s: %(us)s from our side, %(client)s from the other side, %(third)s from third parties")
@@ -102,13 +101,6 @@ def _filter_line(b: Brief) -> str:
         "why": "; ".join(parts),
         "count": words.count("%s letter", "%s letters", b.selection.omitted),
     }
-
-
-def _span(b: Brief, times: Sequence[datetime]) -> str:
-    if not times:
-        return b._("none")
-    first, last = b.words.day(min(times)), b.words.day(max(times))
-    return first if first == last else f"{first} — {last}"
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -35,13 +35,13 @@ def _when(b: Brief, value: Any) -> str:
 
 def court(b: Brief) -> list[dict[str, Any]]:
     _, words, s = b._, b.words, b.selection
-    sightings = [x for letter in s.letters for x in b.case.sightings(letter.sha256)]
-    from_server = sum(1 for x in s.letters if any(y.uid is not None for y in b.case.sightings(x.sha256)))
-    dkim = [d.result for x in s.letters for d in b.case.dkim(x.sha256)][:]
-    passed = sum(1 for x in s.letters if any(d.result == "pass" for d in b.case.dkim(x.sha256)))
+    sightings = [b.case.sightings(x.sha256) for x in s.letters]
+    from_server = sum(any(x.uid is not None for x in found) for found in sightings)
+    signatures = [b.case.dkim(x.sha256) for x in s.letters]
+    passed = sum(any(d.result == "pass" for d in found) for found in signatures)
     counts = b.case.folder_counts()
     runs = b.case.acquisitions()
-    gone = sum(1 for x in sightings if x.gone_at)
+    gone = sum(1 for found in sightings for x in found if x.gone_at)
     letters = len(s.letters)
     return [
         {
@@ -49,7 +49,7 @@ def court(b: Brief) -> list[dict[str, Any]]:
             "facts": [
                 (_("Each letter is shown with all its addresses, four independent clocks and the server's own line of receipt."), _first_exhibit(b)),
                 (_("Letters with a valid domain signature: %(n)s of %(all)s; signatures checked: %(checked)s.")
-                 % {"n": words.number(passed), "all": words.number(letters), "checked": words.number(len(dkim))}, "s-dkim"),
+                 % {"n": words.number(passed), "all": words.number(letters), "checked": words.number(sum(map(len, signatures)))}, "s-dkim"),
                 (_("All header lines are printed."), "s-headers"),
             ],
         },
@@ -94,8 +94,9 @@ def _first_exhibit(b: Brief) -> str | None:
 def custody(b: Brief) -> dict[str, Any]:
     _, words = b._, b.words
     russian = words.language == "ru"
+    acquisitions = b.case.acquisitions()
     runs = []
-    for run in b.case.acquisitions():
+    for run in acquisitions:
         record, result = stated(run.get("record")), stated(run.get("result"))
         began, ended = moment(run.get("began_at")), moment(run.get("ended_at"))
         libraries = record.get("libraries")
@@ -120,8 +121,8 @@ def custody(b: Brief) -> dict[str, Any]:
                 "machine": machine or "—",
             }
         )
-    kinds = {str(run["kind"]) for run in b.case.acquisitions()}
-    read = {str(run.get("account")) for run in b.case.acquisitions() if run["kind"] == "sync"}
+    kinds = {str(run["kind"]) for run in acquisitions}
+    read = {str(run.get("account")) for run in acquisitions if run["kind"] == "sync"}
     accounts = [f"{a.username} ({a.host}, IMAP)" for a in b.config.account if a.name in read]
     text = [
         _("Mailboxes read: %s.") % ("; ".join(accounts or sorted(read)) or _("none; the mail was imported from files"))

@@ -25,6 +25,11 @@ def offsets(parts: Sequence[Rendered]) -> list[int]:
     return found
 
 
+def above(top: float) -> float:
+    """Where a reader lands: a line above the anchor, and no higher than the page."""
+    return round(min(top + 12, HEIGHT), 2)
+
+
 def places_of(parts: Sequence[Rendered]) -> Places:
     """Every anchor: its page from 0 and its place in points from the bottom left. The first of equal names counts."""
     places: dict[str, tuple[int, float, float]] = {}
@@ -97,5 +102,5 @@ def name_destinations(pdf: pikepdf.Pdf, places: Places) -> None:
     for name in sorted(places, key=lambda n: n.encode()):
         page, _, top = places[name]
         names.append(String(name))
-        names.append(Array([pages[page], Name.XYZ, 0, round(min(top + 12, HEIGHT), 2), 0]))
+        names.append(Array([pages[page], Name.XYZ, 0, above(top), 0]))
     pdf.Root.Names = Dictionary(Dests=pdf.make_indirect(Dictionary(Names=names)))

@@ -33,7 +33,7 @@ def originals(
         yield Embedded(e.embedded_as, raw, "message/rfc822", what, "Source", e.letter.at)
     for file, _drawn, name, octets in files:
         if octets is not None:
-            number = b.selection.numbers[f"file:{file.id}"]
+            number = b.selection.number_of_file(file)
             kind = file.content_type if "/" in file.content_type else "application/octet-stream"
             described = f"{b._('Exhibit %s') % number}: {clean(file.title)}"
             yield Embedded(name, octets, kind, described, "Source", file.added_at)

@@ -42,7 +42,7 @@ def file_chunk(b: Brief, pages: Pages, found: OutsideDrawn) -> Chunk:
     file, drawn, name, _ = found
     titles = {str(c["name"]): str(c["title"] or c["name"]) for c in b.case.claims()}
     bears_on = [titles.get(key, key) if what == "claim" else key for what, key in file.bears_on]
-    html = pages.finish(pages.outside(file, b.selection.numbers[f"file:{file.id}"], drawn, name, bears_on))
+    html = pages.finish(pages.outside(file, b.selection.number_of_file(file), drawn, name, bears_on))
     return Chunk(html, pictures_of([drawn]))
 
 
@@ -54,7 +54,7 @@ def notary_chunk(b: Brief, pages: Pages, exhibits: Sequence[Exhibit]) -> Chunk:
 def front_chunks(b: Brief, pages: Pages) -> tuple[list[Chunk], list[ManifestRow]]:
     """What stands before the exhibits, and the chronology as rows for the package."""
     printed = [b.selection.numbers[x.sha256] for x in b.selection.letters]
-    printed += [b.selection.numbers[f"file:{f.id}"] for f in b.selection.files]
+    printed += [b.selection.number_of_file(f) for f in b.selection.files]
     bodies = []
     if b.options.kind == "police":
         bodies.append(pages.part(f"police_{b.words.language}.html", p=kinds.police_values(b)))
@@ -70,7 +70,7 @@ def front_chunks(b: Brief, pages: Pages) -> tuple[list[Chunk], list[ManifestRow]
     ) % {"zone": b.words.zone_name}
     periods = list(_periods(b, lines)) or [[]]
     for index, period in enumerate(periods):
-        span = _span(b, period) if len(periods) > 1 else ""
+        span = b.words.days([x.row.at for x in period]) if len(periods) > 1 else ""
         part = {"first": not index, "note": note, "span": span, "rows": [x.shown for x in period]}
         chunks.append(Chunk(pages.finish(pages.part("chronology.html", c=part))))
     return chunks, [x.row for x in lines]
@@ -118,11 +118,6 @@ def _periods(b: Brief, lines: Sequence[Line]) -> Iterator[list[Line]]:
             part = []
         part.append(line)
     yield part
-
-
-def _span(b: Brief, part: Sequence[Line]) -> str:
-    first, last = b.words.day(part[0].row.at), b.words.day(part[-1].row.at)
-    return first if first == last else f"{first} — {last}"
 
 
 def back_chunks(b: Brief, pages: Pages, exhibits: Sequence[Exhibit], names: Mapping[str, str]) -> list[Chunk]:

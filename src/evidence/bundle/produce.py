@@ -196,7 +196,7 @@ class _Maker:
             octets = joined(b.case.outside_stream(file.id), max(limit, LARGEST_DRAWN))
             drawn = Drawn(why="large") if octets is None else draw(renderer, octets, file.content_type, file.filename)
             fits = octets is not None and len(octets) <= limit
-            number = b.selection.numbers[f"file:{file.id}"]
+            number = b.selection.number_of_file(file)
             name = f"{number:04d}-{plain_name(file.filename)}" if fits else ""
             found.append((file, drawn, name, octets if fits else None))
         return found
@@ -294,7 +294,8 @@ class _Maker:
                 parts, pdf, metadata=metadata, bookmarks=marks, page_word=b._("p."), files=embedded, labels=labels,
                 stamp=stamp, link_texts=texts, messages=messages,
             )  # fmt: skip
-            digest = hashlib.sha256(pdf.read_bytes()).hexdigest()
+            with pdf.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
             (made / "bundle.pdf.sha256").write_text(f"{digest}  bundle.pdf\n", "ascii")
             shutil.copystat(out, made)
             made.rename(folder)

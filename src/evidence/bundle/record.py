@@ -57,7 +57,7 @@ def manifest_exhibits(
 ) -> tuple[ManifestExhibit, ...]:
     found = [_manifest_message(e, pages_of.get(e.number, (0, 0)), spans.get(e.number, ("", ""))) for e in exhibits]
     for file, _, name, _octets in files:
-        number = b.selection.numbers[f"file:{file.id}"]
+        number = b.selection.number_of_file(file)
         first, last = pages_of.get(number, (0, 0))
         found.append(
             ManifestExhibit(
@@ -133,7 +133,7 @@ def page_spans(
 ) -> dict[int, tuple[int, int]]:
     """First and last page, from 1, of every exhibit: each starts a page, the next one or its part's end closes it."""
     spans: dict[int, tuple[int, int]] = {}
-    wanted = {e.number for e in exhibits} | {selection.numbers[f"file:{f.id}"] for f, *_ in files}
+    wanted = {e.number for e in exhibits} | {selection.number_of_file(f) for f, *_ in files}
     for part, start in zip(parts, offsets(parts), strict=True):
         begins = sorted(
             (place[0], int(name[1:]))

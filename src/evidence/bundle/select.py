@@ -33,6 +33,9 @@ class Selection:
     copies: int
     printed: frozenset[str]  # sha256 of the printed letters
 
+    def number_of_file(self, file: OutsideFile) -> int:
+        return self.numbers[f"file:{file.id}"]
+
     def number_of(self, sha256: str | None) -> int | None:
         return None if sha256 is None else self.numbers.get(sha256)
 

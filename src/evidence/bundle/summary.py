@@ -72,7 +72,7 @@ def _flag_row(b: Brief, f: Flag) -> dict[str, Any]:
     letter = b.letters[f.sha256]
     review = b.reviews.get(("flag", f.id))
     return {
-        "date": f"{b.words.short_day(letter.at)}",
+        "date": b.words.short_day(letter.at),
         "who": letter.person or letter.sender,
         "side": labels.side(b.words, f.speaker),
         "quote": b.words.quote(one_line(f.quote)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
@@ -156,6 +156,11 @@ class Words:
         day = self.local(at).date() if isinstance(at, datetime) else at
         pattern = "d MMM y" if self.language == "en" else "dd.MM.y"
         return format_date(day, pattern, locale="en_GB" if self.language == "en" else "ru").replace(" ", NBSP)
+
+    def days(self, times: Sequence[datetime]) -> str:
+        """The day of the first of ``times``, and of the last where it is another. ``times`` are not empty."""
+        first, last = self.day(min(times)), self.day(max(times))
+        return first if first == last else f"{first} — {last}"
 
     def clock(self, at: datetime) -> str:
         return self.local(at).strftime("%H:%M")

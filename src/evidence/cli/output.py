@@ -101,7 +101,6 @@ class TerminalProgress:
     def step(self, what: str, done: int, total: int | None = None) -> None:
         if not self._live:
             return
-        what = _in_words(what)
         clock = time.monotonic()
         if what != self._what:
             self._what, self._began, self._last = what, clock, 0.0
@@ -109,7 +108,7 @@ class TerminalProgress:
             return
         self._last = clock
         rate = done / (clock - self._began) if clock > self._began else 0.0
-        line = f"{what}: {done}" + (f"/{total}" if total else "")
+        line = f"{_in_words(what)}: {done}" + (f"/{total}" if total else "")
         if rate and done:
             line += f"  {rate:,.0f}/s" if rate >= 1 else ""
             if total and done < total:

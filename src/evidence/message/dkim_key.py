@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +21,6 @@ class Key:
     kind: str
     bits: int
     public: Any
-    tags: Mapping[bytes, bytes]
     testing: bool
 
 
@@ -54,7 +52,7 @@ def read_key(record: bytes, signature: Signature) -> Key | tuple[str, Result]:
         return KEY_UNREADABLE, "error"
     try:
         if kind == "ed25519":
-            return Key(kind, 256, Ed25519PublicKey.from_public_bytes(octets), tags, b"y" in flags)
+            return Key(kind, 256, Ed25519PublicKey.from_public_bytes(octets), b"y" in flags)
         public = parse_public_key(octets)
         bits = int(public["modulus"]).bit_length()
         exponent = int(public["publicExponent"])
@@ -64,4 +62,4 @@ def read_key(record: bytes, signature: Signature) -> Key | tuple[str, Result]:
         return TOO_LARGE, "error"
     if bits < 256 or exponent < 3:
         return KEY_UNREADABLE, "error"
-    return Key(kind, bits, public, tags, b"y" in flags)
+    return Key(kind, bits, public, b"y" in flags)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dkim.canonicalization import CanonicalizationPolicy, InvalidCanonicalizationPolicyError
 from dkim.crypto import HASH_ALGORITHMS
@@ -109,11 +109,7 @@ def _read_signature(index: int, field: tuple[bytes, bytes], message: Message) ->
     problem = _fault(tags, domain, selector, names, length is not None and stated is None)
     if not problem and not message.readable:
         problem = HEADERS_UNREADABLE
-    return found if not problem else _with_problem(found, problem)
-
-
-def _with_problem(s: Signature, problem: str) -> Signature:
-    return Signature(s.index, s.field, s.tags, s.domain, s.selector, s.names, s.length, problem)
+    return replace(found, problem=problem)
 
 
 def _fault(
