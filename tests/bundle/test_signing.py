@@ -18,57 +18,23 @@ import pytest
 pytest.importorskip("pyhanko")
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    pkcs12,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evidence.bundle.sign import check_signatures, signer_from_p12, signer_from_token
 from evidence.errors import EvidenceError, UsageError
 from tests.archive.authority import Authority
 from tests.bundle.conftest import Made
 from tests.bundle.fake_case import CORPUS
+from tests.bundle.signer import PASSWORD, certificate, make_p12
 from tests.bundle.tools import assert_valid, need, run
 
-PASSWORD = "p12-canary"
 PIN = "4242"
 LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so")
 
 
-def certificate(name: str) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
-    """A self-made signer's certificate."""
-    key = rsa.generate_private_key(65537, 2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(True, True, False, False, False, True, True, False, False), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return key, made
-
-
 @pytest.fixture
 def p12(tmp_path: Path) -> tuple[Path, bytes]:
-    key, made = certificate("TEST Anna Orlova")
-    path = tmp_path / "anna.p12"
-    path.write_bytes(
-        pkcs12.serialize_key_and_certificates(b"anna", key, made, None, BestAvailableEncryption(PASSWORD.encode()))
-    )
-    return path, made.public_bytes(Encoding.DER)
+    return make_p12(tmp_path)
 
 
 @pytest.fixture

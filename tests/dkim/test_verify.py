@@ -10,7 +10,7 @@ import re
 import socket
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +21,7 @@ from evidence.message import dkim as ours
 from evidence.message import dkim_signature
 from evidence.message import dkim_words as said
 from evidence.message.dkim import needed_keys, verify_message, verify_with_history
+from evidence.message.dkim_key import Result
 from evidence.model import DkimResult
 from tests.dkim.signing import (
     ASKED,
@@ -381,8 +382,11 @@ def test_a_hostile_key_takes_bounded_time(bits: int, exponent_bits: int) -> None
 @given(st.binary(max_size=400))
 def test_arbitrary_octets_never_raise(octets: bytes) -> None:
     for raw in (octets, b"DKIM-Signature: " + octets + b"\r\n" + LETTER, SIGNED[:200] + octets + SIGNED[200:]):
-        verify_message(raw, KEY)
-        needed_keys(raw)
+        results = verify_message(raw, KEY)
+        assert [r.index for r in results] == list(range(len(results)))
+        assert {r.result for r in results} <= set(get_args(Result))
+        names = needed_keys(raw)
+        assert len(set(names)) == len(names) <= 20
 
 
 BODIES = st.lists(

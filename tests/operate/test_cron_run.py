@@ -14,29 +14,17 @@ import pytest
 from evidence.operate import schedule
 from evidence.operate.demo import sample_folders
 from evidence.operate.embedded_server import EmbeddedServer
+from tests.operate.shelf import SHELF
 
-CONFIG = """
-[matter]
-title = "Shelf"
-language = "en"
-[us]
-name = "Us"
-addresses = ["@polka-tochka.example"]
-[client]
-name = "Them"
-addresses = ["@teply-dom.example"]
-[[account]]
-name = "a"
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-username = "demo"
-password_command = "cat '{secret}'"
+CONFIG = (
+    SHELF
+    + """password_command = "cat '{secret}'"
 [dkim]
 dns = "off"
 [notify]
 command = "sh -c 'cat >> told.txt; echo ---- >> told.txt'"
 """
+)
 
 
 @pytest.mark.skipif(not Path("/bin/sh").exists(), reason="there is no /bin/sh")

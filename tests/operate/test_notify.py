@@ -15,25 +15,12 @@ from evidence.operate import notify
 from evidence.operate.demo import sample_folders
 from evidence.operate.embedded_server import EmbeddedServer
 from evidence.operate.scheduled import run_scheduled
+from tests.operate.shelf import SHELF
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-CONFIG = """
-[matter]
-title = "Shelf"
-language = "en"
-[us]
-name = "Us"
-addresses = ["@polka-tochka.example"]
-[client]
-name = "Them"
-addresses = ["@teply-dom.example"]
-[[account]]
-name = "a"
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-username = "demo"
-password_env = "CANARY"
+CONFIG = (
+    SHELF
+    + """password_env = "CANARY"
 [dkim]
 dns = "off"
 [notify]
@@ -41,6 +28,7 @@ command = "sh -c 'cat >> \\"{out}\\"; echo ---- >> \\"{out}\\"'"
 ping_url = "http://127.0.0.1:{ping}/check"
 overdue_hours = 24
 """
+)
 
 
 def test_decisions_over_a_failing_spell() -> None:

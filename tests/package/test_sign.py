@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
 import subprocess
@@ -12,43 +11,14 @@ import pytest
 
 pytest.importorskip("pyhanko")
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
-from cryptography.x509.oid import NameOID
-
 from evidence.bundle.sign import check_signatures, signer_from_p12
 from evidence.errors import UsageError
-
-PASSWORD = "p12-canary"
+from tests.bundle.signer import PASSWORD, make_p12
 
 
 @pytest.fixture(scope="module")
 def p12(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    """A self-made certificate: it shows that signing works, not that anybody is who they say."""
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "TEST Anna Orlova")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(True, True, False, False, False, True, True, False, False), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("key") / "anna.p12"
-    path.write_bytes(
-        pkcs12.serialize_key_and_certificates(
-            b"anna", key, certificate, None, BestAvailableEncryption(PASSWORD.encode())
-        )
-    )
-    return path, certificate.public_bytes(Encoding.DER)
+    return make_p12(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")
