@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evidence.errors import UsageError
 from evidence.i18n import translation
 from evidence.model import Flag, Letter
-from evidence.timeline.ranker import load_ranker
+from evidence.timeline.ranker import Ranker, load_ranker
 from evidence.timeline.rules import Match, Packs, packs_of, read_pack, try_rule
 from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
@@ -55,6 +55,9 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
     rule = next((r for r in packs.rules if r.id == flag.rule), None)
     if rule is not None:
         lines.append(f"{_('Rule')}: {rule.id} ({flag.pack}){_note(rule.note)}")
+        if rule.tier == "seconded":
+            words = ", ".join(flag.detail.get("words", ()))
+            lines.append(f"  {_('a wide rule: it counts because the learned reader is sure of the sentence')}: {words}")
         slots = flag.detail.get("slots", ())
         named = [s for s in rule.slots if not s.optional]
         for slot, word in zip(named if len(named) == len(slots) else rule.slots, slots, strict=False):
@@ -131,9 +134,10 @@ def explain_text(text: str, packs: Packs, language: str = "en") -> str:
     for number, sentence in enumerate(row):
         lines.append(f"«{sentence.text}»")
         lines.append(f"  {_('Words and base forms')}: {_lemmas(sentence)}")
-        for match in matched[number]:
+        seconded = _seconded(packs, ranker, sentence, scores[number]) if ranker is not None else []
+        for match in (*matched[number], *seconded):
             lines.append("  " + _match_line(match, sentence, _))
-        if not matched[number]:
+        if not matched[number] and not seconded:
             lines.append(f"  {_('no rule has all its words here')}")
         if ranker is not None:
             best = sorted(((ranker.share(scores[number], c), c) for c in ranker.categories), reverse=True)[:2]
@@ -144,6 +148,12 @@ def explain_text(text: str, packs: Packs, language: str = "en") -> str:
                 )
                 lines.append(f"  {_('learned reader')}: {proposed} {category} ({share:.2f}; {words})")
     return "\n".join(lines)
+
+
+def _seconded(packs: Packs, ranker: Ranker, sentence: Sentence, scores: Mapping[str, int]) -> list[Match]:
+    """What wide rules find in a sentence of whose category the learned reader is sure."""
+    sure = [c for c in ranker.categories if ranker.agrees(scores, c, sentence)]
+    return [m for category in sure for m in packs.second(sentence, category, Context())]
 
 
 def _match_line(match: Match, sentence: Sentence, _: Say) -> str:
@@ -184,7 +194,11 @@ def check_pack(path: Path) -> list[str]:
 
 def matches(packs: Packs, text: str) -> bool:
     """Whether any rule of ``packs`` matches a sentence of ``text`` with every blocker passed."""
-    return any(not m.blocked for s in sentences(text) for m in packs.match(s, Context()))
+    return any(not m.blocked for s in sentences(text) for m in (*packs.match(s, Context()), *_wide(packs, s)))
+
+
+def _wide(packs: Packs, sentence: Sentence) -> list[Match]:
+    return [m for _, category in packs.wide for m in packs.second(sentence, category, Context())]
 
 
 def _stopped(packs: Packs, text: str) -> str:

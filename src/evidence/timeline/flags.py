@@ -1,7 +1,7 @@
 """Flags: what rules and ranker find in a letter's own words, each with the exact quote.
 
 Tier *stated* is a rule whose blockers all passed and with which the learned reader agrees; tier *possible* is a rule it does not agree
-with, or the learned reader alone. Quoted and forwarded text, signatures and disclaimers
+with, or the learned reader alone. Wide rules (tier ``seconded``) are asked only where it is sure. Quoted and forwarded text, signatures and disclaimers
 are never read. The same letter gives the same flags on any machine: no clock, no set order, whole numbers in the ranker.
 """
 
@@ -71,26 +71,27 @@ def _readings(letters: Sequence[Letter], packs: Packs, ranker: Ranker | None) ->
         scores = [[{} for _ in row] for _, _, row, _ in parts]
     found: list[list[Reading]] = [[] for _ in letters]
     for (number, part, row, matched), values in zip(parts, scores, strict=True):
-        found[number].extend(Reading(part, s, m, v) for s, m, v in zip(row, matched, values, strict=True))
+        for at, (sentence, matches, line) in enumerate(zip(row, matched, values, strict=True)):
+            if ranker is not None and packs.wide and (sure := _sure(ranker, sentence, matches, line)):
+                context = _context(letters[number], part, row, at)
+                matches = (*matches, *(m for category in sure for m in packs.second(sentence, category, context)))
+            found[number].append(Reading(part, sentence, matches, line))
     return found
 
 
+def _sure(ranker: Ranker, sentence: Sentence, matches: Sequence[Match], scores: dict[str, int]) -> list[str]:
+    """The categories the learned reader is sure of and no rule has found."""
+    met = {m.rule.category for m in matches if not m.blocked}
+    return [c for c in ranker.categories if c not in met and ranker.agrees(scores, c, sentence)]
+
+
 def _matched(letter: Letter, part: str, row: Sequence[Sentence], packs: Packs) -> list[tuple[Match, ...]]:
+    return [tuple(packs.match(sentence, _context(letter, part, row, at))) for at, sentence in enumerate(row)]
+
+
+def _context(letter: Letter, part: str, row: Sequence[Sentence], at: int) -> Context:
     speaker = letter.speaker if letter.speaker in ("us", "client") else "third"
-    return [
-        tuple(
-            packs.match(
-                sentence,
-                Context(
-                    speaker,
-                    part,
-                    row[number - 1].text if number else "",
-                    row[number + 1].text if number + 1 < len(row) else "",
-                ),
-            )
-        )
-        for number, sentence in enumerate(row)
-    ]
+    return Context(speaker, part, row[at - 1].text if at else "", row[at + 1].text if at + 1 < len(row) else "")
 
 
 def _own_spans(letter: Letter) -> list[tuple[str, list[tuple[int, int]]]]:
@@ -160,9 +161,12 @@ def _by_rules(
     rules = [m.rule.id for m in matches]
     if not strict and ranker is not None and not ranker.tolerates(reading.scores, category, sentence, rules):
         return []
-    segments = demand_segments(sentence, matches) if category == "demand" else []
-    if not segments:
-        segments = [(*clause_span(sentence, first.places), first)]
+    wide = first.rule.tier == "seconded"
+    if wide:
+        segments = [(sentence.start, sentence.end, first)]  # a wide rule's word says less than its sentence
+    else:
+        segments = demand_segments(sentence, matches) if category == "demand" else []
+        segments = segments or [(*clause_span(sentence, first.places), first)]
     return [
         _flag(
             letter,
@@ -175,6 +179,7 @@ def _by_rules(
             match,
             objection,
             matches,
+            ranker.carrying_words(sentence, category) if wide and ranker is not None else (),
         )
         for start, end, match in segments
     ]
@@ -218,6 +223,7 @@ def _flag(
     match: Match,
     objection: str,
     matches: Sequence[Match],
+    carried_by: Sequence[str],
 ) -> Flag:
     text = letter.texts[reading.part]
     tokens = reading.sentence.tokens
@@ -226,6 +232,8 @@ def _flag(
     why = "words: " + ", ".join(slots)
     if links and category == "threat":
         why += "; said under a condition"
+    if carried_by:
+        why += "; the learned reader is sure: " + ", ".join(carried_by)
     if objection:
         why += f"; only possible: {objection}"
     return Flag(
@@ -249,6 +257,7 @@ def _flag(
             "blockers": list(match.tried),
             "also": sorted({m.rule.id for m in matches} - {match.rule.id}),
             "objection": objection,
+            **({"words": list(carried_by)} if carried_by else {}),
         },
     )
 

@@ -2,7 +2,8 @@
 
 ``packs/{ru,en}/*.toml`` come with the program; ``*.toml`` in a matter's ``packs`` folder are the user's own. A pack has a name, a
 version, a language and a category; its hash is SHA-256 of the file, so that a flag names exactly the rules it came from.
-``docs/rules.md`` explains how to write one. The anchor index keeps the cost of a sentence to the rules whose rarest word it has.
+``docs/rules.md`` explains how to write one. Rules of tier ``seconded`` are wide: they are tried only where the learned reader is sure of
+their category, and are no part of what it reads. The anchor index keeps the cost of a sentence to the rules whose rarest word it has.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from evidence.timeline.sentences import Sentence
 _ = talk("timeline")
 
 PACKS = Path(__file__).parent / "packs"
+TIERS = ("stated", "possible", "seconded")
 _KEYS = frozenset(
     "id subtype slots order window across requires forbids before allow addressee speaker tier whole note must_match must_not_match".split()
 )
@@ -76,7 +78,7 @@ class Packs:
 
     ``index`` leads, per language, from an anchor lemma or ``=form`` to the rules it calls; ``always`` are those nothing calls.
     ``needs`` has, per rule, a bit for each of its sets of anchors, ``bits`` the bits that a lemma or form gives. ``files`` maps a
-    pack's label to where it came from."""
+    pack's label to where it came from. ``wide`` are the rules of tier ``seconded`` by language and category; the rest leave them out."""
 
     rules: tuple[Rule, ...]
     index: Mapping[str, Mapping[str, tuple[int, ...]]]
@@ -85,6 +87,7 @@ class Packs:
     bits: Mapping[str, Mapping[str, int]]
     files: Mapping[str, Path] = field(default_factory=dict)
     ranked: bool = True
+    wide: Mapping[tuple[str, str], tuple[Rule, ...]] = field(default_factory=dict)
     known: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     def candidates(self, sentence: Sentence) -> Iterator[Rule]:
@@ -120,6 +123,11 @@ class Packs:
             if match is not None:
                 found.append(match)
         return found
+
+    def second(self, sentence: Sentence, category: str, context: Context) -> list[Match]:
+        """What the wide rules of a category find, blocked or not: to be asked only where the learned reader is sure of it."""
+        rules = self.wide.get((sentence.language, category), ())
+        return [match for rule in rules if (match := try_rule(rule, sentence, context)) is not None]
 
 
 def try_rule(rule: Rule, sentence: Sentence, context: Context) -> Match | None:
@@ -221,6 +229,9 @@ def _rule(raw: Mapping[str, Any], pack: str, language: str, category: str, lists
         blockers = [b for b in DEFAULT_BLOCKERS[category] if b not in allow]
         if not addressee and "addressee" in blockers:
             blockers.remove("addressee")
+        tier = str(raw.get("tier", "stated"))
+        if tier not in TIERS:
+            raise ValueError(_("no such tier: {tier}").format(tier=tier))
         return Rule(
             id=str(raw["id"]),
             category=category,
@@ -236,7 +247,7 @@ def _rule(raw: Mapping[str, Any], pack: str, language: str, category: str, lists
             blockers=tuple(blockers),
             addressee=addressee,
             speaker=raw.get("speaker"),
-            tier=str(raw.get("tier", "stated")),
+            tier=tier,
             note=str(raw.get("note", "")),
             must_match=tuple(raw.get("must_match", ())),
             must_not_match=tuple(raw.get("must_not_match", ())),
@@ -256,8 +267,13 @@ def _indexed(rules: tuple[Rule, ...], files: Mapping[str, Path]) -> Packs:
     always: dict[str, list[int]] = {"ru": [], "en": []}
     bits: dict[str, dict[str, int]] = {"ru": {}, "en": {}}
     bit_of: dict[tuple[str, frozenset[str]], int] = {}
+    wide: dict[tuple[str, str], tuple[Rule, ...]] = {}
     needs = []
     for number, rule in enumerate(rules):
+        if rule.tier == "seconded":
+            wide[rule.language, rule.category] = (*wide.get((rule.language, rule.category), ()), rule)
+            needs.append(0)
+            continue
         need = 0
         for anchor in rule.anchors:
             bit = bit_of.setdefault((rule.language, anchor), 1 << len(bit_of))
@@ -278,4 +294,5 @@ def _indexed(rules: tuple[Rule, ...], files: Mapping[str, Path]) -> Packs:
         tuple(needs),
         bits,
         files,
+        wide=wide,
     )

@@ -42,6 +42,8 @@ def why_in_words(
         said = [_("words: {words}").format(words=_listed(detail["slots"]))]
         if links and category == "threat":
             said.append(_("said under a condition"))
+        if detail.get("words"):
+            said.append(_("the learned reader is sure: {words}").format(words=_listed(detail["words"])))
         if detail.get("objection"):
             said.append(_("only possible: {objection}").format(objection=_(str(detail["objection"]))))
         return "; ".join(said)
