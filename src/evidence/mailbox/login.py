@@ -6,12 +6,10 @@ an argument of a process, never part of a ``repr``, a log line or an exception, 
 
 from __future__ import annotations
 
-import ast
 import base64
 import imaplib
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,11 +29,11 @@ _ATOM = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 
 
 class ImapClient(Protocol):
-    """What is asked of a connected ``imapclient.IMAPClient``, TLS already in place."""
+    """What is asked of a connection (``wire.ReadOnlyClient``), TLS already in place."""
 
     def capabilities(self) -> Any: ...
     def login(self, username: str, password: str) -> Any: ...
-    def sasl_login(self, mech_name: str, mech_callable: Callable[[bytes], bytes]) -> Any: ...
+    def sasl_login(self, mechanism: str, answer: Callable[[bytes], bytes], /) -> Any: ...
 
 
 class Secret:
@@ -197,6 +195,8 @@ def run_for_secret(command: str, key: str) -> str:
 
     Its standard error goes to the terminal untouched (a passphrase prompt, say) and is not recorded.
     """
+    import shlex
+
     said = _said()
     hint = said("Run the command by hand to see what is wrong.")
     try:
@@ -391,7 +391,9 @@ def server_text(error: Exception, secret: str, *octets: bytes) -> str:
     ``octets`` are other forms in which the secret went over the line, as base64.
     """
     text = str(error)
-    if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, imapclient its repr
+    if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, LoginError their repr
+        import ast
+
         with suppress(ValueError, SyntaxError):
             text = ast.literal_eval(text).decode("utf-8", "replace")
     quoted = secret.replace("\\", "\\\\")
