@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imapclient import imap_utf7
 
 from evidence.mailbox.batches import batches
 from evidence.mailbox.commands import check_line, fetch, mailbox_argument, search, uid_set
@@ -17,7 +14,6 @@ from evidence.mailbox.responses import (
     Malformed,
     Response,
     folder_text,
-    modified_utf7,
     parse_fetch,
     parse_list,
     parse_search,
@@ -172,21 +168,3 @@ def test_names_that_are_neither_utf7_nor_utf8_are_shown_escaped() -> None:
     assert folder_text("Клиенты".encode("koi8-r")).isascii()
     assert folder_text(b"&2D0-") == "&2D0-"  # a lone surrogate
     assert folder_text(b"A &- B") == "A & B"
-
-
-def _or_error(decode: Callable[[bytes], str], wire: bytes) -> object:
-    try:
-        return decode(wire)
-    except UnicodeError:
-        return UnicodeError
-
-
-@given(
-    st.one_of(
-        st.binary(max_size=12).map(lambda b: bytes(c & 0x7F for c in b)),
-        st.text(alphabet="&-+,/ AЖ😀\x7f", max_size=8).map(imap_utf7.encode),
-        st.lists(st.sampled_from([b"&", b"-", b"+", b",", b"BBY", b"A", b" "]), max_size=8).map(b"".join),
-    )
-)
-def test_folder_names_are_decoded_as_imapclient_does(wire: bytes) -> None:
-    assert _or_error(modified_utf7, wire) == _or_error(imap_utf7.decode, wire)

@@ -29,11 +29,11 @@ _ATOM = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 
 
 class ImapClient(Protocol):
-    """What is asked of a connection (``wire.ReadOnlyClient``), TLS already in place."""
+    """What is asked of a connected ``imapclient.IMAPClient``, TLS already in place."""
 
     def capabilities(self) -> Any: ...
     def login(self, username: str, password: str) -> Any: ...
-    def sasl_login(self, mechanism: str, answer: Callable[[bytes], bytes], /) -> Any: ...
+    def sasl_login(self, mech_name: str, mech_callable: Callable[[bytes], bytes]) -> Any: ...
 
 
 class Secret:
@@ -391,7 +391,7 @@ def server_text(error: Exception, secret: str, *octets: bytes) -> str:
     ``octets`` are other forms in which the secret went over the line, as base64.
     """
     text = str(error)
-    if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, LoginError their repr
+    if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, imapclient its repr
         import ast
 
         with suppress(ValueError, SyntaxError):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from imapclient import imap_utf7
+
 from evidence.model import FolderName
 
 LITERAL = re.compile(rb"~?\{(\d+)\+?\}\r\n\Z")
@@ -26,7 +28,6 @@ _PLAIN_ITEM = re.compile(
     rb' *(?:(UID|RFC822\.SIZE) (\d+)|FLAGS \(([^()"{}\r\n]*)\)|INTERNALDATE "([^"\\\r\n]*)"'
     rb"|(MODSEQ) \(\d+\)|(BODY\[(?:HEADER\.FIELDS \([^()\[\]\r\n]*\))?\]) \{\d+\}\r\n\Z)(?=[ )]|\Z)"
 )
-_SHIFTED = re.compile(rb"&([^-]*(?:-|\Z))")
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\.)*)"', re.DOTALL)
 
 
@@ -206,24 +207,13 @@ class _Scanner:
             self._at += 1
 
 
-def modified_utf7(wire: bytes) -> str:
-    """The text of an ASCII folder name (RFC 3501 section 5.1.3). Raises UnicodeDecodeError for a run that is no UTF-7."""
-    return "".join(
-        piece.decode("ascii") if at % 2 == 0 else _shifted(piece) for at, piece in enumerate(_SHIFTED.split(wire))
-    )
-
-
-def _shifted(run: bytes) -> str:
-    return "&" if run == b"-" else (b"+" + run.removesuffix(b"-").replace(b",", b"/") + b"-").decode("utf-7")
-
-
 def folder_text(wire: bytes) -> str:
     """A folder name for people: UTF-8 where it has 8-bit octets, else modified UTF-7 (RFC 3501 section 5.1.3).
 
     What is neither is shown with its octets escaped; commands use the wire form, so nothing is lost.
     """
     try:
-        text = wire.decode("utf-8") if not wire.isascii() else modified_utf7(wire)
+        text = wire.decode("utf-8") if not wire.isascii() else str(imap_utf7.decode(wire))
         text.encode("utf-8")  # modified UTF-7 can carry lone surrogates
     except (UnicodeError, ValueError):
         return wire.decode("ascii", "backslashreplace")

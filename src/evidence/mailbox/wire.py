@@ -1,7 +1,7 @@
 """The connection: sockets, TLS, deadlines, byte caps, and the gate every octet to the server passes.
 
-imaplib leads the dialogue up to the login over it; the responses of the reading commands are taken from the same buffer
-without passing through imaplib, which would format every literal for its log.
+imapclient connects, negotiates STARTTLS and logs in over it; the responses of the reading commands are taken from the same
+buffer without passing through imaplib, which would format every literal for its log.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import contextlib
 import hashlib
 import imaplib
 import io
+import logging
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from imapclient import IMAPClient
 
 from evidence.i18n import talk
 from evidence.mailbox.commands import check_line
@@ -120,9 +122,6 @@ class GuardedImap(imaplib.IMAP4):
         self.unsaid = Unsaid()
         super().__init__(host, port, timeout=min(limits.deadline, 30.0))
 
-    def _log(self, line: str) -> None:
-        """imaplib would keep its last lines, LOGIN among them, in memory."""
-
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         self.host = host
         self.port = port
@@ -186,7 +185,7 @@ class GuardedImap(imaplib.IMAP4):
             size -= len(self.read(min(size, BUFFER)))
 
     def send(self, data: Any) -> None:
-        """The gate. Raises CommandRefused; everything imaplib and this package send passes here."""
+        """The gate. Raises CommandRefused; everything imaplib, imapclient and this package send passes here."""
         octets = bytes(data)
         if (
             self._dialogue and b" " not in octets
@@ -290,41 +289,26 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-class LoginError(imaplib.IMAP4.error):
-    """The server said no to LOGIN or AUTHENTICATE, or hung up; the text is its own."""
-
-
-class ReadOnlyClient:
-    """The dialogue up to the login over a ``GuardedImap``: capabilities, STARTTLS, and what a ``Secret`` asks for."""
+class ReadOnlyClient(IMAPClient):  # type: ignore[misc]
+    """imapclient whose connection is a ``GuardedImap``."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, limits: Limits) -> None:
-        self.guarded = GuardedImap(host, port, tls, limits)
-        self._capabilities: tuple[bytes, ...] = ()
+        self._guard = (host, port, tls, limits)
+        super().__init__(host, port, ssl=tls is not None, ssl_context=tls, timeout=limits.deadline)
+        # imapclient sets 5, at which imaplib formats the repr of every literal and logs passwords at DEBUG
+        self._imap.debug = 0
+        self._imap._mesg = lambda *_: None
+        self._imap._log = lambda *_: None  # imaplib keeps its last lines, LOGIN among them, in memory
+        self.normalise_times = False
+        self.folder_encode = False
 
-    def starttls(self, ssl_context: ssl.SSLContext | None) -> None:
-        """Raises MailboxError; imaplib.IMAP4.error where the command cannot be said."""
-        self.guarded.starttls(ssl_context)
+    def _create_IMAP4(self) -> GuardedImap:
+        return GuardedImap(*self._guard)
 
-    def capabilities(self) -> tuple[bytes, ...]:
-        """What the server offers now. After the login asked anew, unless it told in its answer (RFC 9051 section 7.2.2)."""
-        imap = self.guarded
-        if imap.state == "NONAUTH":
-            return tuple(word.encode("ascii", "replace") for word in imap.capabilities)
-        if not self._capabilities:
-            told = imap.untagged_responses.pop("CAPABILITY", None) or imap.capability()[1]
-            self._capabilities = tuple(told[-1].upper().split()) if isinstance(told[-1], bytes) else ()
-        return self._capabilities
+    @property
+    def guarded(self) -> GuardedImap:
+        guarded: GuardedImap = self._imap
+        return guarded
 
-    def login(self, username: str, password: str) -> None:
-        """LOGIN; the password is quoted here, the name is sent as it is. Raises LoginError."""
-        self._prove(lambda: self.guarded.login(username, password))
 
-    def sasl_login(self, mechanism: str, answer: Callable[[bytes], bytes]) -> None:
-        """AUTHENTICATE: ``answer`` gives the octets for each challenge of the server. Raises LoginError."""
-        self._prove(lambda: self.guarded.authenticate(mechanism, answer))
-
-    def _prove(self, ask: Callable[[], Any]) -> None:
-        try:
-            ask()
-        except imaplib.IMAP4.error as error:
-            raise LoginError(str(error))  # noqa: B904 - login.py looks at the cause
+logging.getLogger("imapclient").setLevel(logging.WARNING)
