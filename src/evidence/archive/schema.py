@@ -5,10 +5,11 @@ Schema versions are in ``PRAGMA user_version``; an archive is known by ``PRAGMA 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ DERIVED_TABLES = (
 LATER_DERIVED = frozenset(("reading",))  # not in archives last rebuilt by an older release; their next rebuild makes it
 
 
+_MAKES = re.compile(r"(?:--[^\n]*\n|\s)*CREATE (?:VIRTUAL )?TABLE (\w+)")
+
+
 def statements(script: str) -> Iterator[str]:
     """The statements of an SQL script one by one, so that a transaction is not ended as ``executescript`` would."""
     pending = ""
@@ -46,7 +50,7 @@ def statements(script: str) -> Iterator[str]:
 
 @cache
 def sql(script: str) -> str:
-    return (files(__package__) / script).read_text(encoding="utf-8")
+    return (Path(__file__).parent / script).read_text(encoding="utf-8")
 
 
 def append_only_triggers(table: str) -> Iterator[str]:
@@ -93,19 +97,25 @@ def recreate_derived(connection: sqlite3.Connection) -> None:
 
 @cache
 def columns(table: str) -> tuple[str, ...]:
-    """The columns of a table of the newest schema, in storage order."""
-    return _all_columns()[table]
+    """The columns of a table of the newest schema, in storage order. Raises KeyError for a name that is none."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.execute(_made_by()[table])
+        return tuple(r[1] for r in connection.execute(f"PRAGMA table_info({table})"))
+    finally:
+        connection.close()
 
 
 @cache
-def _all_columns() -> dict[str, tuple[str, ...]]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        make_schema_1(connection)
-        tables = ("event", *BOUND_TABLES, *DERIVED_TABLES)
-        return {t: tuple(r[1] for r in connection.execute(f"PRAGMA table_info({t})")) for t in tables}
-    finally:
-        connection.close()
+def _made_by() -> dict[str, str]:
+    """Table -> the statement that makes it: a run writes to a few, and making all of them takes a while."""
+    found = {}
+    for script in ("tables_v1.sql", "derived_v1.sql"):
+        for statement in statements(script):
+            made = _MAKES.match(statement)
+            if made:
+                found[made[1]] = statement
+    return found
 
 
 @cache

@@ -15,14 +15,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from evidence.archive.binding import utc_text
 from evidence.archive.words import _
 
 
 def state_folder() -> Path:
-    return Path(os.environ.get("EVIDENCE_STATE_DIR") or platformdirs.user_state_dir("evidence"))
+    named = os.environ.get("EVIDENCE_STATE_DIR")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("evidence"))
 
 
 def remember(connection: sqlite3.Connection, uuid: str, path: Path, at: datetime) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -14,9 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import filelock
-
-from evidence.archive import seen
+from evidence.archive import run_lock, seen
 from evidence.archive.binding import utc_text
 from evidence.archive.connect import connect_read, connect_write, in_words
 from evidence.archive.judging import Judging
@@ -35,7 +32,7 @@ class Archive(Judging):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, now: Clock, lock: filelock.BaseFileLock | None, write: bool
+        self, connection: sqlite3.Connection, path: Path, now: Clock, lock: run_lock.RunLock | None, write: bool
     ) -> None:
         super().__init__(connection, path, now)
         self.write = write
@@ -49,6 +46,8 @@ class Archive(Judging):
 
         It is made under another name and takes its own only when whole: a kill leaves no half archive behind.
         """
+        import uuid
+
         path = Path(path)
         clock = _clock(now)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +99,7 @@ class Archive(Judging):
             raise
 
     @classmethod
-    def _opened(cls, path: Path, now: Clock, lock: filelock.BaseFileLock | None, write: bool) -> Archive:
+    def _opened(cls, path: Path, now: Clock, lock: run_lock.RunLock | None, write: bool) -> Archive:
         connection = connect_write(path) if write else connect_read(path)
         try:
             archive = cls(connection, path, now, lock, write)
@@ -191,13 +190,12 @@ def _without(module: str) -> Iterator[None]:
             del sys.modules[module]
 
 
-def _take(path: Path, now: Clock) -> filelock.BaseFileLock:
-    """The run lock. The kernel lets it go when its holder dies, so a stale lock file stops nobody."""
+def _take(path: Path, now: Clock) -> run_lock.RunLock:
+    """The run lock, with who has it since when written into its file."""
     name = path.with_name(path.name + ".lock")
-    lock = filelock.FileLock(name, timeout=0)
     try:
-        lock.acquire()
-    except filelock.Timeout:
+        lock = run_lock.take(name)
+    except run_lock.Taken:
         raise Locked(
             _("Another run is at work on {path}{holder}.").format(path=path, holder=_holder(name)),
             _("Two runs at once would tread on each other."),

@@ -6,12 +6,10 @@ an argument of a process, never part of a ``repr``, a log line or an exception, 
 
 from __future__ import annotations
 
-import ast
 import base64
 import imaplib
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -197,6 +195,8 @@ def run_for_secret(command: str, key: str) -> str:
 
     Its standard error goes to the terminal untouched (a passphrase prompt, say) and is not recorded.
     """
+    import shlex
+
     said = _said()
     hint = said("Run the command by hand to see what is wrong.")
     try:
@@ -392,6 +392,8 @@ def server_text(error: Exception, secret: str, *octets: bytes) -> str:
     """
     text = str(error)
     if re.fullmatch(r"b(['\"]).*\1", text, re.DOTALL):  # imaplib puts bytes into the exception, imapclient its repr
+        import ast
+
         with suppress(ValueError, SyntaxError):
             text = ast.literal_eval(text).decode("utf-8", "replace")
     quoted = secret.replace("\\", "\\\\")

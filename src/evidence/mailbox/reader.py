@@ -247,7 +247,10 @@ def _work(run: Run, place: Place) -> None:
 
 
 def _write_states(run: Run, *, partial: bool = False) -> None:
-    """The cursor of each folder worked through. After a broken run, only where nothing vanished: a move is not yet told."""
+    """The cursor of each folder worked through. After a broken run, only where nothing vanished: a move is not yet told.
+
+    Committed with the end of the run: until then the next run starts from the cursor before, and nothing is lost by it.
+    """
     if run.dry:
         return
     for place in run.places:
@@ -272,7 +275,6 @@ def _write_states(run: Run, *, partial: bool = False) -> None:
             scope_key=unread.scope_key if unread else run.rule.key,
             passed_over=place.ledger.blob(),
         )
-    run.commit()
 
 
 def _counts(run: Run, place: Place) -> FolderCount:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import getpass
-import mimetypes
 import os
 import platform
 import socket
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -254,6 +252,8 @@ def _archive_for(config: Config, now: Callable[[], datetime], dry_run: bool) -> 
         with open_archive(config, now, create=not dry_run) as archive:
             yield archive
         return
+    import tempfile
+
     from evidence.archive.store import Archive
 
     with (
@@ -334,6 +334,8 @@ def add_file(
             "",
             _("Check the spelling; a path with blanks stands in quotation marks."),
         )
+    import mimetypes
+
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     with open_archive(config, now, create=True) as archive, path.open("rb") as stream:
         file = archive.add_file(

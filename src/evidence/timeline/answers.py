@@ -16,7 +16,7 @@ from typing import Literal
 
 from evidence.model import Letter
 from evidence.stems import words
-from evidence.timeline.answers_features import content, cues, reply_run
+from evidence.timeline.answers_features import content, cues, reply_run, stems_in
 from evidence.timeline.answers_letter import DEFER_AT, UNDER_THE_QUESTION, Place, Reading, letter_score, read_letter
 from evidence.timeline.answers_model import letter_model
 from evidence.timeline.answers_rules import conditional
@@ -27,6 +27,7 @@ Verdict = Literal["answered", "deferred", "none"]
 ANSWERED_AT = 0.45  # the trained score from which a letter in time counts as the answer …
 LATE_AT = 0.35  # … and a late one: to assert silence wrongly costs more than to believe an answer too readily
 SURE_AT = 0.75
+_QUOTE_MARKS = re.compile(r"(?m)^[> ]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +50,35 @@ class Vocabulary:
     def __init__(self, letters: Iterable[Letter] = ()) -> None:
         self._seen: Counter[str] = Counter()
         self._count = 0
+        self._weights: dict[str, float] = {}
         for letter in letters:
-            self.learn(stems_of(letter.own_text()))
+            self.learn(stems_in(letter.own_text()))
 
     def learn(self, stems: Iterable[str]) -> None:
         """Take in one more text."""
         self._seen.update(stems)
         self._count += 1
+        self._weights.clear()
 
     def weight(self, stem: str) -> float:
-        return math.log((self._count + 1) / (self._seen[stem] + 0.5)) + 0.3
+        found = self._weights.get(stem)
+        if found is None:
+            found = self._weights[stem] = math.log((self._count + 1) / (self._seen[stem] + 0.5)) + 0.3
+        return found
 
-    def overlap(self, asked: Iterable[str], said: frozenset[str]) -> float:
-        """The weighted share (0 … 1) of the asked stems that are said."""
-        total = shared = 0.0
-        for stem in asked:
-            weight = self.weight(stem)
-            total += weight
-            shared += weight if stem in said else 0.0
-        return shared / total if total else 0.0
+    def overlap(self, asked: frozenset[str], said: frozenset[str]) -> float:
+        """The weighted share (0 … 1) of the asked stems that are said. The sums are exact, so the order of a set does not tell."""
+        shared = asked & said
+        if not shared:
+            return 0.0
+        return math.fsum(map(self.weight, shared)) / math.fsum(map(self.weight, asked))
 
     def share(self, ask: str, text: str) -> float:
         """``overlap`` of the words of two texts."""
         return self.overlap(stems_of(ask), stems_of(text))
 
 
-@lru_cache(maxsize=20_000)
-def stems_of(text: str) -> frozenset[str]:
-    """The stems of ``text`` that carry meaning."""
-    return frozenset(content(text))
+stems_of = content  # the stems of a text that carry meaning
 
 
 def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] | None:
@@ -93,7 +94,7 @@ def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] |
             or not body[zone.start : zone.end].strip()
         ):
             continue
-        quoted = _letters_only(re.sub(r"(?m)^[> ]+", "", body[zones[zone.answers].start : zones[zone.answers].end]))
+        quoted = _letters_quoted(body[zones[zone.answers].start : zones[zone.answers].end])
         if not wanted or not quoted:
             continue
         # The answer belongs to what stands last above it; a long quotation may hold several questions.
@@ -105,8 +106,13 @@ def inline_reply(ask: Ask, asked_in: Letter, reply: Letter) -> tuple[int, int] |
     return None
 
 
+@lru_cache(maxsize=1024)
+def _letters_quoted(text: str) -> str:
+    return _letters_only(_QUOTE_MARKS.sub("", text))
+
+
 def _letters_only(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: Vocabulary) -> Evidence:
@@ -150,9 +156,7 @@ def answering_text(ask: Ask, reply: Letter) -> str:
         if zone.kind != "own":
             continue
         above = zones.get(zone.answers) if zone.answers is not None else None
-        elsewhere = above is not None and wanted not in _letters_only(
-            re.sub(r"(?m)^[> ]+", "", body[above.start : above.end])
-        )
+        elsewhere = above is not None and wanted not in _letters_quoted(body[above.start : above.end])
         runs.append(" " * (zone.end - zone.start) if elsewhere else body[zone.start : zone.end])
     return "\n".join(runs)
 

@@ -9,76 +9,77 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from evidence.stems import stem, words
+from evidence.timeline.gates import Gate, mask_of
 from evidence.timeline.requests_find import language_of, lemma, verb_form
 from evidence.timeline.requests_sentences import Sentence, sentences
 
 _I = re.I
-ASK_TYPES: tuple[tuple[str, re.Pattern[str]], ...] = (
+ASK_TYPES: tuple[tuple[str, Gate], ...] = (
     (
         "when",
-        re.compile(
+        Gate(
             r"\b(?:когда|во\s+сколько|до\s+скольки|с\s+какого|к\s+какому|в\s+какой\s+день|на\s+как(?:ой|ое|ую)\s+(?:день|число|дату|врем)|как\s+скоро|(?:какого|какое)\s+числ|до\s+какого|в\s+какое\s+время|when|what\s+time|what\s+date|how\s+soon|which\s+day|what\s+day|by\s+what|till\s+when|until\s+when)\b",
             _I,
         ),
     ),
     (
         "how-much",
-        re.compile(
+        Gate(
             r"\b(?:сколько|скольк\w+|почём|какая\s+(?:сумма|цена|стоимость|ставка)|какую\s+сумму|how\s+(?:much|many|long|far|often|big|old|heavy|wide|deep|high)|what(?:'s|\s+is|\s+was|\s+are|\s+were)?\s+(?:the|your|our|this)?\s*(?:\w+\s+)?(?:price|cost|fee|rate|total|amount|balance|damage|figure|deposit|charge|size|weight|margin))\b",
             _I,
         ),
     ),
     (
         "why",
-        re.compile(
+        Gate(
             r"\b(?:почему|зачем|отчего|по\s+какой\s+причине|в\s+связи\s+с\s+чем|на\s+каком\s+основании|why|how\s+come|what(?:'s|\s+is|\s+was)\s+the\s+reason|on\s+what\s+(?:basis|grounds))\b",
             _I,
         ),
     ),
-    ("who", re.compile(r"\b(?:кто|кого|кому|кем|ком|чей|чья|чьё|чьи|who|whom|whose|who's)\b", _I)),
-    ("where", re.compile(r"\b(?:где|куда|откуда|where|where's|whereabouts)\b", _I)),
+    ("who", Gate(r"\b(?:кто|кого|кому|кем|ком|чей|чья|чьё|чьи|who|whom|whose|who's)\b", _I)),
+    ("where", Gate(r"\b(?:где|куда|откуда|where|where's|whereabouts)\b", _I)),
     (
         "which",
-        re.compile(
+        Gate(
             r"\b(?:как(?:ой|ая|ое|ие|ую|ого|ому|им|их|ом)|котор\w+|which|what\s+(?:kind|type|colour|color|size|model|make|version|brand|name|number|address))\b",
             _I,
         ),
     ),
-    ("how", re.compile(r"\b(?:как|каким\s+образом|how|how's)\b", _I)),
-    ("confirm", re.compile(r"\b(?:подтверд\w+|confirm|acknowledge)\b", _I)),
-    ("what", re.compile(r"\b(?:что|чего|чем|what|what's)\b", _I)),
+    ("how", Gate(r"\b(?:как|каким\s+образом|how|how's)\b", _I)),
+    ("confirm", Gate(r"\b(?:подтверд\w+|confirm|acknowledge)\b", _I)),
+    ("what", Gate(r"\b(?:что|чего|чем|what|what's)\b", _I)),
 )
-_PAY = re.compile(
+_PAY = Gate(
     r"\b(?:оплат\w+|доплат\w+|заплат\w+|перевед\w+|перевест\w+|перечисл\w+|верн\w+|возмест\w+|компенс\w+|pay|transfer|refund|settle|reimburse|remit|credit)\b",
     _I,
 )
 
 MONTH = r"(?:январ|феврал|март|апрел|ма[йяе]\b|июн|июл|август|сентябр|октябр|ноябр|декабр|jan|feb|mar(?:ch)?\b|apr|may\b|jun|jul|aug|sep|oct|nov|dec)"
-CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("date", re.compile(rf"\b(?:\d{{1,2}}[./]\d{{1,2}}(?:[./]\d{{2,4}})?|\d{{1,2}}(?:-?(?:го|е|му|st|nd|rd|th))?\s+(?:of\s+)?{MONTH}\w*|{MONTH}\w*\s+\d{{1,2}}|\d{{1,2}}-?(?:го|е|му)\b|(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)\b)", _I)),
-    ("day", re.compile(r"\b(?:понедельник\w*|вторник\w*|сред[уыа]|четверг\w*|пятниц\w*|суббот\w*|воскресень\w*|завтра|послезавтра|сегодня|вчера|позавчера|mon(?:day)?s?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|today|tomorrow|tonight|yesterday)\b", _I)),
-    ("period", re.compile(r"\b(?:недел\w+|месяц\w*|час\w*|минут\w*|дн(?:я|ей|и)|сутк\w*|суток|год\w*|квартал\w*|weeks?|months?|hours?|minutes?|mins?|days?|years?|fortnight|weekend)\b", _I)),
-    ("time", re.compile(r"\b(?:\d{1,2}[:.]\d{2}|(?:в|к|до|с|после)\s+\d{1,2}\b|\d{1,2}\s*(?:am|pm|o'clock)|утр\w+|вечер\w+|обед\w*|полдень|noon|midday|midnight|morning|afternoon|evening|lunch)\b", _I)),
-    ("number", re.compile(r"\d|\b(?:один|одна|одно|два|две|двое|три|трое|четыре|пять|шесть|семь|восемь|девять|десять|полтор\w+|половин\w+|пара|двадцать|тридцать|сорок|пятьдесят|сто|двести|тысяч\w*|ноль|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|couple|twenty|thirty|forty|fifty|hundred|thousand|none|zero)\b", _I)),
-    ("money", re.compile(r"[£€$₽]|\d\s*(?:руб|р\.|тыс|т\.р|к\b|k\b|quid|pounds|euro|dollars)|\b(?:руб\w*|quid|pounds|bucks|grand|бесплатно|free\s+of\s+charge|no\s+charge|free)\b", _I)),
-    ("yes", re.compile(r"(?:^|[\s,.!—-])(?:да|ага|угу|конечно|разумеется|верно|именно|подтверждаю|подтверждаем|согласен|согласна|согласны|хорошо|ок|окей|ладно|можно|есть|договорились|принято|так\s+точно|безусловно|yes|yep|yeah|yup|aye|sure|indeed|correct|confirmed|of\s+course|absolutely|certainly|agreed|ok|okay|fine|that's\s+right|will\s+do|definitely|affirmative|deal)(?=$|[\s,.!:;—)-])", _I)),
-    ("no", re.compile(r"(?:^|[\s,.!—-])(?:нет|не|нельзя|никак|никогда|ни\s+в\s+коем|no|nope|not|never|nah|afraid\s+not|neither|cannot|can't|won't|don't|didn't|isn't|aren't|wasn't|haven't|hasn't|couldn't|doesn't|wouldn't)(?=$|[\s,.!:;—-])", _I)),
-    ("bare-no", re.compile(r"(?:^|[.!?,]\s+)(?:(?:к\s+сожалению|увы|боюсь|sorry|afraid|unfortunately|well)[,\s]+)?(?:нет|нельзя|никак|no|nope|nah|afraid\s+not|absolutely\s+not|certainly\s+not|not)(?=[\s,.!:;—-]|$)", _I)),
-    ("refuse", re.compile(r"\bне\s+(?:буд(?:у|ем|ет)|мож(?:ем|ет)|могу|смож(?:ем|ет)|смогу|выда[её]м|переда[её]м|предоставля\w+|вернём|верну|платим|намерен\w*|планиру\w+|готов\w*|собира\w+|станем|стану|дам|дадим|входит|входят|положен\w*|предусмотрен\w*|возвраща\w+|делаем|отда\w+|раскрыва\w+|обязан\w*)|отказыва\w+|откаж\w+|нет\s+(?:возможности|оснований|права)|(?:we|i)(?:'ll|\s+will)?\s+(?:won't|not|cannot|can't|decline|refuse)|(?:we're|i'm|we\s+are|i\s+am)\s+not\s+(?:going|willing|able|prepared|paying|sending|doing|giving)|(?:won't|will\s+not|can't|cannot)\s+be|unable\s+to|rather\s+not|not\s+(?:possible|happening|available)|against\s+(?:policy|our)|no\s+way|decline\b", _I)),
-    ("defer", re.compile(r"\b(?:уточн\w+|узна(?:ю|ем)|выясн\w+|спрошу|спросим|проверю|проверим|посмотр(?:ю|им)|верн(?:усь|[её]мся)\s+с|напишу|напишем|сообщу|сообщим|отпиш\w+|отвечу|ответим|дам\s+знать|дадим\s+знать|позже|попозже|чуть\s+позже|как\s+только|когда\s+верн\w+|передал\w*|передам|пришлю|пришл[её]м|вышлю|вышлем|скину|скинем|сделаю|сделаем|постараюсь|постараемся|займ\w+|подниму|поищу|поищем|свяж\w+|после\s+праздник\w*|согласу\w+|get\s+back|let\s+you\s+know|find\s+out|look\s+into|check\s+(?:with|and|on)|will\s+(?:check|ask|look|find|confirm|revert|see|dig|chase|send|do|get|come)|(?:i'll|we'll|ill)\s+(?:check|ask|look|find|confirm|have|get|send|see|dig|chase|come|drop|ring|email|let|be\s+back|do|know|sort|try|answer|reply)|going\s+to\s+(?:check|ask|look)|bear\s+with|as\s+soon\s+as|once\s+(?:i|we|the|my|he|she)|when\s+i'm\s+back|leave\s+it\s+with|more\s+(?:on|next)|not\s+sure\s+yet|waiting\s+(?:on|for|to\s+hear)|tbc|later)\b", _I)),
-    ("because", re.compile(r"\b(?:потому|так\s+как|из-за|поскольку|причин\w+|дело\s+в|оказал\w+|по\s+ошибке|ошибк\w+|because|since|as\s+the|due\s+to|reason|cos|mistake|error|down\s+to|turned\s+out|owing|it's\s+that|'cause)\b", _I)),
-    ("done", re.compile(r"\b(?:сделал[аи]?|сделано|готово|отправил[аи]?|отправлен\w*|выслал[аи]?|прислал[аи]?|оплатил[аи]?|оплачен\w*|перев[её]л[аи]?|перевели|заплатил[аи]?|поправил[аи]?|исправил[аи]?|исправлен\w*|поменял[аи]?|заменил[аи]?|убрал[аи]?|удалил[аи]?|внес\w*|внёс|поставил[аи]?|перен[её]с\w*|отменил[аи]?|записал[аи]?|добавил[аи]?|передал[аи]?|вернул[аи]?|возвра\w+ил[аи]?|получил[аи]?|отключил[аи]?|включил[аи]?|обновил[аи]?|done|paid|sent|fixed|changed|updated|removed|moved|booked|cancelled|canceled|transferred|received|arrived|deleted|added|sorted|emailed|posted|refunded|replaced|switched|taken|put|got|went)\b", _I)),
-    ("attached", re.compile(r"\b(?:прикреп\w+|прилож\w+|приложен\w*|прилаг\w+|вложен\w*|во\s+вложении|прицеп\w+|направля\w+|высыла\w+|отправля\w+|держите|вот|ссылк\w+|attach\w*|enclos\w+|herewith|here(?:'s|\s+is|\s+are|\s+you\s+go)|below|link)\b", _I)),
-    ("we-will", re.compile(r"\b(?:привез\w+|приед\w+|будет|будут|будем|оплатим|оплачу|переведу|переведём|отправим|отправлю|отдадим|(?:we|i|he|she|they|it)(?:'ll|\s+will|\s+shall|'s\s+going|'re|\s+are)\b)", _I)),
-    ("thanks", re.compile(r"\b(?:спасибо|благодар\w+|thanks|thank\s+you|cheers|ta\b)", _I)),
-    ("sorry", re.compile(r"\b(?:извин\w+|прости\w*|сожале\w+|увы|sorry|apolog\w+|unfortunately|afraid|regret)\b", _I)),
-    ("vague", re.compile(r"\b(?:обычно|как\s+правило|всегда|все\s+(?:наши|клиенты)|стараемся|работаем|ценим|важн\w+|качеств\w+|опыт\w*|уважа\w+|репутац\w+|зависит|много\s+факторов|индивидуальн\w+|на\s+(?:связи|контроле)|в\s+курсе|понима\w+|usually|always|generally|pride|values?|quality|depends|various|appreciate|understand|experience|customers?|valued|policy|team|important|standards?|busy)\b", _I)),
-    ("accuse", re.compile(r"\b(?:вы\s+сами|сами\s+(?:вы|виноват)|надоел\w*|тон\b|претенз\w+|хамств\w*|you\s+people|your\s+(?:tone|attitude|own)|frankly|cheek|unacceptable|rude|harass\w*|honestly)\b", _I)),
-    ("place", re.compile(r"\b(?:ул\.|улиц\w+|проспект\w*|дом\s+\d|этаж\w*|офис\w*|склад\w*|адрес\w*|кабинет\w*|подъезд\w*|вход\w*|шкаф\w*|полк\w+|ящик\w*|road|street|st\b|lane|avenue|floor|room|desk|drawer|shelf|office|warehouse|depot|yard|garage|gate|door|next\s+to|behind|opposite|under|upstairs|downstairs|unit|bay)\b", _I)),
-    ("both", re.compile(r"\b(?:перв\w+|втор\w+|трет\w+|оба|обе|любой|любая|the\s+(?:first|second|latter|former|other|blue|red|white|black|green|grey|gray|big|small|larger|smaller)|either|both|neither|option)\b", _I)),
+CUES: tuple[tuple[str, Gate], ...] = (
+    ("date", Gate(rf"\b(?:\d{{1,2}}[./]\d{{1,2}}(?:[./]\d{{2,4}})?|\d{{1,2}}(?:-?(?:го|е|му|st|nd|rd|th))?\s+(?:of\s+)?{MONTH}\w*|{MONTH}\w*\s+\d{{1,2}}|\d{{1,2}}-?(?:го|е|му)\b|(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)\b)", _I)),
+    ("day", Gate(r"\b(?:понедельник\w*|вторник\w*|сред[уыа]|четверг\w*|пятниц\w*|суббот\w*|воскресень\w*|завтра|послезавтра|сегодня|вчера|позавчера|mon(?:day)?s?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|today|tomorrow|tonight|yesterday)\b", _I)),
+    ("period", Gate(r"\b(?:недел\w+|месяц\w*|час\w*|минут\w*|дн(?:я|ей|и)|сутк\w*|суток|год\w*|квартал\w*|weeks?|months?|hours?|minutes?|mins?|days?|years?|fortnight|weekend)\b", _I)),
+    ("time", Gate(r"\b(?:\d{1,2}[:.]\d{2}|(?:в|к|до|с|после)\s+\d{1,2}\b|\d{1,2}\s*(?:am|pm|o'clock)|утр\w+|вечер\w+|обед\w*|полдень|noon|midday|midnight|morning|afternoon|evening|lunch)\b", _I)),
+    ("number", Gate(r"\d|\b(?:один|одна|одно|два|две|двое|три|трое|четыре|пять|шесть|семь|восемь|девять|десять|полтор\w+|половин\w+|пара|двадцать|тридцать|сорок|пятьдесят|сто|двести|тысяч\w*|ноль|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|half|couple|twenty|thirty|forty|fifty|hundred|thousand|none|zero)\b", _I)),
+    ("money", Gate(r"[£€$₽]|\d\s*(?:руб|р\.|тыс|т\.р|к\b|k\b|quid|pounds|euro|dollars)|\b(?:руб\w*|quid|pounds|bucks|grand|бесплатно|free\s+of\s+charge|no\s+charge|free)\b", _I)),
+    ("yes", Gate(r"(?:^|[\s,.!—-])(?:да|ага|угу|конечно|разумеется|верно|именно|подтверждаю|подтверждаем|согласен|согласна|согласны|хорошо|ок|окей|ладно|можно|есть|договорились|принято|так\s+точно|безусловно|yes|yep|yeah|yup|aye|sure|indeed|correct|confirmed|of\s+course|absolutely|certainly|agreed|ok|okay|fine|that's\s+right|will\s+do|definitely|affirmative|deal)(?=$|[\s,.!:;—)-])", _I)),
+    ("no", Gate(r"(?:^|[\s,.!—-])(?:нет|не|нельзя|никак|никогда|ни\s+в\s+коем|no|nope|not|never|nah|afraid\s+not|neither|cannot|can't|won't|don't|didn't|isn't|aren't|wasn't|haven't|hasn't|couldn't|doesn't|wouldn't)(?=$|[\s,.!:;—-])", _I)),
+    ("bare-no", Gate(r"(?:^|[.!?,]\s+)(?:(?:к\s+сожалению|увы|боюсь|sorry|afraid|unfortunately|well)[,\s]+)?(?:нет|нельзя|никак|no|nope|nah|afraid\s+not|absolutely\s+not|certainly\s+not|not)(?=[\s,.!:;—-]|$)", _I)),
+    ("refuse", Gate(r"\bне\s+(?:буд(?:у|ем|ет)|мож(?:ем|ет)|могу|смож(?:ем|ет)|смогу|выда[её]м|переда[её]м|предоставля\w+|вернём|верну|платим|намерен\w*|планиру\w+|готов\w*|собира\w+|станем|стану|дам|дадим|входит|входят|положен\w*|предусмотрен\w*|возвраща\w+|делаем|отда\w+|раскрыва\w+|обязан\w*)|отказыва\w+|откаж\w+|нет\s+(?:возможности|оснований|права)|(?:we|i)(?:'ll|\s+will)?\s+(?:won't|not|cannot|can't|decline|refuse)|(?:we're|i'm|we\s+are|i\s+am)\s+not\s+(?:going|willing|able|prepared|paying|sending|doing|giving)|(?:won't|will\s+not|can't|cannot)\s+be|unable\s+to|rather\s+not|not\s+(?:possible|happening|available)|against\s+(?:policy|our)|no\s+way|decline\b", _I)),
+    ("defer", Gate(r"\b(?:уточн\w+|узна(?:ю|ем)|выясн\w+|спрошу|спросим|проверю|проверим|посмотр(?:ю|им)|верн(?:усь|[её]мся)\s+с|напишу|напишем|сообщу|сообщим|отпиш\w+|отвечу|ответим|дам\s+знать|дадим\s+знать|позже|попозже|чуть\s+позже|как\s+только|когда\s+верн\w+|передал\w*|передам|пришлю|пришл[её]м|вышлю|вышлем|скину|скинем|сделаю|сделаем|постараюсь|постараемся|займ\w+|подниму|поищу|поищем|свяж\w+|после\s+праздник\w*|согласу\w+|get\s+back|let\s+you\s+know|find\s+out|look\s+into|check\s+(?:with|and|on)|will\s+(?:check|ask|look|find|confirm|revert|see|dig|chase|send|do|get|come)|(?:i'll|we'll|ill)\s+(?:check|ask|look|find|confirm|have|get|send|see|dig|chase|come|drop|ring|email|let|be\s+back|do|know|sort|try|answer|reply)|going\s+to\s+(?:check|ask|look)|bear\s+with|as\s+soon\s+as|once\s+(?:i|we|the|my|he|she)|when\s+i'm\s+back|leave\s+it\s+with|more\s+(?:on|next)|not\s+sure\s+yet|waiting\s+(?:on|for|to\s+hear)|tbc|later)\b", _I)),
+    ("because", Gate(r"\b(?:потому|так\s+как|из-за|поскольку|причин\w+|дело\s+в|оказал\w+|по\s+ошибке|ошибк\w+|because|since|as\s+the|due\s+to|reason|cos|mistake|error|down\s+to|turned\s+out|owing|it's\s+that|'cause)\b", _I)),
+    ("done", Gate(r"\b(?:сделал[аи]?|сделано|готово|отправил[аи]?|отправлен\w*|выслал[аи]?|прислал[аи]?|оплатил[аи]?|оплачен\w*|перев[её]л[аи]?|перевели|заплатил[аи]?|поправил[аи]?|исправил[аи]?|исправлен\w*|поменял[аи]?|заменил[аи]?|убрал[аи]?|удалил[аи]?|внес\w*|внёс|поставил[аи]?|перен[её]с\w*|отменил[аи]?|записал[аи]?|добавил[аи]?|передал[аи]?|вернул[аи]?|возвра\w+ил[аи]?|получил[аи]?|отключил[аи]?|включил[аи]?|обновил[аи]?|done|paid|sent|fixed|changed|updated|removed|moved|booked|cancelled|canceled|transferred|received|arrived|deleted|added|sorted|emailed|posted|refunded|replaced|switched|taken|put|got|went)\b", _I)),
+    ("attached", Gate(r"\b(?:прикреп\w+|прилож\w+|приложен\w*|прилаг\w+|вложен\w*|во\s+вложении|прицеп\w+|направля\w+|высыла\w+|отправля\w+|держите|вот|ссылк\w+|attach\w*|enclos\w+|herewith|here(?:'s|\s+is|\s+are|\s+you\s+go)|below|link)\b", _I)),
+    ("we-will", Gate(r"\b(?:привез\w+|приед\w+|будет|будут|будем|оплатим|оплачу|переведу|переведём|отправим|отправлю|отдадим|(?:we|i|he|she|they|it)(?:'ll|\s+will|\s+shall|'s\s+going|'re|\s+are)\b)", _I)),
+    ("thanks", Gate(r"\b(?:спасибо|благодар\w+|thanks|thank\s+you|cheers|ta\b)", _I)),
+    ("sorry", Gate(r"\b(?:извин\w+|прости\w*|сожале\w+|увы|sorry|apolog\w+|unfortunately|afraid|regret)\b", _I)),
+    ("vague", Gate(r"\b(?:обычно|как\s+правило|всегда|все\s+(?:наши|клиенты)|стараемся|работаем|ценим|важн\w+|качеств\w+|опыт\w*|уважа\w+|репутац\w+|зависит|много\s+факторов|индивидуальн\w+|на\s+(?:связи|контроле)|в\s+курсе|понима\w+|usually|always|generally|pride|values?|quality|depends|various|appreciate|understand|experience|customers?|valued|policy|team|important|standards?|busy)\b", _I)),
+    ("accuse", Gate(r"\b(?:вы\s+сами|сами\s+(?:вы|виноват)|надоел\w*|тон\b|претенз\w+|хамств\w*|you\s+people|your\s+(?:tone|attitude|own)|frankly|cheek|unacceptable|rude|harass\w*|honestly)\b", _I)),
+    ("place", Gate(r"\b(?:ул\.|улиц\w+|проспект\w*|дом\s+\d|этаж\w*|офис\w*|склад\w*|адрес\w*|кабинет\w*|подъезд\w*|вход\w*|шкаф\w*|полк\w+|ящик\w*|road|street|st\b|lane|avenue|floor|room|desk|drawer|shelf|office|warehouse|depot|yard|garage|gate|door|next\s+to|behind|opposite|under|upstairs|downstairs|unit|bay)\b", _I)),
+    ("both", Gate(r"\b(?:перв\w+|втор\w+|трет\w+|оба|обе|любой|любая|the\s+(?:first|second|latter|former|other|blue|red|white|black|green|grey|gray|big|small|larger|smaller)|either|both|neither|option)\b", _I)),
 )  # fmt: skip
 _NAME = re.compile(r"(?<![.!?…]\s)(?<!^)\b[А-ЯЁA-Z][а-яёa-z]{2,}")
 _LOWER_START = re.compile(r"^[^\w]*[a-zа-яё]")
@@ -100,11 +101,11 @@ _STOP = frozenset(
 )
 
 
-_FAVOUR = re.compile(
+_FAVOUR = Gate(
     r"\b(?:(?:could|can|would|will)\s+(?:you|u)\s+(?!(?:tell|say|clarify|explain|confirm|be|have|like|want|need|take|accept|do)\b)|(?:сможете|можете|могли\s+бы)\s+(?:вы\s+)?(?!(?:ли|сказать|уточнить|объяснить|подтвердить|подсказать)\b)\w+)",
     _I,
 )
-_TELL = re.compile(
+_TELL = Gate(
     r"\b(?:подскажите|скажите|сообщите|напишите|уточните|напомните|ответьте|tell|know|clarify|advise|state|explain|say)\b",
     _I,
 )
@@ -132,18 +133,34 @@ def ask_type(ask: str, kind: str) -> str:
     return best[2] if early else "yes-no"
 
 
-@lru_cache(maxsize=50_000)
-def content(text: str) -> tuple[str, ...]:
-    """Stems of the words that carry meaning."""
-    tokens = words(text)
-    tokens += [part for w in tokens if "-" in w for part in w.split("-")]  # "sign-off" is answered by "signed off"
-    return tuple(s for w in tokens if len(w) > 2 and (s := root(w)) not in _STOP)
+class _Content(dict[str, tuple[str, ...]]):
+    """What stands between two spaces -> the stems in it that carry meaning."""
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        tokens = words(piece)
+        tokens += [part for w in tokens if "-" in w for part in w.split("-")]  # "sign-off" is answered by "signed off"
+        found = tuple(s for w in tokens if len(w) > 2 and (s := root(w)) not in _STOP)
+        if len(self) < 200_000 and len(piece) < 64:
+            self[piece] = found
+        return found
+
+
+_CONTENT = _Content()
+
+
+def stems_in(text: str) -> frozenset[str]:
+    """The stems of the words that carry meaning. No word crosses a space, so each piece between two is read once in a process."""
+    return frozenset(chain.from_iterable(map(_CONTENT.__getitem__, text.split())))
+
+
+content = lru_cache(maxsize=20_000)(stems_in)  # of sentences, which are held against several others
 
 
 @lru_cache(maxsize=50_000)
 def cues(text: str) -> tuple[str, ...]:
     """The names of the kinds of evidence that stand in ``text``."""
-    found = [name for name, pattern in CUES if pattern.search(text)]
+    mask = mask_of(text)
+    found = [name for name, gate in CUES if mask & gate.bit and gate.pattern.search(text)]
     if _NAME.search(text):
         found.append("name")
     if "?" in text:
@@ -173,9 +190,8 @@ def sentence_features(
     """Features of one sentence of a reply as an answer to ``ask``."""
     sentence = run[index].text
     of = ask_type(ask, kind)
-    asked = set(content(ask))
-    said = content(sentence)
-    shared = asked & set(said)
+    asked, said = content(ask), content(sentence)
+    shared = asked & said
     tokens = words(sentence)
     lemmas = [lemma(w) for w in tokens[:50]]
     found = list(cues(sentence))
@@ -189,7 +205,7 @@ def sentence_features(
         out += [f"form:{form}", f"{of}+form:{form}"]
     near = min(len(shared), 3)
     out += [f"shared:{near}", f"{of}+shared:{near}"]
-    if asked and not shared and index and asked & set(content(run[index - 1].text)):
+    if asked and not shared and index and asked & content(run[index - 1].text):
         out.append("shared:before")
     out += [f"shared+{c}" for c in found if shared]
     size = 0 if len(tokens) < 4 else 1 if len(tokens) < 9 else 2 if len(tokens) < 18 else 3
@@ -255,13 +271,13 @@ def passages(run: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
 def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> list[str]:
     """Features of a passage of a reply (``run``: its sentences) as an answer to ``ask``."""
     of = ask_type(ask, kind)
-    asked = set(content(ask))
+    asked = content(ask)
     said: set[str] = set()
     found: set[str] = set()
     out = [f"type:{of}"]
     lemmas: list[str] = []
     for index, sentence in enumerate(run):
-        here, stems = set(cues(sentence.text)), set(content(sentence.text))
+        here, stems = set(cues(sentence.text)), content(sentence.text)
         found |= here
         said |= stems
         tokens = [lemma(w) for w in words(sentence.text)[:60]]

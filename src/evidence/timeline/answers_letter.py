@@ -25,17 +25,18 @@ from evidence.timeline.answers_features import (
 )
 from evidence.timeline.answers_model import letter_model, models
 from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
+from evidence.timeline.gates import Gate
 from evidence.timeline.requests_sentences import Sentence
 
 UNSHOWN_AT_MOST = 0.3
 DEFER_AT = 0.5  # the score from which a passage counts as putting an answer off
 
-_THANKS = re.compile(
+_THANKS = Gate(
     r"\b(?:спасибо|благодар\w+|thanks|thank\s+you|cheers|ta\b|получил\w*|принято|поня(?:л|ла|ли|тно)|супер|отлично|хорошо|договорились|годится|ладно|окей|ок\b"
     r"|got\s+it|received|perfect|great|lovely|brilliant|noted|understood|agreed|fine|good|ok(?:ay)?\b)",
     re.I,
 )
-_STILL = re.compile(
+_STILL = Gate(
     r"\b(?:(?:так\s+и\s+)?не\s+(?:ответил\w*|прислал\w*|получил\w*|получен\w*|пришл\w+|отвеча\w+|услышал\w*|увидел\w*|дождал\w+|оплачен\w*|оплатил\w*|поступил\w*|сказал\w*)|жд[уё]\w*|повтор\w+|ещ[её]\s+раз|напомин\w+|в\s+(?:третий|второй|который)\s+раз|снова|опять|до\s+сих\s+пор|где\b|молч\w+|без\s+ответа|вопрос\s+(?:прежний|остал\w+|открыт)"
     r"|(?:you|u)\s+(?:haven't|have\s+not|didn't|did\s+not|still)|still|again|reminder|remind\w*|chas\w+|waiting|awaiting|no\s+(?:answer|reply|response|word)|never\s+(?:got|received|answered|replied|heard)|second|third\s+time|unanswered|outstanding|nothing\s+(?:from|yet)|i\s+asked|we\s+asked|my\s+question|as\s+asked)\b",
     re.I,
@@ -114,7 +115,7 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
     """Read ``reply`` (a letter's own text) as an answer to ``ask``."""
     run = reply_run(reply)
     of = ask_type(ask, kind)
-    asked = frozenset(content(ask))
+    asked = content(ask)
     out = _of_place(place, of, ask, asked)
     named = attachment_features(ask, of, attachments)
     out["files"] = len(attachments)
@@ -139,7 +140,7 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
     best = points.index
     near = [round(1000 * overlap(ask, s.text)) for s in run]
     closest = max(range(len(run)), key=lambda i: (near[i], -i))
-    said = [frozenset(content(s.text)) for s in run]
+    said = [content(s.text) for s in run]
     out |= {
         "words": min(tokens, 300),
         "sentences": min(len(run), 30),
@@ -196,7 +197,7 @@ def _deferring(ask: str, kind: str, run: Sequence[Sentence], first: int, end: in
 
 def _of_place(place: Place, of: str, ask: str, asked: frozenset[str]) -> dict[str, int]:
     follow = place.following
-    stems = frozenset(content(follow)) if follow else frozenset()
+    stems = content(follow)
     head = " ".join(follow.split()[:8])
     return {
         "direct": int(place.direct),

@@ -11,12 +11,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
+from itertools import repeat
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinearModel:
     """Weights in thousandths by feature name; ``bias`` too."""
 
@@ -24,15 +25,36 @@ class LinearModel:
     bias: int
     weights: Mapping[str, int]
 
+    @cached_property
+    def _words(self) -> Mapping[str, int]:
+        return {name[2:]: weight for name, weight in self.weights.items() if name.startswith("w:")}
+
+    @cached_property
+    def _pairs(self) -> Mapping[tuple[str, ...], int]:
+        """No word holds an underscore (``stems.words``), so a pair's name is parted where it was joined."""
+        return {tuple(name[2:].split("_")): weight for name, weight in self.weights.items() if name.startswith("b:")}
+
     def score(self, features: Iterable[str]) -> float:
         """The probability (0 … 1) that the example is of the class, by the logistic function."""
-        total = self.bias + sum(self.weights.get(f, 0) for f in set(features))
-        return round(1 / (1 + math.exp(-total / 1000)), 3)
+        return _logistic(self.bias + _sum(self.weights, features))
+
+    def score_text(self, plain: Iterable[str], words: Iterable[str], pairs: Iterable[tuple[str, str]]) -> float:
+        """``score`` of the features ``plain``, ``w:`` each of ``words`` and ``b:`` each of ``pairs``."""
+        return _logistic(self.bias + _sum(self.weights, plain) + _sum(self._words, words) + _sum(self._pairs, pairs))
 
     def reasons(self, features: Iterable[str], count: int = 4) -> tuple[str, ...]:
         """The features that spoke loudest, as ``name+1.25``."""
         known = sorted(((abs(w), f, w) for f in set(features) if (w := self.weights.get(f, 0))), reverse=True)
         return tuple(f"{name}{weight / 1000:+.2f}" for _, name, weight in known[:count])
+
+
+def _sum(weights: Mapping[Any, int], features: Iterable[Any]) -> int:
+    """Each feature counts once, however often it is named."""
+    return sum(map(weights.get, set(features), repeat(0)))
+
+
+def _logistic(thousandths: int) -> float:
+    return round(1 / (1 + math.exp(-thousandths / 1000)), 3)
 
 
 @cache
@@ -58,7 +80,7 @@ class TreeModel:
             while not isinstance(node, int):
                 node = node[2] if features.get(node[0], 0) <= node[1] else node[3]
             total += node
-        return round(1 / (1 + math.exp(-total / 1000)), 3)
+        return _logistic(total)
 
     def reasons(self, features: Mapping[str, int], count: int = 3) -> tuple[str, ...]:
         """The features whose trees spoke loudest, as ``name+1.25``: a leaf is shared out evenly over the features that led to it."""

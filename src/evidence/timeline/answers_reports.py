@@ -13,33 +13,34 @@ from datetime import timedelta
 from evidence.model import Letter
 from evidence.timeline.answers import Evidence, Vocabulary, stems_of
 from evidence.timeline.answers_features import ask_type, reply_run
+from evidence.timeline.gates import Gate
 from evidence.timeline.requests_find import Ask
 
 ACKNOWLEDGED_WITHIN = timedelta(days=10)  # "the money has come" without a word on what for
 
-_CALL = re.compile(
+_CALL = Gate(
     r"\b(?:(?:по|при|в)\s+(?:телефон\w*|звонк\w*|разговор\w*)|созвон\w*|звонил[аи]?|позвонил[аи]?|устно"
     r"|(?:on|by|over)\s+the\s+(?:phone|telephone)|(?:by|over|via)\s+(?:phone|telephone)|our\s+(?:call|phone\s+call|conversation)|when\s+(?:we|you)\s+(?:spoke|rang|called|phoned)"
     r"|(?:your|the)\s+(?:call|phone\s+call)|picking\s+up|spoke\s+(?:to|with)|rang\s+me|called\s+me|phoned)\b",
     re.I,
 )
-_SAID = re.compile(
+_SAID = Gate(
     r"\b(?:сказал[аи]?|подтвердил[аи]?|сообщил[аи]?|ответил[аи]?|назвал[аи]?|обещал[аи]?|договорил\w+|согласил\w+|пояснил[аи]?|объяснил[аи]?"
     r"|said|told|confirmed|agreed|promised|explained|mentioned|answered|gave)\b",
     re.I,
 )
-_RECEIVED = re.compile(
+_RECEIVED = Gate(
     r"\b(?:оплат\w+|деньги|плат[её]ж\w*|перевод|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)\b.{0,30}\b(?:получил\w*|пришл[аои]|пришёл|видим|вижу|поступил\w*|дошл[аои]|дошёл|получен\w*)"
     r"|\b(?:получил\w*|видим|вижу|дошл[аои])\b.{0,25}\b(?:оплат\w+|деньги|плат[её]ж\w*|акт\w*|документ\w*|накладн\w+|сч[её]т\w*|реквизит\w*|файл\w*|фото\w*|скан\w*)"
     r"|\b(?:money|payment|deposit|transfer|funds|remittance|file|files|document|documents|photo|photos|logo|invoice|copy)\b.{0,30}\b(?:arrived|received|landed|cleared|came\s+through|is\s+in)\b"
     r"|\b(?:got|received)\b.{0,20}\b(?:both|your|the|them|it|payment|deposit|file|files|document|documents|photo|photos|logo)\b",
     re.I,
 )
-_NEGATED = re.compile(
+_NEGATED = Gate(
     r"\b(?:не|нет|пока|ни|not|no|never|hasn't|haven't|didn't|yet|still|once|when|until|when\s+can)\b|\?", re.I
 )
 
-_MONEY = re.compile(r"оплат|деньг|плат[её]ж|money|payment|funds", re.I)
+_MONEY = Gate(r"оплат|деньг|плат[её]ж|money|payment|funds", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ def reported(letter: Letter) -> tuple[Reported, ...]:
         text = body[zone.start : zone.end]
         if zone.kind != "own":
             continue
-        call, came = _CALL.search(text), _RECEIVED.search(text)
-        if not call and not came:
+        call = _CALL.search(text)
+        if not call and not _RECEIVED.search(text):
             continue
         for sentence in reply_run(text):
             near = call and sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20
-            said = _SAID.search(sentence.text) or _CALL.search(sentence.text)
-            spoken = bool(near and said and "?" not in sentence.text)
+            spoken = bool(
+                near and "?" not in sentence.text and (_SAID.search(sentence.text) or _CALL.search(sentence.text))
+            )
             arrived = bool(_RECEIVED.search(sentence.text)) and not _NEGATED.search(sentence.text)
             for by_call in (True,) * spoken + (False,) * arrived:
                 found.append(

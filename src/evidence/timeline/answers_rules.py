@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from evidence.stems import words
 from evidence.timeline.answers_features import alternatives, ask_type, attachment_features, content, cues
+from evidence.timeline.gates import Gate
 from evidence.timeline.requests_sentences import Sentence
 
 SHORT = 40  # words: the length of reply the weights were trained on
@@ -41,11 +42,11 @@ _OWN_REFUSAL = {
         re.I,
     ),
 }
-_WITHHOLDS = re.compile(
+_WITHHOLDS = Gate(
     r"(?:не\s+(?:скажу|скажем|раскры|сообщ|обсужда|коммент)|rather\s+not\s+say|our\s+business|won't\s+(?:say|tell|discuss)|not\s+(?:telling|at\s+liberty|going\s+to\s+say)|confidential)",
     re.I,
 )
-_CONDITION = re.compile(r"(?:^|[,;]\s*)(?:если|пока\s+не|if|unless|until)\b", re.I)
+_CONDITION = Gate(r"(?:^|[,;]\s*)(?:если|пока\s+не|if|unless|until)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _sentence(
     if of == "yes-no":
         # Yes or no counts where it opens the sentence, or where the asked words are said again.
         typed = bool({"yes", "bare-no"} & set(cues(" ".join(text.split()[:3])))) or near >= 0.45
-    if of == "which" and alternatives(ask) & set(content(text)):
+    if of == "which" and alternatives(ask) & content(text):
         typed = True
     if of == "which" and re.match(r"\W*[A-ZА-Я1-9]\b[.,!]", text):
         typed = True

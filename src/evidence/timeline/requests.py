@@ -19,6 +19,7 @@ from evidence.config import Config
 from evidence.model import Letter, Outcome, Request, Side, Tier, judged_id
 from evidence.ports import FolderCount
 from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, weigh
+from evidence.timeline.answers_features import stems_in
 from evidence.timeline.answers_letter import Place
 from evidence.timeline.answers_reports import acknowledged, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
@@ -96,7 +97,7 @@ def prepared(
 ) -> tuple[Search, list[tuple[Letter, Ask]], Repeats]:
     """What is searched, every asking in order of time, and which of them repeat an earlier one."""
     known = sorted((x for x in letters if x.at <= as_of and not x.withheld), key=lambda x: (x.at, x.number))
-    stems = {x.sha256: stems_of(x.own_text()) for x in known if x.kind == "human"}
+    stems = {x.sha256: stems_in(x.own_text()) for x in known if x.kind == "human"}
     vocabulary = Vocabulary()
     for one in stems.values():
         vocabulary.learn(one)

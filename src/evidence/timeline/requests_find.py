@@ -14,8 +14,9 @@ from functools import lru_cache
 from itertools import pairwise
 
 from evidence.model import RequestKind
-from evidence.stems import words
+from evidence.stems import first_word, words
 from evidence.timeline.answers_model import models
+from evidence.timeline.gates import Gate
 from evidence.timeline.morph import analyser
 from evidence.timeline.requests_sentences import Sentence, sentences
 
@@ -25,8 +26,10 @@ SURE_AT = 0.8  # … and at this one it needs no person's confirmation
 
 _CYRILLIC = re.compile(r"[а-яё]", re.I)
 _LATIN = re.compile(r"[a-z]", re.I)
+_CLAUSE = re.compile(r"[,:;—–-]\s+|\b(?:and|so|then|but|also|or)\b")
+_WORDS_AT_MOST = 60  # of a sentence
 
-RHETORICAL = re.compile(
+RHETORICAL = Gate(
     r"\b(?:кто\s+б(?:ы)?\s+сомневал|вы\s+(?:это\s+)?серь[её]зно\b|(?:вы|ты)\s+(?:там\s+)?(?:вообще|хоть|в\s+своём\s+уме|издеваетесь|смеётесь|шутите)"
     r"|(?:как(?:ое|ие|ой|ая)|что)\s+(?:ещё|еще)\b|разве\b|неужели\b|сколько\s+можно\b|доколе\b|до\s+каких\s+пор\b|ну\s+и\s+что\b|и\s+что\s+(?:теперь|с\s+того)"
     r"|кому\s+(?:это\s+)?нужн|зачем\s+мне\b|(?:ты|вы)\s+видел[аи]?\b|где\s+(?:ваша\s+)?(?:совесть|логика)|а\s+что\s+такого|понима(?:ете|ешь)\s*\?"
@@ -35,7 +38,7 @@ RHETORICAL = re.compile(
     r"|who\s+(?:do\s+you\s+think|knows|cares)|what's\s+the\s+point|isn't\s+it\s*\?$|,\s*are\s+(?:we|you)\s*\?\W*$|\bwhat\s+next\s*[,?]|don't\s+you\s+think)",
     re.I,
 )
-COURTESY = re.compile(
+COURTESY = Gate(
     r"(?:как\s+(?:ваши\s+)?дела|как\s+(?:вы\s+)?поживаете|(?:если|коли)\s+(?:у\s+вас\s+)?(?:есть|будут|возникнут|остались|что)\b.{0,40}\b(?:пишите|звоните|обращайтесь|спрашивайте)"
     r"|(?:обращайтесь|пишите|звоните|заходите|приходите)[!.\s]*$|не\s+(?:переживайте|волнуйтесь|беспокойтесь|сердитесь|обижайтесь)|хорошего\s+дня|будьте\s+здоровы"
     r"|(?:прошу|просим|приносим|примите)\s+(?:прощени|извинени|наши|мои)|(?:извините|простите)\b[^?]*$|how\s+are\s+(?:you|things)|hope\s+you"
@@ -43,7 +46,7 @@ COURTESY = re.compile(
     r"|let\s+(?:me|us)\s+know\s+if\s+(?:you\s+(?:need|have)|anything|there's\s+anything|there\s+is\s+anything)|take\s+care|have\s+a\s+(?:good|nice|great|lovely))",
     re.I,
 )
-_EXPLICIT = re.compile(
+_EXPLICIT = Gate(
     r"\b(?:прошу|просим|просьба|просил[аи]?\s+бы|пожалуйста|плиз|пож|будьте\s+(?:добры|любезны)|подскажите|скажите|уточните|сообщите|пришлите|вышлите|направьте"
     r"|подтвердите|напомните|скиньте|ответьте|напишите|ж[дш]у\s+(?:от\s+вас|ответа|вашего)|хотел(?:ось|и|а)?\s+бы|был[ои]?\s+бы\s+(?:хорошо|здорово|благодар|признател)|можно\s+ли"
     r"|please|pls|plz|kindly|could\s+(?:you|u|somebody|someone|we|i)|can\s+(?:you|u|we|i|somebody|someone)|would\s+you|will\s+you|grateful\s+if|appreciate\s+(?:it\s+)?if"
@@ -51,31 +54,31 @@ _EXPLICIT = re.compile(
     re.I,
 )
 # Forms that ask without asking; the weights have seen too few of them.
-_INDIRECT = re.compile(
+_INDIRECT = Gate(
     r"\b(?:повтор(?:ю|им|яю|яем)\s+(?:просьбу|вопрос|запрос)|(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|получить|узнать|уточнить|знать|понять)"
     r"|(?:be\s+)?grateful\s+(?:if\s+you|for\s+(?:a|the|your)\s+(?:copy|answer|reply|date|list))|(?:appreciate\s+it|obliged|helpful|good|great|useful)\s+if\s+you\s+(?:could|would)|(?:would|'d)\s+be\s+(?:good|great|useful|helpful|nice)\s+to\s+(?:see|have|get|know))",
     re.I,
 )
-_SMALL_TALK = re.compile(
+_SMALL_TALK = Gate(
     r"\W*(?:(?:and\s+)?how\s+are\s+(?:you|things)\b[^.]{0,12}|как\s+(?:ваши\s+|твои\s+)?дела|как\s+(?:вы\s+)?поживаете"
     r"|(?:so\s+)?please\s+(?:be\s+(?:advised|aware)|note)\b.*|(?:и\s+)?(?:имейте\s+в\s+виду|обратите\s+внимание|примите\s+к\s+сведению)\b.*)\W*$",
     re.I | re.S,
 )
-_DOCUMENT = re.compile(
+_DOCUMENT = Gate(
     r"\b(?:акт|сч[её]т|накладн|чек|договор|скан|копи|фото|документ|реквизит|выписк|справк|паспорт|смет|сертификат|упд|прайс|отч[её]т|файл|схем|чертеж|макет|видео|запис|подтвержден|реестр|график|каталог|квитанци|претензи"
     r"|invoice|receipt|copy|copies|scan|photo|picture|document|contract|statement|certificate|file|report|quote|proof|drawing|remittance|form|schedule|list|footage|recording|screenshot|register|sheet|cert|evidence|paperwork|spec|logo|link|report)",
     re.I,
 )
-_SEND = re.compile(
+_SEND = Gate(
     r"\b(?:прис(?:ыл|л)|пришл|высл|вышл|скин|скид|направ|отправ|прилож|прикреп|предостав|покаж|передай|дайте|нужн|жд|переш|предъяв|верн|send|forward|email|attach|provide|share|supply|show|resend|reissue|issue|get|let\s+(?:me|us)\s+have|can\s+i\s+have|need|require|return|give)",
     re.I,
 )
-_PAY = re.compile(
+_PAY = Gate(
     r"\b(?:оплат(?:ите|ить|и\b)|доплат(?:ите|ить)|заплат|перевед(?:ите|и\b)|перевести|перечисл(?:ите|ить)|верн(?:ите|уть)\s+.{0,30}(?:деньг|руб|\d|оплат|депозит|залог|предоплат|аванс|сумм|средств)|возврат\w*\s+(?:денег|средств)|внес(?:ите|ти)|погас(?:ите|ить)|возмест(?:ите|ить)|компенсир"
     r"|pay\b|payment\s+of|transfer\b.{0,20}(?:£|€|\$|\d|money|balance|deposit)|refund|settle|reimburse|credit\s+(?:us|me|the)|remit)",
     re.I,
 )
-_WH = re.compile(
+_WH = Gate(
     r"^(?:\W|и|а|но|ну|ещё|so|and|but|also|скажите|подскажите)*\b(?:кто|что|где|когда|куда|откуда|почему|зачем|как|какой|какая|какие|какое|какую|каком|сколько|чей|почём|во\s+сколько|до\s+скольки|who|what|where|when|why|how|which|whose)\b",
     re.I,
 )
@@ -117,28 +120,60 @@ def lemma(word: str) -> str:
     return str(analyser().parse(folded)[0].normal_form).replace("ё", "е")
 
 
+class _Balance(dict[str, int]):
+    """What stands between two spaces -> its Cyrillic letters less its Latin ones."""
+
+    def __missing__(self, piece: str) -> int:
+        found = len(_CYRILLIC.findall(piece)) - len(_LATIN.findall(piece))
+        if len(self) < 200_000 and len(piece) < 64:
+            self[piece] = found
+        return found
+
+
+_BALANCE = _Balance()
+
+
 def language_of(text: str) -> str:
     """``ru`` or ``en`` by counting letters."""
-    return "ru" if len(_CYRILLIC.findall(text)) >= len(_LATIN.findall(text)) else "en"
+    return "ru" if sum(map(_BALANCE.__getitem__, text.split())) >= 0 else "en"
 
 
 def features(run: Sequence[Sentence], index: int) -> list[str]:
     """Named features of the sentence at ``index`` among its neighbours."""
+    lemmas = _lemmas(run[index].text)
+    return [
+        *_plain_features(run, index, lemmas),
+        *(f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas),
+        *(f"b:{a}_{b}" for a, b in pairwise(lemmas)),
+    ]
+
+
+def _lemmas(text: str) -> list[str]:
+    return list(map(lemma, words(text)[:_WORDS_AT_MOST]))
+
+
+def _asking(run: Sequence[Sentence], index: int) -> float:
+    """The probability that the sentence asks: of ``features``, without writing each word's name down."""
+    lemmas = _lemmas(run[index].text)
+    named = ["0" if w.isdigit() else w for w in lemmas]
+    return models()["ask"].score_text(_plain_features(run, index, lemmas), named, pairwise(lemmas))
+
+
+def _plain_features(run: Sequence[Sentence], index: int, lemmas: Sequence[str]) -> list[str]:
+    """All but single words and pairs of them."""
     sentence = run[index]
     text = sentence.text
     language = language_of(text)
     tokens = words(text)
-    lemmas = [lemma(w) for w in tokens[:60]]
-    forms = [verb_form(w) for w in tokens[:60]] if language == "ru" else []
     last = text.rstrip(")»”\"'")[-1:]
     out = [f"lang:{language}", f"end:{last if last in '?!.…:,' else 'none'}"]
-    if "?" in text:
+    asks = "?" in text
+    if asks:
         out.append(f"mark:?{language}")
-    out += [f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas]
-    out += [f"b:{a}_{b}" for a, b in pairwise(lemmas)]
     out += [f"first:{w}" for w in lemmas[:1]] + [f"second:{w}" for w in lemmas[1:2]]
-    out += [f"pair:{'_'.join(lemmas[:2])}"]
+    out.append(f"pair:{'_'.join(lemmas[:2])}")
     if language == "ru":
+        forms = list(map(verb_form, tokens[:_WORDS_AT_MOST]))
         imperatives = [i for i, f in enumerate(forms) if f == "imp"]
         out += [f"form:{f}" for f in set(forms) if f]
         if imperatives:
@@ -147,7 +182,7 @@ def features(run: Sequence[Sentence], index: int) -> list[str]:
             if any(i and lemmas[i - 1] == "не" for i in imperatives):
                 out.append("imp:negated")
     else:
-        for clause in re.split(r"[,:;—–-]\s+|\b(?:and|so|then|but|also|or)\b", text)[:8]:
+        for clause in _CLAUSE.split(text)[:8]:
             head = words(clause)[:2]
             if head:
                 out.append(f"head:{head[0].casefold()}")
@@ -162,9 +197,9 @@ def features(run: Sequence[Sentence], index: int) -> list[str]:
     ):
         if pattern.search(text):
             out.append(f"cue:{name}")
-            if "?" in text:
+            if asks:
                 out.append(f"cue:{name}?")
-    if _SEND.search(text) and _DOCUMENT.search(text):
+    if "cue:send" in out and _DOCUMENT.search(text):
         out.append("cue:send-document")
     if _PAY.search(text):
         out.append("cue:pay")
@@ -177,7 +212,8 @@ def features(run: Sequence[Sentence], index: int) -> list[str]:
     if index + 1 < len(run) and "?" in run[index + 1].text:
         out.append("after:?")
     if index + 1 < len(run):
-        out += [f"after:{lemma(w)}" for w in words(run[index + 1].text)[:1]]
+        following = first_word(run[index + 1].text)
+        out += [f"after:{lemma(following)}"] if following else []
     if sentence.item:
         out.append("item")
     if sentence.lead is not None:
@@ -192,8 +228,7 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
     found = []
     asked_leads: set[int] = set()
     for index, sentence in enumerate(run):
-        named = features(run, index)
-        probability = model.score(named)
+        probability = _asking(run, index)
         if sentence.lead is not None and (sentence.lead in asked_leads or _asks_for_list(run[sentence.lead].text)):
             asked_leads.add(sentence.lead)
             lead = run[sentence.lead]
@@ -224,7 +259,7 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
                 kind_of(sentence.text),
                 probability,
                 explicit,
-                ", ".join(model.reasons(named)),
+                ", ".join(model.reasons(features(run, index))),
             )
         )
     return tuple(found)
@@ -247,7 +282,7 @@ def _asks_for_list(lead: str) -> bool:
     )
 
 
-_TO_BE_TOLD = re.compile(
+_TO_BE_TOLD = Gate(
     r"\b(?:let\s+(?:me|us)\s+know|tell\s+(?:me|us)|advise|сообщите|подскажите|напишите|уточните|скажите)\b[^.?!]{0,25}\b(?:who|what|when|where|why|how|which|whether|if|кто|что|где|когда|куда|почему|зачем|как|какой|какая|какие|какое|сколько|чей)\b",
     re.I,
 )
@@ -258,12 +293,13 @@ def kind_of(text: str) -> RequestKind:
     if _TO_BE_TOLD.search(text):
         return "question"
     kinds: tuple[RequestKind, ...] = ("question", "document", "action", "payment")
-    scores = {kind: models()[f"kind-{kind}"].score(kind_features(text)) for kind in kinds}
+    named = kind_features(text)
+    scores = {kind: models()[f"kind-{kind}"].score(named) for kind in kinds}
     return max(scores, key=lambda k: (scores[k], k))
 
 
 def kind_features(text: str) -> list[str]:
-    tokens = [lemma(w) for w in words(text)[:60]]
+    tokens = _lemmas(text)
     out = [f"w:{w}" for w in tokens] + [f"first:{w}" for w in tokens[:1]] + [f"b:{a}_{b}" for a, b in pairwise(tokens)]
     for name, pattern in (
         ("document", _DOCUMENT),
@@ -274,7 +310,7 @@ def kind_features(text: str) -> list[str]:
     ):
         if pattern.search(text):
             out.append(f"cue:{name}")
-    if _SEND.search(text) and _DOCUMENT.search(text):
+    if "cue:send" in out and "cue:document" in out:
         out.append("cue:send-document")
     out.append("mark:?" if "?" in text else "mark:none")
     return out

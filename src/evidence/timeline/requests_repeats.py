@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from evidence.model import Letter
 from evidence.timeline.answers import Vocabulary, stems_of
+from evidence.timeline.gates import Gate
 from evidence.timeline.requests_find import Ask
 
-_AGAIN = re.compile(
+_AGAIN = Gate(
     r"\b(?:повтор\w+|ещё\s+раз|еще\s+раз|снова\s+(?:прошу|просим|спрашива\w+)|опять\s+(?:прошу|спрашива\w+)|напомина\w+|напомню|в\s+(?:третий|второй|который|десятый|четв[её]ртый|пятый)\s+раз|(?:вс[её]\s+)?(?:ещ[её]|по-прежнему)\s+(?:жду|жд[её]м)"
     r"|так\s+и\s+не\s+(?:ответил\w*|получил\w*|прислал\w*)|again|once\s+more|(?:second|third|fourth|fifth|umpteenth)\s+time|remind\w*|reminder|still\s+(?:waiting|awaiting|need|no|haven't)|repeat\w*|as\s+(?:i|we)\s+asked|i\s+asked|we\s+asked|chasing|nudge)\b",
     re.I,

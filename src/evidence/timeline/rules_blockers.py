@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evidence.timeline.gates import Gate
 from evidence.timeline.sentences import Sentence
 
 
@@ -43,19 +44,19 @@ _SAY = frozenset(
 )
 _FIRST = frozenset("я мы i we".split())
 _THIRD = frozenset("он она они he she they".split())
-_UNREAL = re.compile(
+_UNREAL = Gate(
     r"\b(?:если бы|бы (?:мы|я)\b|(?:would|could|should|might) (?:not |n['’]t )?have\b|as if\b|as though\b|imagine\b|suppose\b|представьте\b|"
     r"допустим\b|в шутку|шучу|шутк[аиу]\b|joking\b|kidding\b|\bjoke\b|just teasing|pun intended|шутим\b)",
     re.IGNORECASE,
 )
-_REPORTED = re.compile(
+_REPORTED = Gate(
     r"(?:по (?:его|её|ее|их) словам|according to|\b(?:he|she|they|someone|people|everyone|customer|neighbour|supplier|landlord|friend) (?:has |have |had )?"
     r"(?:said|says|told|claimed|claims|wrote|threatened|threatens|was|were|has been)\b|(?:он|она|они|сосед\w*|друг|кто-то|клиент|поставщик|покупател\w+) "
     r"(?:сказал|написал|говорит|пишет|говорил|угрожал|заявил|грозил)\w*)",
     re.IGNORECASE,
 )
 _QUOTES = re.compile(r"[«“„\"]([^«»“”„\"]{2,300})[»”“\"]")
-_BOILERPLATE = re.compile(
+_BOILERPLATE = Gate(
     r"(?:intended recipient|confidential(?:ity)? notice|это письмо и вложения|настоящее письмо конфиденциально|предназначен\w* исключительно|"
     r"unsubscribe|отписаться|terms and conditions appl|newsletter|рассылк|privacy policy|политик\w+ конфиденциальности|"
     r"автоматический ответ|out of office|do not reply to this|это автоматическое)",
@@ -130,18 +131,18 @@ def _past(sentence: Sentence, row: Sequence[int], context: Context) -> Blocked |
 
 _WAS = frozenset("был была были было".split())
 _COMPELLED = frozenset("вынужден вынуждена вынуждены готов готова готовы намерен намерена намерены".split())
-_IDIOM = re.compile(
+_IDIOM = Gate(
     r"двух зайцев|death of me|two birds|dressed to kill|kill(?:ing)? (?:the|some) (?:time|lights?|green|red|blue)|killing me|убить время|"
     r"убивает время|рассмеш\w+|break a leg|ни пуха|сорвать голову|голову сломал|руки дойдут",
     re.IGNORECASE,
 )
-_KIND = re.compile(
+_KIND = Gate(
     r"(?:хорош|отличн|положительн|т[её]пл|прекрасн|восторженн)\w+ (?:отзыв|слов)|(?:пять|5) зв[её]зд|"
     r"\b(?:good|great|glowing|lovely|kind|positive|nice|excellent|five[- ]star|5[- ]star) (?:review|feedback|words)|five stars|5 stars",
     re.IGNORECASE,
 )
 _PLACE = frozenset("road street lane house avenue close drive hotel yard farm square place".split())
-_KIN = re.compile(
+_KIN = Gate(
     r"\b(?:my|his|her) (?:sister|brother|mother|mum|dad|father|neighbou?r|friend|cousin|ex|uncle|aunt)\b|"
     r"\b(?:her|his|their) (?:landlord|employer|boss|builder|neighbou?r|husband|wife|insurer|supplier)\b",
     re.IGNORECASE,
