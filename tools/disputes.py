@@ -29,8 +29,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 LABELLED = Path(__file__).resolve().parent.parent / "fixtures" / "labelled"
-OPEN = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9))
-SHUT = ("disputes-ru-10", "disputes-en-10")
+OPEN = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13, 16))
+SHUT = ("disputes-ru-15", "disputes-en-15")
 ZONES = {"ru": "Europe/Moscow", "en": "Europe/London"}
 CATEGORIES = (
     "threat", "demand", "accusation", "insult", "refusal", "broken_promise", "nonpayment", "admission",

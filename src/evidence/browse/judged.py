@@ -47,6 +47,21 @@ def standing(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     return found
 
 
+def proposed_outcomes(conn: sqlite3.Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """What the second reader proposed became of these requests, by their id: outcome, quote, letter, model; only what still stands there."""
+    rows = conn.execute(
+        "SELECT s.target_id, s.outcome, s.quote, s.sha256, s.model, s.at, l.at AS written_at, l.person, l.speaker FROM proposal s"
+        " JOIN parsed_message l ON l.sha256 = s.sha256 JOIN text_part t ON t.message = l.message AND t.part = s.part"
+        f" WHERE s.what = 'request' AND s.target_id IN ({marks(len(ids))}) AND l.withheld = 0"
+        ' AND substr(t.text, s.start + 1, s."end" - s.start) = s.quote ORDER BY s.id',
+        list(ids),
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["target_id"], []).append(dict(row))
+    return found
+
+
 def as_decided(category: str, subtype: str | None, decided: str | None) -> tuple[str, str | None]:
     """The category and subtype that hold once a person has set ``decided`` (``category`` or ``category/subtype``; None: as found)."""
     if not decided or decided == category:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evidence.browse.judged import FLAGS, REQUEST_SQL, flags_of, marks, request_row
+from evidence.browse.judged import FLAGS, REQUEST_SQL, flags_of, marks, proposed_outcomes, request_row
 from evidence.browse.site import Writer
 from evidence.model import CATEGORIES
 
@@ -154,9 +154,14 @@ def _items(conn: sqlite3.Connection, listed: list[dict[str, Any]]) -> tuple[Item
     requests = {
         row["id"]: request_row(row) for row in conn.execute(f"{REQUEST_SQL} WHERE q.id IN ({marks(len(ids))})", ids)
     } if ids else {}  # fmt: skip
+    proposed = proposed_outcomes(conn, ids) if ids else {}
     found = []
     for r in listed:
-        row = {**(flags if r["what"] == "flag" else requests)[r["id"]], "mail": messages[r["message"]]}
+        row = {
+            **(flags if r["what"] == "flag" else requests)[r["id"]],
+            "mail": messages[r["message"]],
+            "proposed": proposed.get(r["id"], []),
+        }
         text = texts.get((r["message"], row["part"]), "")
         start, end = row["start"], row["end"]
         quote = text[start:end] or row["quote"]

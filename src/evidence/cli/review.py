@@ -176,6 +176,11 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
         click.echo(f"\n{number}/{len(waiting)}  {letter.at:%Y-%m-%d}  {_cell(letter.person)}  [{item.tier}] {what}")
         click.echo(f"    {_cell(item.quote)}")
         click.echo(f"    {item.why}")
+        for row in shown.proposed.get(whole, ()) if kind == "request" else ():
+            said = _("proposed by {model}: {outcome}, {day}").format(
+                model=row["model"], outcome=row["outcome"], day=f"{shown.by_sha[row['sha256']].at:%Y-%m-%d}"
+            )
+            click.echo(f"    {said}: «{_cell(row['quote'])}»")
         key = click.prompt(">", type=click.Choice(["a", "r", "s", "q"]), show_choices=False, err=True)
         if key == "q":
             break

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from evidence.config import Config
 from evidence.model import Flag, Letter, Request
-from evidence.pipeline.second_reader import proposed_flags
+from evidence.pipeline.second_reader import proposed_flags, proposed_outcomes
 from evidence.ports import CaseFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry
 
@@ -25,6 +25,9 @@ class View:
     requests: tuple[Request, ...]
     reviews: Mapping[tuple[str, str], Review]
     by_sha: Mapping[str, Letter]
+    proposed: Mapping[str, Sequence[Mapping[str, Any]]] = field(
+        default_factory=dict
+    )  # outcomes of requests, by their id
 
 
 def end_of_day(text: str, config: Config) -> datetime:
@@ -60,6 +63,7 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         requests=tuple(request for request in requests if request.sha256 in held),
         reviews=case.reviews(),
         by_sha=by_sha,
+        proposed=proposed_outcomes(case, by_sha),
     )
 
 

@@ -74,8 +74,10 @@ def _readings(letters: Sequence[Letter], packs: Packs, ranker: Ranker | None) ->
         for at, (sentence, matches, line) in enumerate(zip(row, matched, values, strict=True)):
             if ranker is not None and packs.wide and (sure := _sure(ranker, sentence, matches, line)):
                 context = _context(letters[number], part, row, at)
-                matches = (*matches, *(m for category in sure for m in packs.second(sentence, category, context)))
-            found[number].append(Reading(part, sentence, matches, line))
+                seconded = (m for category in sure for m in packs.second(sentence, category, context))
+                found[number].append(Reading(part, sentence, (*matches, *seconded), line))
+            else:
+                found[number].append(Reading(part, sentence, matches, line))
     return found
 
 
