@@ -23,7 +23,8 @@ from evidence.timeline.assess import assess
 from evidence.timeline.build import build_timeline
 from evidence.timeline.drafts import draft, open_requests
 from evidence.timeline.effort import EffortSettings, effort
-from evidence.timeline.page import What, assessment_lines, html_page
+from evidence.timeline.page import What, html_page
+from evidence.timeline.page_assess import assessment_lines
 from evidence.timeline.picture import SHAPES, picture
 from evidence.timeline.requests import find_requests
 from evidence.timeline.requests_words import outcome_in_words, searched_in_words

@@ -56,7 +56,7 @@ def command(
         return 0
     from evidence.cli.output import csv_rows
     from evidence.cli.text import language
-    from evidence.timeline.page import assessment_lines
+    from evidence.timeline.page_assess import assessment_lines
 
     if as_csv:
         csv_rows(
