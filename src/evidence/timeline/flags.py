@@ -8,13 +8,15 @@ are never read. The same letter gives the same flags on any machine: no clock, n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from evidence.model import Flag, Letter, judged_id
 from evidence.timeline.ranker import Ranker, load_ranker
-from evidence.timeline.rules import Match, Packs
+from evidence.timeline.rules import Match, Packs, matches
 from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
 from evidence.timeline.spans import clause_span, conditions, demand_segments, subtype_of
@@ -44,7 +46,9 @@ def find_flags_in(letters: Sequence[Letter], packs: Packs) -> list[tuple[Flag, .
     """``find_flags`` of each letter, reckoned together: the same flags, sooner. A few dozen letters at a time are best."""
     ranker = load_ranker() if packs.ranked else None
     read = [letter for letter in letters if not letter.withheld and letter.kind not in _UNREAD_KINDS]
-    found = {id(letter): row for letter, row in zip(read, _readings(read, packs, ranker), strict=True)}
+    found: dict[int, list[Reading]] = {}
+    for number, reading in _readings(read, packs, ranker, telling=True):
+        found.setdefault(id(read[number]), []).append(reading)
     return [_in_order(letter, found.get(id(letter), []), ranker) for letter in letters]
 
 
@@ -56,41 +60,47 @@ def _in_order(letter: Letter, row: Sequence[Reading], ranker: Ranker | None) -> 
 
 def readings(letter: Letter, packs: Packs, ranker: Ranker | None) -> list[Reading]:
     """What was read, sentence by sentence, in order: what ``explain`` shows."""
-    return _readings([letter], packs, ranker)[0]
+    return [reading for _, reading in _readings([letter], packs, ranker, telling=False)]
 
 
-def _readings(letters: Sequence[Letter], packs: Packs, ranker: Ranker | None) -> list[list[Reading]]:
+def _readings(
+    letters: Sequence[Letter], packs: Packs, ranker: Ranker | None, *, telling: bool
+) -> Iterator[tuple[int, Reading]]:
+    """(number of the letter, a sentence of it) in order. ``telling``: only those that a rule matched or the ranker proposes."""
     parts: list[tuple[int, str, list[Sentence], list[tuple[Match, ...]]]] = []
     for number, letter in enumerate(letters):
         for part, spans in _own_spans(letter):
             row = [s for start, end in spans for s in sentences(letter.texts[part], start, end)]
             parts.append((number, part, row, _matched(letter, part, row, packs)))
-    if ranker is not None:
-        scores = ranker.score_parts([(row, matched) for _, _, row, matched in parts])
-    else:
-        scores = [[{} for _ in row] for _, _, row, _ in parts]
-    found: list[list[Reading]] = [[] for _ in letters]
-    for (number, part, row, matched), values in zip(parts, scores, strict=True):
-        found[number].extend(Reading(part, s, m, v) for s, m, v in zip(row, matched, values, strict=True))
-    return found
+    every = [
+        (number, part, sentence, found)
+        for number, part, row, matched in parts
+        for sentence, found in zip(row, matched, strict=True)
+    ]
+    if ranker is None:
+        for number, part, sentence, found in every:
+            yield number, Reading(part, sentence, found, {})
+        return
+    values = ranker.values([(row, matched) for _, _, row, matched in parts])
+    proposed = np.any(values >= ranker.lines([sentence for _, _, sentence, _ in every]), axis=1).tolist()
+    for at, (number, part, sentence, found) in enumerate(every):
+        if not telling or found or proposed[at]:
+            scores = dict(zip(ranker.categories, values[at].tolist(), strict=True))
+            yield number, Reading(part, sentence, found, scores)
 
 
 def _matched(letter: Letter, part: str, row: Sequence[Sentence], packs: Packs) -> list[tuple[Match, ...]]:
     speaker = letter.speaker if letter.speaker in ("us", "client") else "third"
-    return [
-        tuple(
-            packs.match(
-                sentence,
-                Context(
-                    speaker,
-                    part,
-                    row[number - 1].text if number else "",
-                    row[number + 1].text if number + 1 < len(row) else "",
-                ),
-            )
-        )
-        for number, sentence in enumerate(row)
-    ]
+    found: list[tuple[Match, ...]] = []
+    for number, sentence in enumerate(row):
+        rules = packs.candidates(sentence)
+        if not rules:
+            found.append(())
+            continue
+        before = row[number - 1].text if number else ""
+        after = row[number + 1].text if number + 1 < len(row) else ""
+        found.append(tuple(matches(rules, sentence, Context(speaker, part, before, after))))
+    return found
 
 
 def _own_spans(letter: Letter) -> list[tuple[str, list[tuple[int, int]]]]:
