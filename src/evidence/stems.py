@@ -32,7 +32,7 @@ def stem(word: str) -> str:
 
 def stemmed(text: str) -> str:
     """All words of ``text`` as stems, parted by spaces: what the full-text index holds."""
-    return " ".join(stem(word) for word in words(text))
+    return " ".join(map(stem, words(text)))
 
 
 def words(text: str) -> list[str]:

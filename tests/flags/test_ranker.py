@@ -12,7 +12,7 @@ import pytest
 
 from evidence.timeline.flags import find_flags, find_flags_in
 from evidence.timeline.ranker import MODEL, load_ranker
-from evidence.timeline.ranker_features import CATEGORIES, batched, groups, shape_features
+from evidence.timeline.ranker_features import CATEGORIES, batched, groups, shape_features, traits_of
 from evidence.timeline.ranker_trees import FINE, Forest
 from evidence.timeline.rules import load_packs
 from evidence.timeline.sentences import sentences
@@ -31,7 +31,7 @@ def test_model_is_there_and_small_enough_to_ship() -> None:
 def test_sentences_read_together_have_the_features_they_have_alone() -> None:
     for text, _ in texts()[:30]:
         row = list(sentences(text))
-        batch = batched(row)
+        batch = batched([traits_of(sentence) for sentence in row])
         for number, sentence in enumerate(row):
             words, classes, _lists = groups(sentence)
             shape = np.asarray(shape_features(sentence), dtype=np.uint64)

@@ -180,6 +180,8 @@ def test_fetch_responses_read_alike_with_and_without_the_short_way(items: list[t
 
     short = read()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(responses, "_plain_line", lambda _parts: None)
+        assert read() == short
         patch.setattr(responses, "_plain_items", lambda _items, _parts, at: (0, at))
         assert read() == short
 

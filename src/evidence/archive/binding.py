@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 from evidence.canonical import MAX_INTEGER, canonical_json
 from evidence.model import sha256_hex
 
+_AS_THEY_ARE = frozenset({int, bytes, type(None)})
+
 
 def utc_text(at: datetime) -> str:
     """``YYYY-MM-DDTHH:MM:SSZ``. Raises ValueError for a naive datetime."""
     if at.tzinfo is UTC:
-        return at.isoformat(timespec="seconds")[:19] + "Z"  # cuts what is below a second, as below
+        return _second(at.year, at.month, at.day, at.hour, at.minute, at.second)  # cuts what is below, as below does
     if at.tzinfo is None:
         raise ValueError("a time without a zone cannot be recorded")
     return at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
+@lru_cache(maxsize=8)
+def _second(year: int, month: int, day: int, hour: int, minute: int, second: int) -> str:
+    """The same second is written down thousands of times in a run."""
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
 def utc_time(text: str | None) -> datetime | None:
     """The aware datetime of ``utc_text``'s form; None for None or ''."""
     return datetime.fromisoformat(text) if text else None
+
+
+def all_storable(values: Iterable[Any]) -> bool:
+    """Whether ``storable`` would leave every one as it is; told quickly, and False also where it only might not."""
+    return all([v.isascii() if type(v) is str else type(v) in _AS_THEY_ARE for v in values])  # noqa: C419 - a list is faster
 
 
 def storable(value: Any) -> Any:
@@ -71,25 +86,30 @@ def row_writer(table: str, names: Sequence[str]) -> Callable[[str, str, int, Seq
     ``names`` are the table's columns. The result takes (time as text, kind, seq, the stored values in the order of ``names``,
     the SHA-256 of the row's octets or None). Which keys there are and how they sort is settled once; only values are written.
     """
-    order = [(f'"{name}":', names.index(name)) for name in sorted(set(names) - {"event"})]
-    end = f'}},"seq":%d,"table":{encode_basestring(table)}}}'
+    order = sorted(set(names) - {"event"})
+    in_order = itemgetter(*[names.index(name) for name in order])
+    row = ",".join([f'"{name}":%s' for name in order])
+    whole = f'{{"at":"%s","kind":%s,"row":{{{row}}},"seq":%d,"table":{encode_basestring(table)}}}'
+    quoted = encode_basestring
 
     def body(at: str, kind: str, seq: int, values: Sequence[Any], digest: str | None) -> str:
-        row = ",".join([key + _canonical(values[place], digest) for key, place in order])
-        return f'{{"at":"{at}","kind":{encode_basestring(kind)},"row":{{{row}' + end % seq
+        written = [
+            quoted(v)
+            if type(v) is str
+            else "null"
+            if v is None
+            else str(v)
+            if type(v) is int and -MAX_INTEGER <= v <= MAX_INTEGER
+            else _canonical(v, digest)
+            for v in in_order(values)
+        ]
+        return whole % (at, quoted(kind), *written, seq)
 
     return body
 
 
 def _canonical(value: Any, digest: str | None) -> str:
-    """The canonical JSON of one stored value as an event states it."""
-    kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if value is None:
-        return "null"
-    if kind is int and -MAX_INTEGER <= value <= MAX_INTEGER:
-        return str(value)
-    if kind is bytes and digest is not None:
+    """The canonical JSON of a stored value that is neither text, small integer nor null, as an event states it."""
+    if type(value) is bytes and digest is not None:
         return f'{{"sha256":"{digest}","size":{len(value)}}}'
     return canonical_json(bound_value(value))

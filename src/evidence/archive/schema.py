@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,20 +63,54 @@ def append_only_triggers(table: str) -> Iterator[str]:
         )
 
 
+def m001_first(connection: sqlite3.Connection) -> None:
+    """Schema 1."""
+    make_schema_1(connection)
+    connection.execute("PRAGMA user_version=1")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)  # the migrations in their order
+# As sqlite-utils writes down what was applied
+_HISTORY = (
+    """CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+)""",
+    """CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name")""",
+)
+
+
 @cache
 def migrations() -> Migrations:
-    """The ordered migrations. sqlite-utils is imported here, late: it is slow to start and rarely needed."""
+    """The migrations for an archive that has some of them. sqlite-utils is imported late: it is slow to start and rarely needed."""
     from sqlite_utils.migrations import Migrations
 
     ordered = Migrations("evidence")
+    for step in STEPS:
 
-    @ordered()
-    def m001_first(db: sqlite_utils.Database) -> None:
-        """Schema 1."""
-        make_schema_1(db.conn)
-        db.conn.execute("PRAGMA user_version=1")
+        def applied(db: sqlite_utils.Database, step: Callable[[sqlite3.Connection], None] = step) -> None:
+            step(db.conn)
 
+        ordered(name=step.__name__)(applied)
     return ordered
+
+
+def begin_history(connection: sqlite3.Connection) -> None:
+    """The table of applied migrations in an empty database, as sqlite-utils makes it."""
+    for statement in _HISTORY:
+        connection.execute(statement)
+
+
+def apply_step(connection: sqlite3.Connection, step: Callable[[sqlite3.Connection], None], at: datetime) -> None:
+    """One migration of an archive that is being made, and its line in the history. Runs in the caller's transaction."""
+    step(connection)
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('evidence', ?, ?)",
+        (step.__name__, str(at.astimezone(UTC))),
+    )
 
 
 def make_schema_1(connection: sqlite3.Connection) -> None:
@@ -121,11 +156,11 @@ def _made_by() -> dict[str, str]:
 @cache
 def expected_objects() -> dict[tuple[str, str], str]:
     """(type, name) -> SQL of every object an archive of the newest schema has, without SQLite's own."""
-    import sqlite_utils
-
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        migrations().apply(sqlite_utils.Database(connection))
+        begin_history(connection)
+        for step in STEPS:
+            step(connection)
         return schema_objects(connection)
     finally:
         connection.close()

@@ -17,7 +17,7 @@ from evidence.archive import run_lock, seen
 from evidence.archive.binding import utc_text
 from evidence.archive.connect import connect_read, connect_write, in_words
 from evidence.archive.judging import Judging
-from evidence.archive.schema import SCHEMA_VERSION, migrations
+from evidence.archive.schema import SCHEMA_VERSION, STEPS, apply_step, begin_history, migrations
 from evidence.archive.words import _
 from evidence.archive.writer import Writer
 from evidence.errors import EvidenceError, Locked, UsageError
@@ -156,6 +156,9 @@ def _migrate(writer: Writer, tool: str) -> None:
     """Bring the schema up to date, each migration in one transaction with its custody event."""
     if writer.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
         return
+    if writer.connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None:
+        _make(writer, tool)
+        return
     with _without(
         "numpy"
     ):  # sqlite-utils takes it where it is there, for arrays; that costs 25 MB and a tenth of a second
@@ -171,6 +174,22 @@ def _migrate(writer: Writer, tool: str) -> None:
             writer.continue_transaction()
             writer.record("migration", {"name": name, "tool": tool})
             writer.commit()
+    except sqlite3.Error as error:
+        raise in_words(error, writer.path) from error
+    finally:
+        writer.rollback()
+
+
+def _make(writer: Writer, tool: str) -> None:
+    """All migrations of an archive that is being made, without the library that is for upgrading one."""
+    try:
+        writer.connection.execute("BEGIN IMMEDIATE")
+        begin_history(writer.connection)
+        for step in STEPS:
+            apply_step(writer.connection, step, writer._now())
+            writer.continue_transaction()
+            writer.record("migration", {"name": step.__name__, "tool": tool})
+        writer.commit()
     except sqlite3.Error as error:
         raise in_words(error, writer.path) from error
     finally:

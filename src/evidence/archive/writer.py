@@ -16,14 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.archive.binding import event_body, row_writer, storable, utc_text
+from evidence.archive.binding import all_storable, event_body, row_writer, storable, utc_text
 from evidence.archive.connect import in_words
 from evidence.archive.log import leaf_hash
 from evidence.archive.schema import columns
 
 GROUP_BYTES = 16 * 1024 * 1024
 GROUP_SECONDS = 2.0
-LARGE_OCTETS = 1024 * 1024
+LARGE_OCTETS = 128 * 1024
 
 
 class Writer:
@@ -95,8 +95,9 @@ class Writer:
         self.begin_transaction()
         seq = self._seq + 1
         plan = _plan(table)
-        get = row.get
-        values = [storable(get(name)) for name in plan.names]
+        values = list(map(row.get, plan.names))
+        if not all_storable(values):
+            values = [storable(value) for value in values]
         values[plan.event] = seq
         try:
             number = self._insert(plan, values)
@@ -106,7 +107,7 @@ class Writer:
         except sqlite3.Error as error:
             self.rollback()
             raise in_words(error, self.path) from error
-        self._pending_octets += sum([len(v) for v in values if isinstance(v, bytes)])
+        self._pending_octets += sum([len(v) for v in values if type(v) is bytes])
         return number, seq
 
     def _insert(self, plan: _Plan, values: list[Any]) -> int:

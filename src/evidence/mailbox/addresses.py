@@ -80,6 +80,21 @@ def _squeeze(octets: bytes) -> str:
     return b"".join(octets.split()).decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=4096)
+def reference(octets: bytes) -> int:
+    """``digest`` of an identifier as it stands between its brackets; 0 where nothing does. A thread names the same ones again."""
+    text = _squeeze(octets)
+    return digest(text) if text else 0
+
+
+def references(value: bytes) -> list[int]:
+    """``digest`` of each of ``identifiers``, the last 200."""
+    found = _ID.findall(value)
+    if not found and value.strip() and b" " not in value.strip():
+        found = [value]
+    return [d for d in map(reference, found) if d][-200:]
+
+
 def digest(identifier: str) -> int:
     """64 bits of SHA-256: enough to recognise an identifier, too few to tell what it was."""
     return int.from_bytes(hashlib.sha256(identifier.encode("utf-8", "replace")).digest()[:8], "little")
@@ -210,4 +225,13 @@ def hides_address(header: bytes) -> bool:
     if b"=?" not in header:
         return False
     text = header.decode("ascii", "replace")
-    return any(b"@" in word_octets(m[2], m[3]) for m in _ENCODED.finditer(text))
+    return any(_hides_at(encoding, payload) for _charset, encoding, payload in _ENCODED.findall(text))
+
+
+def _hides_at(encoding: str, payload: str) -> bool:
+    return (_word_hides_at if len(payload) <= 75 else _word_hides_at.__wrapped__)(encoding, payload)
+
+
+@lru_cache(maxsize=1024)
+def _word_hides_at(encoding: str, payload: str) -> bool:
+    return b"@" in word_octets(encoding, payload)

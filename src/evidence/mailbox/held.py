@@ -24,6 +24,12 @@ class Held(MutableMapping[int, tuple[int, str]]):
             raise KeyError(uid)
         return at
 
+    def __contains__(self, uid: object) -> bool:
+        if not isinstance(uid, int) or not self._uids:
+            return False
+        at = bisect_left(self._uids, uid)
+        return at < len(self._uids) and self._uids[at] == uid
+
     def __getitem__(self, uid: int) -> tuple[int, str]:
         at = self._at(uid)
         return self._sightings[at], self._digests[32 * at : 32 * at + 32].hex()

@@ -14,7 +14,16 @@ from typing import Literal
 
 from evidence.canonical import canonical_json
 from evidence.config import Config
-from evidence.mailbox.addresses import Mention, addresses, digest, fields, hides_address, identifiers, normal
+from evidence.mailbox.addresses import (
+    Mention,
+    addresses,
+    digest,
+    fields,
+    hides_address,
+    identifiers,
+    normal,
+    references,
+)
 from evidence.mailbox.mailbox import Uids
 from evidence.model import Scope
 
@@ -197,7 +206,7 @@ def links(header: bytes) -> Links:
         if name == "message-id" and not own:
             own = next(iter(identifiers(value)), "")
         elif name in LINK_HEADERS:
-            refs.update(dict.fromkeys(digest(i) for i in identifiers(value)[-200:]))
+            refs.update(dict.fromkeys(references(value)))
     return Links(digest(own) if own else 0, tuple(refs), own)
 
 

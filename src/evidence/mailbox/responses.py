@@ -28,6 +28,12 @@ _PLAIN_ITEM = re.compile(
     rb' *(?:(UID|RFC822\.SIZE) (\d+)|FLAGS \(([^()"{}\r\n]*)\)|INTERNALDATE "([^"\\\r\n]*)"'
     rb"|(MODSEQ) \(\d+\)|(BODY\[(?:HEADER\.FIELDS \([^()\[\]\r\n]*\))?\]) \{\d+\}\r\n\Z)(?=[ )]|\Z)"
 )
+# A whole line as servers nearly always write it where it ends in a literal, its items in any order
+_PLAIN_LINE = re.compile(
+    rb'\* \d+ FETCH \((?:(?:UID (?P<uid>\d+)|RFC822\.SIZE (?P<size>\d+)|FLAGS \((?P<flags>[^()"{}\r\n]*)\)'
+    rb'|INTERNALDATE "(?P<date>[^"\\\r\n]*)"|MODSEQ \(\d+\)) )*'
+    rb"BODY\[(?P<header>HEADER\.FIELDS \([^()\[\]\r\n]*\))?\] \{\d+\}\r\n\Z"
+)
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\.)*)"', re.DOTALL)
 
 
@@ -84,6 +90,9 @@ def is_fetch(response: Response) -> bool:
 
 def parse_fetch(response: Response) -> FetchItems:
     """The items of a FETCH response. Unknown items are stepped over. Raises Malformed."""
+    items = _plain_line(response.parts)
+    if items is not None:
+        return items
     start = _FETCH.match(response.line)
     if not start:
         raise Malformed(response.line[:80].decode("ascii", "replace"))
@@ -94,6 +103,24 @@ def parse_fetch(response: Response) -> FetchItems:
         value = scanner.value()
         _take(items, name, value)
     return items
+
+
+def _plain_line(parts: list[bytes]) -> FetchItems | None:
+    """The items where nothing but a line, its literal and the closing parenthesis came, all written plainly."""
+    if len(parts) != 3 or parts[2] != b")\r\n":
+        return None
+    found = _PLAIN_LINE.match(parts[0])
+    if found is None:
+        return None
+    uid, size, flags, date, header = found.groups()
+    return FetchItems(
+        uid=int(uid) if uid else None,
+        size=int(size) if size else None,
+        flags=_words(flags) if flags else (),
+        internal_date=date.decode("ascii", "replace").strip() if date is not None else None,
+        body=None if header else parts[1],
+        header=parts[1] if header else None,
+    )
 
 
 def _plain_items(items: FetchItems, parts: list[bytes], at: int) -> tuple[int, int]:

@@ -93,7 +93,7 @@ class Session:
         while True:
             line = self._wire.readline()
             parts.append(line)
-            found = LITERAL.search(line) if line.endswith(b"}\r\n") else None
+            found = LITERAL.match(line, line.rfind(b"{")) if line.endswith(b"}\r\n") else None
             if not found:
                 return Response(parts, self._wire.unsaid.strike)
             size = int(found[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from string import ascii_letters
 from typing import Literal
 
 from evidence.message.headers import decode_field
@@ -34,8 +35,9 @@ _ROBOT = re.compile(
     re.I,
 )
 _RECIPIENT = re.compile(r"^(?:final|original)-recipient[ \t]*:[^;\r\n]{0,40};[ \t]*([^\s<>]{1,320})", re.I | re.M)
-_CYRILLIC = re.compile("[А-яЁё]+")
-_LATIN = re.compile("[A-Za-z]+")
+# Letters as windows-1251 has them: in that charset counting is a matter of single octets
+_CYRILLIC = "".join(map(chr, range(ord("А"), ord("я") + 1))).encode("cp1251") + "Ёё".encode("cp1251")
+_LATIN = ascii_letters.encode("ascii")
 
 
 def kind_of(fields: Mapping[str, Sequence[bytes]], root: Part, subject: str, senders: Sequence[Address]) -> MessageKind:
@@ -105,9 +107,9 @@ def language_of(*texts: str) -> Literal["ru", "en", ""]:
     """``ru`` or ``en`` by counting letters: what can be counted can be explained. Empty without letters of either."""
     cyrillic = latin = 0
     for text in texts:
-        sample = text[:20_000]
-        cyrillic += sum(map(len, _CYRILLIC.findall(sample)))
-        latin += sum(map(len, _LATIN.findall(sample)))
+        sample = text[:20_000].encode("cp1251", "ignore")
+        cyrillic += len(sample) - len(sample.translate(None, _CYRILLIC))
+        latin += len(sample) - len(sample.translate(None, _LATIN))
     if not cyrillic and not latin:
         return ""
     # Latin stands in Russian mail as names, addresses and links; hardly the other way round.

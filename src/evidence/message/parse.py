@@ -319,11 +319,13 @@ def _differ(plain: str, html: str) -> bool:
     """
     if len(html) > 400_000 or len(plain) > 100_000 or len(_SILENT_OPEN.findall(html)) > 200:
         return False  # bounds what unclosed markup can cost
+    visible = entities.unescape(_HUGE.sub("", _TAGS.sub(" ", _SILENT.sub(" ", html))))
+    if visible.split() == plain.split():
+        return False  # most mail: the same text, once with tags
     words = set(_WORD.findall(plain.casefold()))
     if len(words) < 8:
         return False
-    stripped = _TAGS.sub(" ", _SILENT.sub(" ", html))
-    shown = set(_WORD.findall(entities.unescape(_HUGE.sub("", stripped)).casefold()))
+    shown = set(_WORD.findall(visible.casefold()))
     if len(words - shown) * 2 > len(words):
         return True
     return len(shown) > 30 and len(shown - words) * 2 > len(shown)

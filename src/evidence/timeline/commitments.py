@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from evidence.model import Flag, Letter
 from evidence.stems import stem, words
 from evidence.timeline.dates import due_dates
+from evidence.timeline.morph import Form
 from evidence.timeline.sentences import Sentence, sentences
 
 _PROMISES = frozenset(
@@ -155,22 +156,43 @@ def commitments(letter: Letter, zone: ZoneInfo) -> list[Commitment]:
 
 
 def _binds(sentence: Sentence) -> bool:
-    tokens = sentence.tokens
-    for number, token in enumerate(tokens):
-        if number and tokens[number - 1].form in ("не", "not", "n't", "never"):
+    forms = sentence.forms
+    for number, one in enumerate(forms):
+        what = _BINDING[one]
+        if not what or (number and forms[number - 1].form in ("не", "not", "n't", "never")):
             continue
-        if any({"VERB", "1per", "futr"} <= r for r in token.word.readings) or not _PROMISES.isdisjoint(
-            token.word.lemmas
-        ):
+        if what == _ITSELF:
             return True
-        if token.form in ("'ll", "will", "shall") and number and tokens[number - 1].form in ("i", "we"):
-            following = tokens[number + 1].form if number + 1 < len(tokens) else ""
+        if what == _AFTER_I and number and forms[number - 1].form in ("i", "we"):
+            following = forms[number + 1].form if number + 1 < len(forms) else ""
             return following not in ("not", "never")
-        if token.form in ("будет", "уйдет", "leave", "leaves") and any(
-            d for d in due_dates(sentence.text, date(2000, 1, 3))
-        ):
+        if what == _WITH_A_DAY and any(d for d in due_dates(sentence.text, date(2000, 1, 3))):
             return True
     return False
+
+
+_ITSELF, _AFTER_I, _WITH_A_DAY = 1, 2, 3
+
+
+class _Binding(dict[Form, int]):
+    """Form -> how it binds its writer; 0: not at all."""
+
+    def __missing__(self, form: Form) -> int:
+        if len(self) >= 100_000:
+            self.clear()
+        found = self[form] = self._read(form)
+        return found
+
+    @staticmethod
+    def _read(form: Form) -> int:
+        if any({"VERB", "1per", "futr"} <= r for r in form.word.readings) or not _PROMISES.isdisjoint(form.word.lemmas):
+            return _ITSELF
+        if form.form in ("'ll", "will", "shall"):
+            return _AFTER_I
+        return _WITH_A_DAY if form.form in ("будет", "уйдет", "leave", "leaves") else 0
+
+
+_BINDING = _Binding()
 
 
 def content_stems(text: str) -> frozenset[str]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from evidence.timeline.gates import Gate, mask_of
+
 _WEEKDAYS = {
     "понедельник": 0, "вторник": 1, "сред": 2, "четверг": 3, "пятниц": 4, "суббот": 5, "воскресен": 6,
     "monday": 0, "tuesday": 1, "wednesday": 2, "thursday": 3, "friday": 4, "saturday": 5, "sunday": 6,
@@ -33,8 +35,8 @@ _WEEKDAY = r"(понедельник\w*|вторник\w*|сред[уыеа]|ч�
 _WEEKDAY_EN = r"(monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 _NUMBER = r"(\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")"
 
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
+_PATTERNS: tuple[tuple[str, Gate], ...] = tuple(
+    (kind, Gate(pattern, re.IGNORECASE))
     for kind, pattern in (
         ("iso", r"\b(20\d\d)-(\d\d)-(\d\d)\b"),
         ("dotted", r"\b(\d{1,2})\.(\d{1,2})(?:\.(20\d\d|\d\d))?\b(?!\s*(?:руб|%|\d))"),
@@ -83,8 +85,11 @@ def due_dates(text: str, written: date, holiday: Callable[[date], bool] = lambda
     folded = text.replace("ё", "е").replace("Ё", "Е")
     taken: list[tuple[int, int]] = []
     found: list[DueDate] = []
-    for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(folded):
+    mask = mask_of(folded)
+    for kind, gate in _PATTERNS:
+        if not mask & gate.bit:
+            continue
+        for match in gate.pattern.finditer(folded):
             if any(a < match.end() and match.start() < b for a, b in taken):
                 continue
             day = _day(kind, match, written, holiday)

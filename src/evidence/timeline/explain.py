@@ -57,7 +57,9 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
         lines.append(f"{_('Rule')}: {rule.id} ({flag.pack}){_note(rule.note)}")
         if rule.tier == "seconded":
             carried = ", ".join(flag.detail.get("words", ()))
-            lines.append(f"  {_('a wide rule: it counts because the learned reader is sure of the sentence')}: {carried}")
+            lines.append(
+                f"  {_('a wide rule: it counts because the learned reader is sure of the sentence')}: {carried}"
+            )
         slots = flag.detail.get("slots", ())
         named = [s for s in rule.slots if not s.optional]
         for slot, word in zip(named if len(named) == len(slots) else rule.slots, slots, strict=False):

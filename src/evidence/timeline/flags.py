@@ -8,13 +8,15 @@ are never read. The same letter gives the same flags on any machine: no clock, n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from evidence.model import Flag, Letter, judged_id
 from evidence.timeline.ranker import Ranker, load_ranker
-from evidence.timeline.rules import Match, Packs
+from evidence.timeline.rules import Match, Packs, matches
 from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import Sentence, sentences
 from evidence.timeline.spans import clause_span, conditions, demand_segments, subtype_of
@@ -44,7 +46,9 @@ def find_flags_in(letters: Sequence[Letter], packs: Packs) -> list[tuple[Flag, .
     """``find_flags`` of each letter, reckoned together: the same flags, sooner. A few dozen letters at a time are best."""
     ranker = load_ranker() if packs.ranked else None
     read = [letter for letter in letters if not letter.withheld and letter.kind not in _UNREAD_KINDS]
-    found = {id(letter): row for letter, row in zip(read, _readings(read, packs, ranker), strict=True)}
+    found: dict[int, list[Reading]] = {}
+    for number, reading in _readings(read, packs, ranker, telling=True):
+        found.setdefault(id(read[number]), []).append(reading)
     return [_in_order(letter, found.get(id(letter), []), ranker) for letter in letters]
 
 
@@ -56,29 +60,33 @@ def _in_order(letter: Letter, row: Sequence[Reading], ranker: Ranker | None) -> 
 
 def readings(letter: Letter, packs: Packs, ranker: Ranker | None) -> list[Reading]:
     """What was read, sentence by sentence, in order: what ``explain`` shows."""
-    return _readings([letter], packs, ranker)[0]
+    return [reading for _, reading in _readings([letter], packs, ranker, telling=False)]
 
 
-def _readings(letters: Sequence[Letter], packs: Packs, ranker: Ranker | None) -> list[list[Reading]]:
+def _readings(
+    letters: Sequence[Letter], packs: Packs, ranker: Ranker | None, *, telling: bool
+) -> Iterator[tuple[int, Reading]]:
+    """(number of the letter, a sentence of it) in order. ``telling``: only those that a rule matched or the ranker proposes."""
     parts: list[tuple[int, str, list[Sentence], list[tuple[Match, ...]]]] = []
     for number, letter in enumerate(letters):
         for part, spans in _own_spans(letter):
             row = [s for start, end in spans for s in sentences(letter.texts[part], start, end)]
             parts.append((number, part, row, _matched(letter, part, row, packs)))
-    if ranker is not None:
-        scores = ranker.score_parts([(row, matched) for _, _, row, matched in parts])
-    else:
-        scores = [[{} for _ in row] for _, _, row, _ in parts]
-    found: list[list[Reading]] = [[] for _ in letters]
-    for (number, part, row, matched), values in zip(parts, scores, strict=True):
-        for at, (sentence, matches, line) in enumerate(zip(row, matched, values, strict=True)):
-            if ranker is not None and packs.wide and (sure := _sure(ranker, sentence, matches, line)):
-                context = _context(letters[number], part, row, at)
-                seconded = (m for category in sure for m in packs.second(sentence, category, context))
-                found[number].append(Reading(part, sentence, (*matches, *seconded), line))
-            else:
-                found[number].append(Reading(part, sentence, matches, line))
-    return found
+    every = [(number, part, row, at, matched[at]) for number, part, row, matched in parts for at in range(len(row))]
+    if ranker is None:
+        for number, part, row, at, found in every:
+            yield number, Reading(part, row[at], found, {})
+        return
+    values = ranker.values([(row, matched) for _, _, row, matched in parts])
+    proposed = np.any(values >= ranker.lines([row[at] for _, _, row, at, _ in every]), axis=1).tolist()
+    for line, (number, part, row, at, found) in enumerate(every):
+        if telling and not found and not proposed[line]:
+            continue
+        scores = dict(zip(ranker.categories, values[line].tolist(), strict=True))
+        sure = _sure(ranker, row[at], found, scores) if packs.wide and proposed[line] else ()
+        context = _context(letters[number], part, row, at) if sure else Context()
+        seconded = (m for category in sure for m in packs.second(row[at], category, context))
+        yield number, Reading(part, row[at], (*found, *seconded), scores)
 
 
 def _sure(ranker: Ranker, sentence: Sentence, matches: Sequence[Match], scores: dict[str, int]) -> list[str]:
@@ -88,7 +96,11 @@ def _sure(ranker: Ranker, sentence: Sentence, matches: Sequence[Match], scores: 
 
 
 def _matched(letter: Letter, part: str, row: Sequence[Sentence], packs: Packs) -> list[tuple[Match, ...]]:
-    return [tuple(packs.match(sentence, _context(letter, part, row, at))) for at, sentence in enumerate(row)]
+    found: list[tuple[Match, ...]] = []
+    for at, sentence in enumerate(row):
+        rules = packs.candidates(sentence)
+        found.append(tuple(matches(rules, sentence, _context(letter, part, row, at))) if rules else ())
+    return found
 
 
 def _context(letter: Letter, part: str, row: Sequence[Sentence], at: int) -> Context:

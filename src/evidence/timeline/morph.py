@@ -1,7 +1,8 @@
 """Words with their lemmas and grammar: pymorphy3 for Russian, Snowball stems and a table of irregular forms for English.
 
 A token is a word, a number or a currency sign with code-point offsets. Each word form is analysed once per process
-(``analyse`` is cached), so that a letter costs a dictionary look-up per word. ё is read as е throughout.
+(``analyse`` is cached), and so is each piece of text between two spaces (``PIECES``), so that a letter costs a look-up per
+piece. ё is read as е throughout.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from evidence.stems import stem
 
@@ -49,8 +50,24 @@ class Word:
     shape: str = ""  # word class and form where the word itself is too rare to be learned
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A folded form and what is known of it: one object a form in a process, so that what is reckoned of it is kept by its identity."""
+
+    form: str
+    word: Word
+
+
+class Piece(NamedTuple):
+    """What stands between two spaces: its forms, its letters counted (see ``counted``), and whether it begins or ends in a digit."""
+
+    forms: tuple[Form, ...]
+    counts: int
+    digit_first: bool
+    digit_last: bool
+
+
+class Token(NamedTuple):
     start: int
     end: int
     form: str  # folded
@@ -142,17 +159,54 @@ def lemma_of(entry: str) -> str:
 
 _NUMBER = Word(frozenset(("#num",)), (), "#num")
 _CURRENCY = Word(frozenset(("#cur",)), (), "#cur")
+_KEPT = 200_000  # forms and pieces
+_LONGEST = 64  # code points of a piece that is kept
 
 
-@lru_cache(maxsize=200_000)
-def read(written: str, kind: str) -> tuple[str, Word]:
+@lru_cache(maxsize=_KEPT)
+def read(written: str, kind: str) -> Form:
     """The folded form of what a group of ``TOKEN`` found, and what is known of it."""
-    form = fold(written)
+    return _form(fold(written), kind)
+
+
+@lru_cache(maxsize=_KEPT)
+def _form(form: str, kind: str) -> Form:
     if kind == "num":
-        return form, _NUMBER
+        return Form(form, _NUMBER)
     if kind == "cur" and form not in "%№":
-        return form, _CURRENCY
-    return form, analyse(form)
+        return Form(form, _CURRENCY)
+    return Form(form, analyse(form))
+
+
+def forms_in(text: str) -> tuple[Form, ...]:
+    return tuple(read(match.group(), match.lastgroup or "word") for match in TOKEN.finditer(text))
+
+
+class _Pieces(dict[str, Piece]):
+    """Piece as written -> what is known of it."""
+
+    def __missing__(self, written: str) -> Piece:
+        counts = 0
+        if not written.isdecimal():
+            cyrillic, latin = (sum(map(len, runs.findall(written))) for runs in (_CYRILLIC_RUNS, _LATIN_RUNS))
+            letters, capitals = sum(map(str.isalpha, written)), sum(map(str.isupper, written))
+            counts = cyrillic | latin << _COUNT | letters << 2 * _COUNT | capitals << 3 * _COUNT
+        found = Piece(forms_in(written), counts, written[:1].isdigit(), written[-1:].isdigit())
+        if len(self) >= _KEPT:
+            self.clear()
+        if len(written) <= _LONGEST:
+            self[written] = found
+        return found
+
+
+PIECES = _Pieces()
+_COUNT = 32  # bits: four counts in one number are added up in one go
+
+
+def counted(counts: int) -> tuple[int, int, int, int]:
+    """(Cyrillic letters, Latin letters, letters, capitals) of added-up ``Piece.counts``."""
+    most = (1 << _COUNT) - 1
+    return counts & most, counts >> _COUNT & most, counts >> 2 * _COUNT & most, counts >> 3 * _COUNT
 
 
 def language_of(text: str) -> str:

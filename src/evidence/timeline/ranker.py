@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from math import exp
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.timeline.morph import Token
+from evidence.timeline.morph import Form
 from evidence.timeline.ranker_features import (
     CATEGORIES,
     GROUP_WEIGHT,
     NEW_RULE_TRUST,
     OUTPUTS,
+    ListKey,
+    ShapeKey,
+    Traits,
     batched,
-    list_features,
-    shape_features,
-    surroundings,
+    list_buckets,
+    list_key,
+    shape_buckets,
+    shape_key,
+    surroundings_of,
+    traits_of,
     word_features,
     word_pairs,
 )
@@ -44,6 +50,9 @@ _NEVER = 1 << 30
 FAR = -12 * ONE  # the lowest score
 RIGHT_RATHER_THAN_WRONG = 0.4  # log-odds of three in five
 
+_MOST_SUMS = 100_000  # kept of each kind
+
+Key = TypeVar("Key", bound=Hashable)
 Row = Sequence[Sentence]
 Hits = Sequence[Sequence[Match]]
 
@@ -57,24 +66,38 @@ class Thresholds:
     tolerate: Mapping[str, int]
 
 
-class Words:
-    """What each word form weighs, kept for the next time it comes."""
+class Sums(Generic[Key]):
+    """What the buckets of a key (a form, say) weigh together, and how many these are: kept for the next time it comes."""
 
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], int] = {}
-        self.weights = np.zeros((1024, len(OUTPUTS)), dtype=np.int32)
-        self.sizes = np.zeros(1024, dtype=np.int64)
+    def __init__(self, buckets_of: Callable[[Key], Any], first: NDArray[np.int8]) -> None:
+        self._buckets_of = buckets_of
+        self._first = first
+        self._rows: dict[Key, int] = {}
+        self._weights = np.zeros((1024, len(OUTPUTS)), dtype=np.int64)
+        self._sizes = np.zeros(1024, dtype=np.int64)
 
-    def add(self, form: str, lemma: str, first: NDArray[np.int8]) -> int:
-        """The row of a word, new or known. Forgets nothing: a mailbox has some ten thousand forms."""
-        row = self.rows.setdefault((form, lemma), len(self.rows))
-        if row == len(self.weights):
-            self.weights = np.vstack([self.weights, np.zeros_like(self.weights)])
-            self.sizes = np.concatenate([self.sizes, np.zeros_like(self.sizes)])
-        buckets = list(word_features(form, lemma))
-        self.weights[row] = first[buckets].sum(axis=0, dtype=np.int32)
-        self.sizes[row] = len(buckets)
+    def of(self, keys: Sequence[Key]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(keys x outputs, how many buckets each has)."""
+        if len(self._rows) > _MOST_SUMS:
+            self._rows.clear()
+        rows = [
+            self._add(key) if row is None else row for row, key in zip(map(self._rows.get, keys), keys, strict=True)
+        ]
+        return self._weights[rows], self._sizes[rows]
+
+    def _add(self, key: Key) -> int:
+        row = self._rows.setdefault(key, len(self._rows))
+        if row == len(self._weights):
+            self._weights = np.vstack([self._weights, np.zeros_like(self._weights)])
+            self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
+        buckets = np.asarray(self._buckets_of(key), dtype=np.int64)
+        self._weights[row] = self._first[buckets].sum(axis=0, dtype=np.int64)
+        self._sizes[row] = len(buckets)
         return row
+
+
+def _form_buckets(form: Form) -> tuple[int, ...]:
+    return word_features(form.form, form.word.lemma)
 
 
 @dataclass(frozen=True)
@@ -84,16 +107,18 @@ class LanguageModel:
     bias: NDArray[np.float64]
     thresholds: Thresholds
     trust: Mapping[str, float]
-    known: Words = field(default_factory=Words)
 
-    def words(self, tokens: Sequence[Token]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The summed weights of each word's own features (tokens x outputs), and how many these are."""
-        known = self.known
-        rows = [known.rows.get((t.form, t.word.lemma), -1) for t in tokens]
-        for n, row in enumerate(rows):
-            if row < 0:
-                rows[n] = known.add(tokens[n].form, tokens[n].word.lemma, self.first)
-        return known.weights[rows], known.sizes[rows]
+    @cached_property
+    def words(self) -> Sums[Form]:
+        return Sums(_form_buckets, self.first)
+
+    @cached_property
+    def shapes(self) -> Sums[ShapeKey]:
+        return Sums(shape_buckets, self.first)
+
+    @cached_property
+    def lists(self) -> Sums[ListKey]:
+        return Sums(list_buckets, self.first)
 
 
 @dataclass(frozen=True)
@@ -114,19 +139,31 @@ class Ranker:
 
     def score_parts(self, parts: Sequence[tuple[Row, Hits]]) -> list[list[dict[str, int]]]:
         """``score`` of several parts, each read by itself but reckoned together: the same figures, much sooner."""
+        found = iter([dict(zip(CATEGORIES, line, strict=True)) for line in self.values(parts).tolist()])
+        return [[next(found) for _ in sentences] for sentences, _ in parts]
+
+    def values(self, parts: Sequence[tuple[Row, Hits]]) -> NDArray[np.int64]:
+        """``score_parts`` as figures: all sentences of all parts x categories."""
         row = [sentence for sentences, _ in parts for sentence in sentences]
         if not row:
-            return [[] for _ in parts]
+            return np.zeros((0, len(CATEGORIES)), dtype=np.int64)
+        traits = [traits_of(sentence) for sentence in row]
         first = np.zeros((len(row), len(OUTPUTS)), dtype=np.int64)
         for language, model in self.models.items():
             here = [n for n, s in enumerate(row) if s.language == language]
             if here:
-                first[here] = first_scores(model, [row[n] for n in here])
-        around = np.vstack([surroundings(sentences, hits, self.trust) for sentences, hits in parts if sentences])
+                first[here] = first_scores(model, [row[n] for n in here], [traits[n] for n in here])
+        around = surroundings_of(parts, traits, self.trust)
         lines = context_lines(first, [len(sentences) for sentences, _ in parts], around, row)
-        values = final_scores(self.forests, self.floors, first, lines).tolist()
-        found = iter([dict(zip(CATEGORIES, line, strict=True)) for line in values])
-        return [[next(found) for _ in sentences] for sentences, _ in parts]
+        return final_scores(self.forests, self.floors, first, lines)
+
+    def lines(self, row: Row) -> NDArray[np.int64]:
+        """The line from which a category is proposed, sentences x categories."""
+        of = {
+            language: [model.thresholds.propose.get(category, _NEVER) for category in CATEGORIES]
+            for language, model in self.models.items()
+        }
+        return np.array([of[sentence.language] for sentence in row], dtype=np.int64).reshape(-1, len(CATEGORIES))
 
     def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER)
@@ -158,7 +195,7 @@ class Ranker:
         if not count:
             return ()
         grams = model.first[word_pairs(sentence), at].astype(np.int64)
-        own = model.words(sentence.tokens)[0][:, at]
+        own = model.words.of(sentence.forms)[0][:, at]
         weights = [(int(own[n]) + (int(grams[n]) + int(grams[n + 1])) // 2, n) for n in range(count)]
         best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
         return tuple(
@@ -167,26 +204,29 @@ class Ranker:
         )
 
 
-def first_scores(model: LanguageModel, row: Sequence[Sentence]) -> NDArray[np.int64]:
+def first_scores(
+    model: LanguageModel, row: Sequence[Sentence], traits: Sequence[Sequence[Traits]]
+) -> NDArray[np.int64]:
     """Log-odds in 1/256 per output for each sentence alone. All sums are of whole numbers; one rounding at the end."""
-    batch = batched(row)
+    batch = batched(traits)
     count = len(row)
     sums = np.zeros((3, count, len(OUTPUTS)), dtype=np.int64)
     sizes = np.zeros((3, count), dtype=np.int64)
     for group, kinds in enumerate((batch.words, batch.classes)):
         for buckets, borders in kinds:
-            added = np.zeros((len(buckets) + 1, len(OUTPUTS)), dtype=np.int64)
-            np.cumsum(model.first[buckets], axis=0, dtype=np.int64, out=added[1:])
+            added = np.zeros((len(buckets) + 1, len(OUTPUTS)), dtype=np.int32)  # may wrap around: differences do not
+            np.cumsum(model.first[buckets], axis=0, dtype=np.int32, out=added[1:])
             sums[group] += added[borders[1:]] - added[borders[:-1]]
             sizes[group] += borders[1:] - borders[:-1]
-    tokens = [token for sentence in row for token in sentence.tokens]
-    lengths = np.array([len(sentence.tokens) for sentence in row], dtype=np.int64)
-    if tokens:
-        _add(sums[0], sizes[0], *model.words(tokens), lengths)
-    for group, found in ((0, [shape_features(s) for s in row]), (2, [list_features(s) for s in row])):
-        buckets = np.concatenate([np.asarray(b, dtype=np.int64) for b in found])
-        lengths = np.array([len(b) for b in found], dtype=np.int64)
-        _add(sums[group], sizes[group], model.first[buckets], np.ones(len(buckets), dtype=np.int64), lengths)
+    forms = [form for sentence in row for form in sentence.forms]
+    if forms:
+        _add(sums[0], sizes[0], *model.words.of(forms), np.array([len(sentence.forms) for sentence in row]))
+    for group, (weights, counts) in (
+        (0, model.shapes.of([shape_key(s) for s in row])),
+        (2, model.lists.of([list_key(s, t) for s, t in zip(row, traits, strict=True)])),
+    ):
+        sums[group] += weights
+        sizes[group] += counts
     value = np.repeat(model.bias[None, :], count, axis=0)
     for group, weight in enumerate(GROUP_WEIGHT):
         value += sums[group] * model.scale * (weight / np.sqrt(sizes[group]))[:, None]
@@ -196,14 +236,14 @@ def first_scores(model: LanguageModel, row: Sequence[Sentence]) -> NDArray[np.in
 def _add(
     sums: NDArray[np.int64],
     sizes: NDArray[np.int64],
-    weights: NDArray[Any],
+    weights: NDArray[np.int64],
     counts: NDArray[np.int64],
     lengths: NDArray[np.int64],
 ) -> None:
     """Add to each sentence what its features weigh; ``lengths``: how many of the rows of ``weights`` are each sentence's."""
     here = np.flatnonzero(lengths)
     starts = (np.cumsum(lengths) - lengths)[here]
-    sums[here] += np.add.reduceat(weights.astype(np.int64), starts, axis=0)
+    sums[here] += np.add.reduceat(weights, starts, axis=0)
     sizes[here] += np.add.reduceat(counts, starts)
 
 

@@ -5,6 +5,7 @@ Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.timeline.morph import Token
+from evidence.timeline.morph import Form
 from evidence.timeline.rules import Match, common_lists
 from evidence.timeline.rules_slots import Slot, parse_slots
 from evidence.timeline.sentences import Sentence
@@ -107,19 +108,21 @@ class Batch:
     classes: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
 
 
-def batched(row: Sequence[Sentence]) -> Batch:
+def batched(row: Sequence[Sequence[Traits]]) -> Batch:
     """The n-grams that ``groups`` gives for each sentence, reckoned for all of them together."""
     bos, eos = lemma_hash("\x01bos"), lemma_hash("\x01eos")
     lemmas: list[int] = []
     shapes: list[int] = []
     lengths: list[int] = []
-    for sentence in row:
-        words = [t.word for t in sentence.tokens]
-        lemmas += [bos, *[lemma_hash(w.lemma) for w in words], eos]
-        shapes += [bos, *[shape_hash(w.shape or w.lemma) for w in words], eos]
-        lengths.append(len(words) + 2)
-    length = np.asarray(lengths, dtype=np.int64)
-    number = np.repeat(np.arange(len(row)), length)
+    for traits in row:
+        lemmas.append(bos)
+        lemmas.extend([one.lemma for one in traits])
+        lemmas.append(eos)
+        shapes.append(bos)
+        shapes.extend([one.shape for one in traits])
+        shapes.append(eos)
+        lengths.append(len(traits) + 2)
+    number = np.repeat(np.arange(len(row)), np.asarray(lengths, dtype=np.int64))
     made = []
     for kind, hashes in enumerate((lemmas, shapes)):
         h = np.asarray(hashes, dtype=np.uint64)
@@ -149,6 +152,73 @@ def shape_hash(shape: str) -> int:
     return lemma_hash("~" + shape)
 
 
+# ---- what a single form brings to its sentence -----------------------------------------------
+
+_SPOKEN = frozenset("will 'll should would you your i we n't not if".split())
+_NOT = frozenset("не ни нет not no never нельзя никто nobody".split())
+_IF = frozenset("если unless if иначе otherwise либо or else раз пока until".split())
+_YOU = frozenset("вы вас вам вами ваш ты тебя тебе твой you your yours u ur".split())
+_I = frozenset("я мы мой наш i we my our me us".split())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traits:
+    """Of one form: the hashes of its lemma and its shape, a bit for each word list that has it, what it says as a verb form, and
+    a bit for each of the plain facts of a sentence that it brings (see ``_facts``)."""
+
+    lemma: int
+    shape: int
+    lists: int
+    spoken: frozenset[str]
+    facts: int
+
+
+class _Known(dict[Form, Traits]):
+    """Form -> its traits, in a text of one language. Lists hold plain words: a form is in one by itself or by a lemma."""
+
+    def __init__(self, language: str) -> None:
+        self._by_form: dict[str, int] = {}
+        self._by_lemma: dict[str, int] = {}
+        for number, (_, slot) in enumerate(_lists(language)):
+            for one in slot.alternatives:
+                for table, words in ((self._by_form, one.forms), (self._by_lemma, one.lemmas)):
+                    table.update({word: table.get(word, 0) | 1 << number for word in words})
+
+    def __missing__(self, form: Form) -> Traits:
+        if len(self) >= _MOST_FORMS:
+            self.clear()
+        found = self[form] = self._read(form)
+        return found
+
+    def _read(self, form: Form) -> Traits:
+        word, shape = form.word, form.word.shape
+        lists = self._by_form.get(form.form, 0)
+        for lemma in word.lemmas:
+            lists |= self._by_lemma.get(lemma, 0)
+        spoken = {shape} if shape.startswith(("VERB", "INFN")) or shape in _SPOKEN else set()
+        if form.form == "если":
+            spoken.add("if")
+        facts = (
+            form.form in _NOT or "not" in word.lemmas,
+            form.form in _IF,
+            form.form in _YOU or not _YOU.isdisjoint(word.lemmas),
+            form.form in _I or not _I.isdisjoint(word.lemmas),
+            "#num" in word.lemmas,
+            not _MONEY.isdisjoint(word.lemmas),
+        )
+        return Traits(
+            lemma_hash(word.lemma),
+            shape_hash(shape or word.lemma),
+            lists,
+            frozenset(spoken),
+            sum(1 << n for n, fact in enumerate(facts) if fact),
+        )
+
+
+_MONEY = frozenset(("#cur", "рубль", "руб"))
+_MOST_FORMS = 100_000
+
+
 @cache
 def _lists(language: str) -> tuple[tuple[str, Slot], ...]:
     return tuple(
@@ -156,40 +226,43 @@ def _lists(language: str) -> tuple[tuple[str, Slot], ...]:
     )
 
 
-_MEMBERS: dict[tuple[str, str], tuple[str, ...]] = {}
-_SPOKEN = frozenset("will 'll should would you your i we n't not if".split())
+@cache
+def _known(language: str) -> _Known:
+    return _Known(language)
 
 
-def _members(language: str, token: Token) -> tuple[str, ...]:
-    key = (language, token.form)
-    found = _MEMBERS.get(key)
-    if found is None:
-        found = tuple(name for name, slot in _lists(language) if slot.accepts(token))
-        if len(_MEMBERS) < 200_000:
-            _MEMBERS[key] = found
-    return found
+def traits_of(sentence: Sentence) -> Sequence[Traits]:
+    return list(map(_known(sentence.language).__getitem__, sentence.forms))
 
 
 def list_features(sentence: Sentence) -> NDArray[np.uint64]:
     """Which word lists of the packs the sentence touches, alone, in pairs, and with the verb forms beside them."""
-    lists: set[str] = set()
-    forms: set[str] = set()
-    for token in sentence.tokens:
-        lists.update(_members(sentence.language, token))
-        shape = token.word.shape
-        if shape.startswith(("VERB", "INFN")) or shape in _SPOKEN:
-            forms.add(shape)
-        if token.form == "если":
-            forms.add("if")
-    if sentence.question:
-        forms.add("?")
-    return _list_buckets(tuple(sorted(lists)), tuple(sorted(forms)))
+    return list_buckets(list_key(sentence, traits_of(sentence)))
 
 
-@lru_cache(maxsize=50_000)
-def _list_buckets(met: tuple[str, ...], spoken: tuple[str, ...]) -> NDArray[np.uint64]:
+ListKey = tuple[str, int, frozenset[str]]
+
+
+def list_key(sentence: Sentence, traits: Sequence[Traits]) -> ListKey:
+    """All that ``list_features`` depends on."""
+    lists = 0
+    spoken = _ASKED if sentence.question else _SAID
+    for one in traits:
+        lists |= one.lists
+        if one.spoken:
+            spoken |= one.spoken
+    return sentence.language, lists, spoken
+
+
+_SAID: frozenset[str] = frozenset()
+_ASKED = frozenset("?")
+
+
+def list_buckets(key: ListKey) -> NDArray[np.uint64]:
+    language, lists, spoken = key
+    met = [name for n, (name, _) in enumerate(_lists(language)) if lists >> n & 1]
     hashes = [lemma_hash("@" + a) for a in met]
-    verbs = [lemma_hash("^" + b) for b in spoken]
+    verbs = [lemma_hash("^" + b) for b in sorted(spoken)]
     found = list(hashes)
     found += [(a * 3 + b) for n, a in enumerate(hashes) for b in hashes[n + 1 :]]
     found += [(a * 5 + b) for a in hashes for b in verbs]
@@ -200,29 +273,36 @@ def _list_buckets(met: tuple[str, ...], spoken: tuple[str, ...]) -> NDArray[np.u
 
 def shape_features(sentence: Sentence) -> list[int]:
     """Buckets for what punctuation and letters show: a question, an exclamation, capitals, figures, quotation marks, length."""
+    return shape_buckets(shape_key(sentence))
+
+
+_LENGTHS = [int(log2(n + 1)) for n in range(64)]
+ShapeKey = tuple[int, bool, bool, bool, bool, bool, bool]
+_MARKED = re.compile(r'[!«“"…]|\.\.\.')
+
+
+def shape_key(sentence: Sentence) -> ShapeKey:
+    """All that ``shape_features`` depends on."""
     text = sentence.text
-    names = [f"len{min(6, int(log2(len(sentence.tokens) + 1)))}"]
-    if sentence.question:
-        names.append("?")
-    if "!" in text:
-        names.append("!")
-    if any(c in text for c in '«“"'):
-        names.append("quote")
-    if "..." in text or "…" in text:
-        names.append("dots")
-    letters = sum(map(str.isalpha, text))
-    if letters > 8 and sum(map(str.isupper, text)) > 0.6 * letters:
-        names.append("caps")
-    if text[:1].islower():
-        names.append("lower")
+    forms, _, letters, capitals = sentence.read
+    marked = _MARKED.search(text) is not None
+    return (
+        _LENGTHS[len(forms)] if len(forms) < 64 else 6,
+        sentence.question,
+        marked and "!" in text,
+        marked and ("«" in text or "“" in text or '"' in text),
+        marked and ("..." in text or "…" in text),
+        letters > 8 and capitals > 0.6 * letters,
+        text[:1].islower(),
+    )
+
+
+@lru_cache(maxsize=1024)
+def shape_buckets(key: ShapeKey) -> list[int]:
+    names = [f"len{key[0]}"]
+    names += [name for name, there in zip(("?", "!", "quote", "dots", "caps", "lower"), key[1:], strict=True) if there]
     mask = int(_MASK)
     return [_crc("s:" + n) & mask for n in names]
-
-
-_IF = frozenset("если unless if иначе otherwise либо or else раз пока until".split())
-_NOT = frozenset("не ни нет not no never нельзя никто nobody".split())
-_YOU = frozenset("вы вас вам вами ваш ты тебя тебе твой you your yours u ur".split())
-_I = frozenset("я мы мой наш i we my our me us".split())
 
 
 NEW_RULE_TRUST = 1.0  # log-odds of a rule the training never saw, such as one of a user's own pack
@@ -231,31 +311,40 @@ NEW_RULE_TRUST = 1.0  # log-odds of a rule the training never saw, such as one o
 def surroundings(
     row: Sequence[Sentence], matches: Sequence[Sequence[Match]], trust: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """One line per sentence: rule hits per category, plain facts of the sentence, of the one before and of its place, and last the
-    ``trust`` (log-odds of being right on the open text) of the best rule per category, 0 where none matched."""
+    """One line per sentence of a part: rule hits per category, plain facts of the sentence, of the one before and of its place, and
+    last the ``trust`` (log-odds of being right on the open text) of the best rule per category, 0 where none matched."""
+    return surroundings_of([(row, matches)], [traits_of(sentence) for sentence in row], trust)
+
+
+def surroundings_of(
+    parts: Sequence[tuple[Sequence[Sentence], Sequence[Sequence[Match]]]],
+    traits: Sequence[Sequence[Traits]],
+    trust: Mapping[str, float],
+) -> NDArray[np.float64]:
+    """``surroundings`` of several parts, one after the other. ``traits``: those of each sentence, in the same order."""
     count = len(CATEGORIES)
-    lines = np.zeros((len(row), 4 * count + len(FACTS)), dtype=np.float64)
-    plain = [_facts(s) for s in row]
-    for number, sentence in enumerate(row):
-        for match in matches[number]:
+    facts: list[tuple[float, ...]] = []
+    known = iter(traits)
+    for row, _ in parts:
+        before: tuple[float, ...] = _NO_FACTS
+        size, last = min(4.0, log2(len(row) or 1)) / 4, len(row) - 1
+        for number, sentence in enumerate(row):
+            own = _facts(sentence, next(known))
+            place = (float(number == 0), float(number == last), min(1.0, number / 10), size)
+            facts.append((*own, before[2], before[0], *place, log2(len(sentence.forms) + 1) / 4))
+            before = own
+    lines = np.zeros((len(facts), 4 * count + len(FACTS)), dtype=np.float64)
+    if facts:
+        lines[:, 3 * count : 3 * count + len(FACTS)] = facts
+    for number, found in enumerate(found for _, matches in parts for found in matches):
+        for match in found:
             at = CATEGORIES.index(match.rule.category)
             kind = 2 if match.blocked else (0 if match.rule.tier == "stated" else 1)
             lines[number, 3 * at + kind] = min(3.0, lines[number, 3 * at + kind] + 1.0)
-        lines[number, 3 * count + len(FACTS) :] = trust_of(
-            [(CATEGORIES.index(m.rule.category), m.rule.id) for m in matches[number] if not m.blocked], trust
-        )
-        own = plain[number]
-        before = plain[number - 1] if number else (0.0,) * 8
-        lines[number, 3 * count : 3 * count + len(FACTS)] = (
-            *own,
-            before[2],
-            before[0],
-            float(number == 0),
-            float(number == len(row) - 1),
-            min(1.0, number / 10),
-            min(4.0, log2(len(row))) / 4,
-            log2(len(sentence.tokens) + 1) / 4,
-        )
+        if found:
+            lines[number, 3 * count + len(FACTS) :] = trust_of(
+                [(CATEGORIES.index(m.rule.category), m.rule.id) for m in found if not m.blocked], trust
+            )
     return lines
 
 
@@ -273,16 +362,14 @@ FACTS = (
 )  # fmt: skip
 
 
-def _facts(sentence: Sentence) -> tuple[float, ...]:
-    forms = {t.form for t in sentence.tokens}
-    lemmas = sentence.lemmas
-    return (
-        float(sentence.question),
-        float(not _NOT.isdisjoint(forms) or "not" in lemmas),
-        float(not _IF.isdisjoint(forms)),
-        float(not _YOU.isdisjoint(forms) or not _YOU.isdisjoint(lemmas)),
-        float(not _I.isdisjoint(forms) or not _I.isdisjoint(lemmas)),
-        float("#num" in lemmas),
-        float("#cur" in lemmas or "рубль" in lemmas or "руб" in lemmas),
-        float("!" in sentence.text),
-    )
+_NO_FACTS = (0.0,) * 8
+
+
+def _facts(sentence: Sentence, traits: Sequence[Traits]) -> tuple[float, ...]:
+    found = 0
+    for one in traits:
+        found |= one.facts
+    return (float(sentence.question), *_FACTS_OF[found], float("!" in sentence.text))
+
+
+_FACTS_OF = [tuple(float(bits >> n & 1) for n in range(6)) for bits in range(64)]

@@ -12,7 +12,8 @@ _ABBREVIATIONS = frozenset(
     "mr mrs ms dr st no nos inv ref approx vs etc ltd inc co e.g i.e eg ie dept tel ext max min fig p pp".split()
 )
 _MARKER = re.compile(r"(?:[-–—*•·‣]|\(?\d{1,2}[.)]|\(?[a-zа-я]\))[ \t]+", re.I)
-_BREAK = re.compile(r"(?:[.!?…]+[)\]»”\"']*|[?!]+)(?=\s|$)|[;](?=\s)")
+# What each way begins with is asked for first, for the search to skip by.
+_BREAK = re.compile(r"[.!?…;](?:(?<!;)[.!?…]*[)\]»”\"']*(?=\s|$)|(?<=;)(?=\s))")
 _SOFT_WIDTH = 50  # a line at least this long may have been wrapped by the writer's program
 _TRIM = " \t\n\r\u00a0"
 
@@ -87,17 +88,29 @@ def _ends(text: str, at: int, match: re.Match[str], end: int) -> bool:
     mark = match.group()[0]
     if mark in "?!;":
         return True
-    rest = text[match.end() : end].lstrip(_TRIM)
-    if not rest:
+    after = match.end()
+    while after < end and text[after] in _TRIM:
+        after += 1
+    if after == end:
         return True
-    if mark == "." and match.group().startswith(".") and not match.group().startswith(".."):
-        word = re.search(r"[\w.]+$", text[at : match.start()])
-        token = word.group().casefold() if word else ""
+    lower = text[after].islower()
+    if mark == "." and not match.group().startswith(".."):
+        token = _word_before(text, at, match.start())
         if token in _ABBREVIATIONS or (len(token) == 1 and token.isalpha()):
             return False
-        if token.isdigit() and rest[:1].islower():
+        if token.isdigit() and lower:
             return False
-    return not (mark == "…" or match.group().startswith("..")) or not rest[:1].islower()
+    return not (mark == "…" or match.group().startswith("..")) or not lower
+
+
+def _word_before(text: str, at: int, end: int) -> str:
+    """The letters, digits, underscores and dots right before ``end``, or before a line end there, in lower case."""
+    if end > at and text[end - 1] == "\n":
+        end -= 1
+    start = end
+    while start > at and (text[start - 1].isalnum() or text[start - 1] in "._"):
+        start -= 1
+    return text[start:end].casefold()
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -105,5 +118,5 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start += 1
     while end > start and text[end - 1] in _TRIM + ";":
         end -= 1
-    if any(c.isalnum() for c in text[start:end]):
+    if start < end and (text[start].isalnum() or any(map(str.isalnum, text[start:end]))):
         yield start, end

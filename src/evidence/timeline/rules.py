@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from evidence.errors import UsageError
 from evidence.i18n import talk
 from evidence.model import CATEGORIES
-from evidence.timeline.morph import Token
+from evidence.timeline.morph import Form, Token
 from evidence.timeline.rules_blockers import BLOCKERS, DEFAULT_BLOCKERS, Blocked, Context
 from evidence.timeline.rules_slots import Slot, find, parse_slots
 from evidence.timeline.sentences import Sentence
@@ -28,6 +28,7 @@ _ = talk("timeline")
 
 PACKS = Path(__file__).parent / "packs"
 TIERS = ("stated", "possible", "seconded")
+_MOST_FORMS = 100_000  # of which it is kept what they call
 _KEYS = frozenset(
     "id subtype slots order window across requires forbids before allow addressee speaker tier whole note must_match must_not_match".split()
 )
@@ -72,6 +73,35 @@ class Match:
     blocked: tuple[Blocked, ...] = ()
 
 
+class _Called(dict[Form, tuple[int, tuple[int, ...]]]):
+    """Form -> the bits that it gives, and the numbers of the rules that it calls."""
+
+    def __init__(self, bits: Mapping[str, int], index: Mapping[str, tuple[int, ...]]) -> None:
+        self._bits, self._index = bits, index
+        self._by_lemmas: dict[frozenset[str], tuple[int, tuple[int, ...]]] = {}
+
+    def __missing__(self, form: Form) -> tuple[int, tuple[int, ...]]:
+        if len(self) >= _MOST_FORMS:
+            self.clear()
+            self._by_lemmas.clear()
+        lemmas, itself = form.word.lemmas, f"={form.form}"
+        found = self._by_lemmas.get(lemmas)
+        if found is None:
+            found = self._by_lemmas[lemmas] = self._of(lemmas)
+        if itself in self._bits or itself in self._index:
+            found = self._of((*lemmas, itself))
+        self[form] = found
+        return found
+
+    def _of(self, keys: Iterable[str]) -> tuple[int, tuple[int, ...]]:
+        gives = 0
+        calls: set[int] = set()
+        for key in keys:
+            gives |= self._bits.get(key, 0)
+            calls.update(self._index.get(key, ()))
+        return gives, tuple(sorted(calls))
+
+
 @dataclass(frozen=True, slots=True)
 class Packs:
     """All rules, and what tells quickly which of them a sentence can match.
@@ -88,46 +118,36 @@ class Packs:
     files: Mapping[str, Path] = field(default_factory=dict)
     ranked: bool = True
     wide: Mapping[tuple[str, str], tuple[Rule, ...]] = field(default_factory=dict)
-    known: dict[tuple[str, str], tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[str, _Called] = field(default_factory=dict, compare=False, repr=False)
 
-    def candidates(self, sentence: Sentence) -> Iterator[Rule]:
+    def candidates(self, sentence: Sentence) -> list[Rule]:
         """The rules with a word of each anchor in the sentence, in the order of the packs."""
         language = sentence.language
+        known = self.known.get(language)
+        if known is None:
+            known = self.known[language] = _Called(self.bits.get(language, {}), self.index.get(language, {}))
         have = 0
-        numbers: set[int] = set(self.always.get(language, ()))
-        for form, lemmas in {token.form: token.word.lemmas for token in sentence.tokens}.items():
-            gives, calls = self.known.get((language, form)) or self._look_up(language, form, lemmas)
+        called: tuple[int, ...] = self.always.get(language, ())
+        for gives, calls in map(known.__getitem__, sentence.forms):
             have |= gives
-            numbers.update(calls)
-        for number in sorted(numbers):
-            need = self.needs[number]
-            if need & have == need:
-                yield self.rules[number]
-
-    def _look_up(self, language: str, form: str, lemmas: frozenset[str]) -> tuple[int, tuple[int, ...]]:
-        gives = 0
-        calls: set[int] = set()
-        for key in (*lemmas, f"={form}"):
-            gives |= self.bits.get(language, {}).get(key, 0)
-            calls.update(self.index.get(language, {}).get(key, ()))
-        found = (gives, tuple(sorted(calls)))
-        if len(self.known) < 100_000:
-            self.known[language, form] = found
-        return found
+            if calls:
+                called += calls
+        if not called:
+            return []
+        return [self.rules[n] for n in sorted(set(called)) if self.needs[n] & have == self.needs[n]]
 
     def match(self, sentence: Sentence, context: Context) -> list[Match]:
         """Every rule whose slots are there, blocked or not, in the order of the packs."""
-        found: list[Match] = []
-        for rule in self.candidates(sentence):
-            match = try_rule(rule, sentence, context)
-            if match is not None:
-                found.append(match)
-        return found
+        return matches(self.candidates(sentence), sentence, context)
 
     def second(self, sentence: Sentence, category: str, context: Context) -> list[Match]:
         """What the wide rules of a category find, blocked or not: to be asked only where the learned reader is sure of it."""
-        rules = self.wide.get((sentence.language, category), ())
-        return [match for rule in rules if (match := try_rule(rule, sentence, context)) is not None]
+        return matches(self.wide.get((sentence.language, category), ()), sentence, context)
+
+
+def matches(rules: Sequence[Rule], sentence: Sentence, context: Context) -> list[Match]:
+    found = (try_rule(rule, sentence, context) for rule in rules)
+    return [match for match in found if match is not None]
 
 
 def try_rule(rule: Rule, sentence: Sentence, context: Context) -> Match | None:

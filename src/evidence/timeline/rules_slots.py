@@ -170,7 +170,10 @@ def find(
     if any_order:
         return _any_order(slots, tokens, window, across)
     rows: list[tuple[int, ...]] = []
-    for start in range(len(tokens)):
+    known = slots[0].known if not slots[0].optional else {}
+    for start, token in enumerate(tokens):
+        if known.get(token.form) is False:
+            continue  # no row begins here
         row = _from(slots, 0, tokens, start, across, first=True)
         if row and (not rows or row[-1] > rows[-1][-1]):
             rows.append(row)
@@ -201,7 +204,8 @@ def _any_order(slots: Sequence[Slot], tokens: Sequence[Token], window: int, acro
     for slot in slots:
         if slot.optional:
             continue
-        found = [i for i, t in enumerate(tokens) if slot.accepts(t)]
+        known = slot.known
+        found = [i for i, t in enumerate(tokens) if (known[t.form] if t.form in known else slot.accepts(t))]
         if not found:
             return []
         places.append(found)

@@ -8,17 +8,21 @@ opened it, at the next comma. Rules never match across a clause unless they say 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from evidence.timeline.morph import TOKEN, Token, language_of, read
+from evidence.timeline.morph import PIECES, TOKEN, Form, Token, counted, forms_in
 
-# A run of marks is tried from its beginning only: linear on "!!!!…".
-_BREAK = re.compile(r"(?<![.!?…])[.!?…]++[)»”\"']*+(?=\s)|(?<!\))\){2,}+(?=\s)|\n[^\S\n]*\n|\n")
+# A run of marks is tried from its beginning only: linear on "!!!!…". What each way begins with is asked for first, for the search to skip by.
+_BREAK = re.compile(
+    r"[.!?…)\n](?:(?<=[.!?…])(?<![.!?…][.!?…])[.!?…]*+[)»”\"']*+(?=\s)|(?<=\))(?<!\)\))\)++(?=\s)|(?<=\n)(?:[^\S\n]*\n)?)"
+)
 _ABBREVIATIONS = frozenset(
     "г ул д кв стр руб коп тыс млн т п пп ч ст рис им см др пр тел доб обл mr mrs ms dr no st inc ltd co vs e.g i.e etc approx dept ref".split()
 )
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS))
 _TAIL_WORD = re.compile(r"([\w.]+)\.$")
 _BULLET = re.compile(r"[-–—•*·]|\d{1,2}[.)]\s")
 _LONGEST = 1_500  # code points
@@ -32,6 +36,33 @@ _CONJUNCTIONS = frozenset(
 _CONDITIONS = frozenset("если unless if раз когда when should пока until".split())
 
 
+Value = TypeVar("Value")
+
+
+class once(Generic[Value]):
+    """A property reckoned at first use and kept; ``functools.cached_property`` takes a lock each time before Python 3.12."""
+
+    def __init__(self, work: Callable[[Any], Value]) -> None:
+        self._work = work
+        self.__doc__ = work.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Value:
+        found = instance.__dict__[self._name] = self._work(instance)
+        return found
+
+
+class Read(NamedTuple):
+    """What a sentence's words show: their forms, its language, how many letters it has, and how many of them are capitals."""
+
+    forms: tuple[Form, ...]
+    language: str
+    letters: int
+    capitals: int
+
+
 @dataclass(frozen=True)
 class Sentence:
     """A sentence of a part: offsets, text, and its tokens with clause numbers."""
@@ -41,19 +72,45 @@ class Sentence:
     text: str
     number: int
 
-    @cached_property
+    @once
+    def read(self) -> Read:
+        found: list[Form] = []
+        counts = 0
+        number_before = number_goes_on = False
+        for forms, more, digit_first, digit_last in map(PIECES.__getitem__, self.text.split()):
+            found += forms
+            counts += more
+            if digit_first:
+                number_goes_on |= number_before
+            number_before = digit_last
+        cyrillic, latin, letters, capitals = counted(counts)
+        # Only a number goes on over a space ("15 000"): then the sentence is read whole.
+        return Read(
+            forms_in(self.text) if number_goes_on else tuple(found),
+            "ru" if cyrillic >= max(1, latin) else "en",
+            letters,
+            capitals,
+        )
+
+    @once
+    def forms(self) -> tuple[Form, ...]:
+        """The forms of ``tokens``."""
+        return self.read.forms
+
+    @once
     def language(self) -> str:
-        return language_of(self.text)
+        """``ru`` or ``en``, by the letters as ``morph.language_of`` counts them."""
+        return self.read.language
 
-    @cached_property
+    @once
     def tokens(self) -> tuple[Token, ...]:
-        return _with_clauses(self.text, self.start)
+        return _with_clauses(self.text, self.start, self.forms)
 
-    @cached_property
+    @once
     def lemmas(self) -> frozenset[str]:
-        return frozenset().union(*(t.word.lemmas for t in self.tokens))
+        return frozenset().union(*(form.word.lemmas for form in self.forms))
 
-    @cached_property
+    @once
     def question(self) -> bool:
         return self.text.rstrip(")»”\"' ").endswith("?")
 
@@ -78,7 +135,10 @@ def _pieces(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     for match in _BREAK.finditer(text, start, stop):
         if match.start() < at or not _ends(text, at, match, stop):
             continue
-        yield from _bounded(text, at, match.end())
+        if match.end() - at <= _LONGEST:
+            yield at, match.end()
+        else:
+            yield from _bounded(text, at, match.end())
         at = match.end()
     yield from _bounded(text, at, stop)
 
@@ -94,11 +154,10 @@ def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _trimmed(text: str, start: int, end: int, number: int) -> Sentence | None:
-    piece = text[start:end]
-    lead = len(piece) - len(piece.lstrip(" \t\n\r\xa0>•*·"))
-    start += lead
-    piece = text[start:end].rstrip()
-    if not any(c.isalnum() for c in piece):
+    piece = text[start:end].lstrip(" \t\n\r\xa0>•*·")
+    start = end - len(piece)
+    piece = piece.rstrip()
+    if not (piece[:1].isalnum() or any(map(str.isalnum, piece))):
         return None
     return Sentence(start, start + len(piece), piece, number)
 
@@ -111,7 +170,12 @@ def _ends(text: str, at: int, match: re.Match[str], stop: int) -> bool:
         if not after or _BULLET.match(after):
             return True
         return not (after[0].islower() or len(line) >= _WRAP)
-    if mark.startswith(".") and len(mark) == 1:
+    if mark == ".":
+        if (
+            match.start() - at > _LONGEST_ABBREVIATION
+            and text[match.start() - _LONGEST_ABBREVIATION - 1 : match.start()].isalpha()
+        ):
+            return True
         word = _TAIL_WORD.search(text, max(at, match.start() - 12), match.end())
         if word:
             tail = word.group(1).casefold()
@@ -139,14 +203,14 @@ def _starts_sentence(text: str, at: int, stop: int) -> bool:
     return not rest or rest[0].isupper() or not rest[0].isalnum()
 
 
-def _with_clauses(text: str, offset: int) -> tuple[Token, ...]:
+def _with_clauses(text: str, offset: int, forms: Sequence[Form]) -> tuple[Token, ...]:
     found: list[Token] = []
     clause = 0
     conditional = False
     last_end = 0
-    for match in TOKEN.finditer(text):
+    for match, known in zip(TOKEN.finditer(text), forms, strict=True):
         start, end = match.span()
-        form, word = read(match.group(), match.lastgroup or "word")
+        form = known.form
         if end - last_end > 1 and found:  # a space alone is the usual case
             between = text[last_end:start]
             comma = "," in between
@@ -155,6 +219,6 @@ def _with_clauses(text: str, offset: int) -> tuple[Token, ...]:
                 conditional = False
         if form in _CONDITIONS:
             conditional = True
-        found.append(Token(start + offset, end + offset, form, word, clause))
+        found.append(Token(start + offset, end + offset, form, known.word, clause))
         last_end = end
     return tuple(found)

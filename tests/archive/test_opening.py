@@ -1,4 +1,4 @@
-"""The run lock: whoever locks by filelock and whoever locks by the kernel directly keep each other out."""
+"""Opening and making an archive: the lock that keeps runs apart, the tables, and the history of migrations."""
 
 from __future__ import annotations
 
@@ -103,3 +103,27 @@ def test_columns_of_each_table_are_those_sqlite_knows() -> None:
     for table in ("event", *BOUND_TABLES, *DERIVED_TABLES):
         assert columns(table) == tuple(row[1] for row in connection.execute(f"PRAGMA table_info({table})")), table
     connection.close()
+
+
+def test_an_archive_is_made_with_what_sqlite_utils_would_have_made(tmp_path: Path) -> None:
+    """Its migrations are applied without that library where there is nothing to migrate from."""
+    import sqlite3
+    from contextlib import closing
+    from datetime import UTC, datetime
+
+    import sqlite_utils
+
+    from evidence.archive.schema import expected_objects, migrations, schema_objects
+    from evidence.archive.store import Archive
+
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    Archive.create(tmp_path / "archive.db", now=now, tool="test").close()
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as other:
+        database = sqlite_utils.Database(other)
+        migrations().apply(database)
+        with closing(sqlite3.connect(tmp_path / "archive.db")) as made:
+            assert schema_objects(made) == schema_objects(other) == expected_objects()
+            history = "SELECT id, migration_set, name FROM _sqlite_migrations"
+            assert made.execute(history).fetchall() == other.execute(history).fetchall()
+            assert made.execute("SELECT applied_at FROM _sqlite_migrations").fetchall() == [(str(now),)]
+            assert not migrations().pending(sqlite_utils.Database(made))
