@@ -1,4 +1,4 @@
-"""Measure the whole program on labelled disputes: ``python tools/measure_disputes.py [--shut] [--errors] [--keep FOLDER]``.
+"""Measure the whole program on labelled disputes: ``python tools/measure_disputes.py [--shut | --hard | --corpus] [--errors] [--keep FOLDER]``.
 
 Each dispute is written as mail (``tools/disputes.py``), imported into an archive of its own by ``evidence import``, and asked by
 ``evidence flags --json`` and ``evidence requests --json`` with its own days (by the calendar) and its own ``--as-of``. Rows are scored by
@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from disputes import OPEN, SHUT, ZONES, read, write  # noqa: E402
+from disputes import HARD, OPEN, SHUT, ZONES, read, write  # noqa: E402
 
 CORPUS = ROOT / "fixtures" / "corpus"
 ANSWERED = ("answered", "answered-late")
@@ -167,6 +167,7 @@ def flags_scored(score: Any, golds: Sequence[dict[str, Any]], rows: Sequence[dic
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shut", action="store_true", help="open the shut disputes: the final measurement")
+    parser.add_argument("--hard", action="store_true", help="the exchanges written to be hard instead")
     parser.add_argument("--corpus", action="store_true", help="the disputes of fixtures/corpus instead")
     parser.add_argument("--keep", type=Path, help="leave the written mail and the archives here")
     parser.add_argument("--rows", type=Path, help="store all rows as JSON lines here")
@@ -180,7 +181,7 @@ def main() -> int:
         if a.corpus:
             places: Iterable[Path] = [corpus_place(folder, n) for n in score.DISPUTES]
         else:
-            places = [write(d, folder) for d in read(SHUT if a.shut else OPEN)]
+            places = [write(d, folder) for d in read(SHUT if a.shut else HARD if a.hard else OPEN)]
         golds, rows = [], []
         for place in places:
             gold, said = rows_of(place)

@@ -63,6 +63,7 @@ class Asked:
     in_time: bool  # someone of the other side wrote in the thread in time
     up: bool  # the time to answer is up
     candidates: list[Candidate]
+    anywhere: list[Candidate]  # what is read before silence is stated: letters that share no words with it, too
 
 
 def asking(letter: Letter, quote: str, found: list[Ask]) -> Ask | None:
@@ -113,19 +114,21 @@ def examples(place: Path, author: str) -> list[Asked]:
         due = settings.reckoner.due(letter.at)
         answer = by_message_id.get(by_id.get(request["answering_message"] or "", ""))
         repeated_at = next_at.get((letter.sha256, ask.start))
-        held = []
+        held, anywhere = [], []
         letters_at = search.candidates(letter, ask, side, due, repeated_at)
-        for other, at in sorted(letters_at, key=lambda pair: (pair[0].at, pair[0].number)):
-            if answer is not None and other.at > answer.at:
-                break
-            inline = inline_reply(ask, letter, other) is not None  # decided without the trees
-            reading = read_letter(
-                ask.quote, ask.kind, answering_text(ask, other), files_of(other), at, search.vocabulary.share
-            )
-            held.append(Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline))
+        looked_at = search.candidates(letter, ask, side, due, None, anywhere=True)
+        for found_at, into in ((letters_at, held), (looked_at, anywhere)):
+            for other, at in sorted(found_at, key=lambda pair: (pair[0].at, pair[0].number)):
+                if answer is not None and other.at > answer.at:
+                    break
+                inline = inline_reply(ask, letter, other) is not None  # decided without the trees
+                reading = read_letter(
+                    ask.quote, ask.kind, answering_text(ask, other), files_of(other), at, search.vocabulary.share
+                )
+                into.append(Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline))
         in_thread = [x for x in letters if x.speaker == side and x.kind == "human" and x.thread == letter.thread]
         in_time = any(letter.at < x.at <= due for x in in_thread)
-        rows.append(Asked(author, gold["messages"][0]["lang"], request["outcome"], in_time, due <= as_of, held))
+        rows.append(Asked(author, gold["messages"][0]["lang"], request["outcome"], in_time, due <= as_of, held, anywhere))
     return rows
 
 
@@ -198,7 +201,8 @@ def cross(rows: list[Asked]) -> None:
         for r in rows:
             if r.author == author:
                 scores = [model.score(c.features) for c in r.candidates]
-                said.append((r, outcome_of(r, scores), max(scores, default=0.0)))
+                doubt = max((model.score(c.features) for c in r.anywhere), default=0.0)
+                said.append((r, outcome_of(r, scores), doubt))
 
     def answered(outcome: str) -> bool:
         return outcome.startswith("answered")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evidence.errors import UsageError
 from evidence.timeline.explain import check_pack, explain_text, matches
-from evidence.timeline.rules import PACKS, Rule, load_packs, packs_of
+from evidence.timeline.flags import find_flags
+from evidence.timeline.rules import PACKS, Rule, load_packs, packs_of, read_pack
+from evidence.timeline.rules_blockers import Context
+from evidence.timeline.sentences import sentences
+from tests.flags.letters import letter
 
 ALL = load_packs()
 OWN_PACK = """
@@ -106,3 +111,51 @@ def test_rules_explain_names_the_rule_and_what_blocked_it() -> None:
     assert "✓ ru.threat.police.step" in told
     assert "✗ ru.threat.police.step" in told
     assert "negation «не»" in told
+
+
+WIDE = """
+[pack]
+name = "wide"
+version = "1"
+language = "ru"
+category = "threat"
+
+[[rule]]
+id = "mine.office"
+tier = "seconded"
+slots = ["прокуратура|роспотребнадзор"]
+must_match = ["Прокуратура рядом с нами."]
+must_not_match = ["Мы рядом с вами."]
+"""
+
+
+def test_wide_rule_counts_only_where_the_learned_reader_is_sure(tmp_path: Path) -> None:
+    (tmp_path / "wide.toml").write_text(WIDE, "utf-8")
+    _label, rules = read_pack(tmp_path / "wide.toml")
+    packs = packs_of(rules)
+    sure, harmless = "Завтра иду в прокуратуру с заявлением на вас.", "Наш офис в здании, где раньше была прокуратура."
+    (sentence,) = sentences(sure)
+    assert packs.match(sentence, Context()) == []
+    (match,) = packs.second(sentence, "threat", Context())
+    assert match.rule.id == "mine.office" and not match.blocked
+    assert packs.second(sentence, "demand", Context()) == []
+    (flag,) = [f for f in find_flags(letter(sure), packs) if f.rule == "mine.office"]
+    assert (flag.tier, flag.quote) == ("stated", sure)
+    assert flag.detail["words"] and "the learned reader is sure: " in flag.why
+    assert not [f for f in find_flags(letter(harmless), packs) if f.rule == "mine.office"]
+    assert find_flags(letter(sure), replace(packs, ranked=False)) == ()
+    assert check_pack(tmp_path / "wide.toml") == []
+
+
+def test_shipped_wide_rules_raise_nothing_by_themselves() -> None:
+    wide = [rule for rule in ALL.rules if rule.tier == "seconded"]
+    assert {rule.language for rule in wide} == {"ru", "en"}
+    for rule in wide:
+        for text in rule.must_match:
+            assert all(m.rule.tier != "seconded" for s in sentences(text) for m in ALL.match(s, Context()))
+
+
+def test_unknown_tier_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "wide.toml").write_text(WIDE.replace("seconded", "certain"), "utf-8")
+    with pytest.raises(UsageError, match="certain"):
+        read_pack(tmp_path / "wide.toml")

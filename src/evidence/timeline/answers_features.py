@@ -111,6 +111,31 @@ _TELL = Gate(
 )
 
 
+# What is asked without a question word: "tell us the payment date", «назовите номер», "still missing is the VAT number".
+_NAMING = Gate(
+    r"\b(?:tell|say|give|name|state|inform|provide|furnish|need|missing|clarify|advise|specify|know|"
+    r"сообщит\w+|назов\w+|укажит\w+|скаж\w+|дайте|подскаж\w+|напиш\w+|уточн\w+|нужн\w+|жд[уе]м?|интересует|прошу|просим)\b",
+    _I,
+)
+_WHETHER = Gate(r"\b(?:ли|whether|if)\b", _I)
+_NAMED: tuple[tuple[str, Gate], ...] = (
+    ("when", Gate(r"\b(?:dates?|deadline|дат[уыае]|срок\w*|день|время)\b", _I)),
+    ("how-much", Gate(r"\b(?:price|rate|cost|amount|total|figure|sum|fee|цен[уы]|стоимост\w+|сумм[уы]|тариф\w*|остаток)\b", _I)),
+    ("where", Gate(r"\b(?:address|location|адрес\w*)\b", _I)),
+    ("why", Gate(r"\b(?:reasons?|причин\w*|основани\w+)\b", _I)),
+    ("which", Gate(r"\b(?:number|size|colou?r|номер\w*|инн|размер\w*|цвет\w*)\b", _I)),
+    ("who", Gate(r"\b(?:names?|insurer|contact|фамили\w+|имя|фио|контакт\w*)\b", _I)),
+    ("what", Gate(r"\b(?:proposal|decision|position|решени\w+|предложени\w+|позици\w+|мнени\w+)\b", _I)),
+)
+
+
+def _named(ask: str) -> str | None:
+    """The type of what is asked for by its name; None where nothing is."""
+    if not _NAMING.search(ask) or _WHETHER.search(ask):
+        return None
+    return min(((m.start(), name) for name, p in _NAMED if (m := p.search(ask))), default=(0, None))[1]
+
+
 @lru_cache(maxsize=20_000)
 def ask_type(ask: str, kind: str) -> str:
     """when, how-much, why, who, where, which, how, confirm, what, yes-no, pay, send or do."""
@@ -124,7 +149,7 @@ def ask_type(ask: str, kind: str) -> str:
     if kind == "action" and (best is None or "?" not in ask):
         return "do"
     if best is None:
-        return "yes-no"
+        return _named(ask) or "yes-no"
     # "Can you tell me where …" asks where; «Вопросик: до скольки …?» asks when; but "Is this what you want?" asks yes or no.
     place = best[0]
     early = place <= max(20, len(ask) // 2) or ":" in ask[:place] or _TELL.search(ask[:place])
