@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from evidence.archive.reader import ArchiveReader
 from evidence.model import Flag
 from evidence.wording import OBJECTIONS, why_in_words
+from evidence.wording.requests import request_why
+from tests.spine.test_pipeline import matter
 
 
 def said(flag: Flag, language: str) -> str:
@@ -95,3 +99,41 @@ def test_every_flag_of_the_rules_on_real_letters_is_said_in_both_languages(repos
 
 def test_what_holds_nothing_to_compose_from_stays_as_it_is_stored() -> None:
     assert said(flag("label of a fixture", {}), "ru") == "label of a fixture"
+
+
+@pytest.mark.parametrize(
+    ("why", "russian"),
+    [
+        (
+            "direct reply; what answers «when», about the same thing (0.61); weights 0.19; between+0.60; follow words+0.36",
+            "прямой ответ; есть дата или время, о том же",
+        ),
+        (
+            "no reply in this thread; no answer found in their other messages",
+            "в этой ветке ответа нет; в других их письмах ответ не найден",
+        ),
+        (
+            "the letter was returned undelivered from a@client.example; no later message of theirs was found",
+            "письмо вернулось недоставленным с адреса a@client.example; более поздних их писем не найдено",
+        ),
+        ("something new; weights 0.50", "something new"),
+    ],
+)
+def test_reason_of_an_outcome_is_said_without_the_weights(why: str, russian: str) -> None:
+    assert request_why("ru", why) == russian
+
+
+def test_every_reason_of_an_outcome_is_known_in_both_languages(tmp_path: Path, repository: Path) -> None:
+    letters = [
+        path
+        for name in ("shelf", "studio")
+        for path in sorted((repository / "fixtures/corpus" / name).glob("messages/*.eml"))
+    ]
+    config = matter(tmp_path / "m", letters)
+    with ArchiveReader(config.archive_path) as case:
+        whys = {request.why for request in case.requests()}
+    assert len(whys) > 10
+    for why in whys:
+        russian = request_why("ru", why)
+        assert russian and not re.search(r"[A-Za-z]", re.sub(r"\S+@\S+", "", russian)), (why, russian)
+        assert not re.search(r"\d\.\d", request_why("en", why))

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 
 from evidence.i18n import translated, translation
 from evidence.wording import why_in_words
+from evidence.wording.requests import request_why
 
 
 def _mark(text: str) -> str:
@@ -176,6 +177,10 @@ class Words:
             links=flag["links"],
             detail=flag["detail"],
         )
+
+    def request_why(self, request: Mapping[str, Any]) -> str:
+        """Why a request has its outcome, as far as a person can check it."""
+        return request_why(self.language, request["why"])
 
     def of(self, table: dict[Any, str], key: Any) -> str:
         return self._(table[key]) if key in table else str(key)

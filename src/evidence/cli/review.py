@@ -10,7 +10,7 @@ import click
 from evidence.cli.filters import read_view
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _, help_end
+from evidence.cli.text import _, help_end, language
 from evidence.errors import UsageError
 from evidence.model import CATEGORIES
 
@@ -164,6 +164,17 @@ def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int
     return 0
 
 
+def _why(kind: str, item: Any) -> str:
+    from evidence.wording import why_in_words
+    from evidence.wording.requests import request_why
+
+    if kind == "request":
+        return request_why(language, item.why)
+    return why_in_words(
+        language, why=item.why, rule=item.rule, category=item.category, links=item.links, detail=item.detail
+    )
+
+
 def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, str], Any]) -> int:
     waiting = _waiting(shown, targets)
     if not waiting:
@@ -175,7 +186,7 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
         what = getattr(item, "category", None) or f"{item.asker}: {item.outcome}"
         click.echo(f"\n{number}/{len(waiting)}  {letter.at:%Y-%m-%d}  {_cell(letter.person)}  [{item.tier}] {what}")
         click.echo(f"    {_cell(item.quote)}")
-        click.echo(f"    {item.why}")
+        click.echo(f"    {_why(kind, item)}")
         for row in shown.proposed.get(whole, ()) if kind == "request" else ():
             said = _("proposed by {model}: {outcome}, {day}").format(
                 model=row["model"], outcome=row["outcome"], day=f"{shown.by_sha[row['sha256']].at:%Y-%m-%d}"

@@ -120,7 +120,10 @@ _NAMING = Gate(
 _WHETHER = Gate(r"\b(?:ли|whether|if)\b", _I)
 _NAMED: tuple[tuple[str, Gate], ...] = (
     ("when", Gate(r"\b(?:dates?|deadline|дат[уыае]|срок\w*|день|время)\b", _I)),
-    ("how-much", Gate(r"\b(?:price|rate|cost|amount|total|figure|sum|fee|цен[уы]|стоимост\w+|сумм[уы]|тариф\w*|остаток)\b", _I)),
+    (
+        "how-much",
+        Gate(r"\b(?:price|rate|cost|amount|total|figure|sum|fee|цен[уы]|стоимост\w+|сумм[уы]|тариф\w*|остаток)\b", _I),
+    ),
     ("where", Gate(r"\b(?:address|location|адрес\w*)\b", _I)),
     ("why", Gate(r"\b(?:reasons?|причин\w*|основани\w+)\b", _I)),
     ("which", Gate(r"\b(?:number|size|colou?r|номер\w*|инн|размер\w*|цвет\w*)\b", _I)),

@@ -249,7 +249,14 @@ class Search:
         )  # fmt: skip
 
     def _evidence(
-        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None, *, anywhere: bool = False
+        self,
+        letter: Letter,
+        ask: Ask,
+        side: Side,
+        due: datetime,
+        repeated_at: datetime | None,
+        *,
+        anywhere: bool = False,
     ) -> list[Evidence]:
         """What the letters show, in order of time. After a repeat, an answer counts for the repeat only."""
         theirs = self.candidates(letter, ask, side, due, repeated_at, anywhere=anywhere)
@@ -273,7 +280,14 @@ class Search:
         return found
 
     def candidates(
-        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None, *, anywhere: bool = False
+        self,
+        letter: Letter,
+        ask: Ask,
+        side: Side,
+        due: datetime,
+        repeated_at: datetime | None,
+        *,
+        anywhere: bool = False,
     ) -> list[tuple[Letter, Place]]:
         """The letters of ``side`` that may answer ``ask``, with their places to it: all of the thread, and others that speak of it.
 
