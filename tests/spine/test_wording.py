@@ -106,7 +106,7 @@ def test_what_holds_nothing_to_compose_from_stays_as_it_is_stored() -> None:
     [
         (
             "direct reply; what answers «when», about the same thing (0.61); weights 0.19; between+0.60; follow words+0.36",
-            "прямой ответ; есть дата или время, о том же",
+            "прямой ответ; есть дата или время, по той же теме",
         ),
         (
             "no reply in this thread; no answer found in their other messages",
