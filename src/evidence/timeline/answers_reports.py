@@ -13,7 +13,7 @@ from datetime import timedelta
 from evidence.model import Letter
 from evidence.timeline.answers import Evidence, Vocabulary, stems_of
 from evidence.timeline.answers_features import ask_type, reply_run
-from evidence.timeline.gates import Gate
+from evidence.timeline.gates import Gate, opened
 from evidence.timeline.requests_find import Ask
 
 ACKNOWLEDGED_WITHIN = timedelta(days=10)  # "the money has come" without a word on what for
@@ -68,8 +68,9 @@ def reported(letter: Letter) -> tuple[Reported, ...]:
         text = body[zone.start : zone.end]
         if zone.kind != "own":
             continue
-        call = _CALL.search(text)
-        if not call and not _RECEIVED.search(text):
+        mask = opened(text)
+        call = _CALL.pattern.search(text) if mask & _CALL.bit else None
+        if not call and not mask & _RECEIVED.bit:
             continue
         for sentence in reply_run(text):
             near = call and sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20

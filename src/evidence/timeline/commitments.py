@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -195,15 +195,16 @@ class _Binding(dict[Form, int]):
 _BINDING = _Binding()
 
 
+@lru_cache(maxsize=4096)  # what is answered is often answered by several
 def content_stems(text: str) -> frozenset[str]:
-    return frozenset(s for w in words(text) if len(w) > 2 and (s := stem(w)) not in _STOP)
+    return frozenset(map(stem, {w for w in words(text) if len(w) > 2})) - _STOP
 
 
 def _commitment(flag: Flag, letter: Letter, made: Sequence[Commitment], zone: ZoneInfo) -> Mapping[str, Any] | None:
     """The earlier promise a complaint speaks of: by whoever is complained about, best by words and date, the later on a tie."""
     own_words = content_stems(flag.quote)
     days = {d.day for d in due_dates(flag.quote, letter.at.astimezone(zone).date())}
-    spoken = {(d.day.month, d.day.day) for d in due_dates(flag.quote, letter.at.astimezone(zone).date())}
+    spoken = {(day.month, day.day) for day in days}
     weekdays = {d.weekday() for d in days}
     best: tuple[int, int] | None = None
     for number, one in enumerate(made):

@@ -34,7 +34,8 @@ class Key:
 
     @property
     def telling(self) -> int:
-        return len(self.letters) + self.begins + self.ends if self.letters else 2
+        """How rare it may be: long letters more than where in a word they stand."""
+        return 2 * (len(self.letters) or 2) + self.begins + self.ends
 
 
 class Gate:
@@ -60,6 +61,7 @@ class _Words(dict[str, int]):
         self._count = 0
         self._open = 1  # the lowest bit is set for every text: that of gates without keys
         self._anywhere: dict[str, int] = {}
+        self._sizes: dict[str, set[int]] = {}  # two letters -> the lengths of keys anywhere that begin with them
         self._begins: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._whole: dict[str, int] = {}
@@ -84,6 +86,8 @@ class _Words(dict[str, int]):
             tables = ((self._anywhere, self._ends), (self._begins, self._whole))
             table = tables[key.begins][key.ends]
             table[key.letters] = table.get(key.letters, 0) | bit
+            if table is self._anywhere:
+                self._sizes.setdefault(key.letters[:2], set()).add(len(key.letters))
         return bit
 
     def __missing__(self, word: str) -> int:
@@ -102,8 +106,8 @@ class _Words(dict[str, int]):
             mask |= self._digit
         for at in range(size):
             mask |= self._begins.get(folded[: at + 1], 0) | self._ends.get(folded[at:], 0)
-            for end in range(at + 2, size + 1):
-                mask |= self._anywhere.get(folded[at:end], 0)
+            for length in self._sizes.get(folded[at : at + 2], ()):
+                mask |= self._anywhere.get(folded[at : at + length], 0)
         return mask
 
 

@@ -80,20 +80,24 @@ class Sums(Generic[Key]):
         """(keys x outputs, how many buckets each has)."""
         if len(self._rows) > _MOST_SUMS:
             self._rows.clear()
-        rows = [
-            self._add(key) if row is None else row for row, key in zip(map(self._rows.get, keys), keys, strict=True)
-        ]
+        unknown = [key for key in dict.fromkeys(keys) if key not in self._rows]
+        if unknown:
+            self._add(unknown)
+        rows = list(map(self._rows.__getitem__, keys))
         return self._weights[rows], self._sizes[rows]
 
-    def _add(self, key: Key) -> int:
-        row = self._rows.setdefault(key, len(self._rows))
-        if row == len(self._weights):
-            self._weights = np.vstack([self._weights, np.zeros_like(self._weights)])
-            self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
-        buckets = np.asarray(self._buckets_of(key), dtype=np.int64)
-        self._weights[row] = self._first[buckets].sum(axis=0, dtype=np.int64)
-        self._sizes[row] = len(buckets)
-        return row
+    def _add(self, keys: Sequence[Key]) -> None:
+        begin, end = len(self._rows), len(self._rows) + len(keys)
+        if end > len(self._weights):
+            more = np.zeros((max(end, len(self._weights)), len(OUTPUTS)), dtype=np.int64)
+            self._weights = np.vstack([self._weights, more])
+            self._sizes = np.concatenate([self._sizes, np.zeros(len(more), dtype=np.int64)])
+        buckets = [self._buckets_of(key) for key in keys]  # never empty
+        sizes = np.array([len(one) for one in buckets], dtype=np.int64)
+        weights = self._first[np.concatenate([np.asarray(one, dtype=np.int64) for one in buckets])]
+        self._weights[begin:end] = np.add.reduceat(weights, np.cumsum(sizes) - sizes, axis=0, dtype=np.int64)
+        self._sizes[begin:end] = sizes
+        self._rows.update(zip(keys, range(begin, end), strict=True))
 
 
 def _form_buckets(form: Form) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same 
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -278,20 +277,18 @@ def shape_features(sentence: Sentence) -> list[int]:
 
 _LENGTHS = [int(log2(n + 1)) for n in range(64)]
 ShapeKey = tuple[int, bool, bool, bool, bool, bool, bool]
-_MARKED = re.compile(r'[!«“"…]|\.\.\.')
 
 
 def shape_key(sentence: Sentence) -> ShapeKey:
     """All that ``shape_features`` depends on."""
     text = sentence.text
     forms, _, letters, capitals = sentence.read
-    marked = _MARKED.search(text) is not None
     return (
         _LENGTHS[len(forms)] if len(forms) < 64 else 6,
         sentence.question,
-        marked and "!" in text,
-        marked and ("«" in text or "“" in text or '"' in text),
-        marked and ("..." in text or "…" in text),
+        "!" in text,
+        "«" in text or "“" in text or '"' in text,
+        "..." in text or "…" in text,
         letters > 8 and capitals > 0.6 * letters,
         text[:1].islower(),
     )

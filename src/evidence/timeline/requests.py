@@ -164,7 +164,7 @@ class Search:
             threads.setdefault((x.speaker, x.thread), []).append(x)
         self._thread = {key: _Run(found) for key, found in threads.items()}
         self._stems = {x.sha256: stems[x.sha256] | stems_of(" ".join(files_of(x))) for x in human}
-        self._reports = {x.sha256: found for x in letters if x.kind == "human" and (found := reported(x))}
+        self._reports = {x.sha256: found for x in human if (found := reported(x))}
         self._reporting: Mapping[str, _Run] = {
             s: _Run([x for x in self._human[s].letters if x.sha256 in self._reports]) for s in ("us", "client")
         }

@@ -134,7 +134,8 @@ class Packs:
                 called += calls
         if not called:
             return []
-        return [self.rules[n] for n in sorted(set(called)) if self.needs[n] & have == self.needs[n]]
+        needs = self.needs
+        return [self.rules[n] for n in sorted([n for n in set(called) if needs[n] & have == needs[n]])]
 
     def match(self, sentence: Sentence, context: Context) -> list[Match]:
         """Every rule whose slots are there, blocked or not, in the order of the packs."""
