@@ -33,7 +33,7 @@ WEIGHT = (
     3  # a letter of a dispute counts as often: single letters were written to show requests, disputes to be like mail
 )
 KINDS = ("question", "document", "action", "payment")
-SMALLEST = 0.08  # lesser weights are left out: half the size, the same figures
+SMALLEST = 0.12  # lesser weights are left out: half the size, the same figures
 WEIGHTS = ROOT / "src/evidence/timeline/answers_weights.json"
 
 

@@ -29,7 +29,6 @@ from evidence.timeline.requests_repeats import Again, Repeats
 
 OTHER_MESSAGES_AT_MOST = 20  # named one by one; ``detail["other_count"]`` says how many there are
 THREAD_AT_MOST, ELSEWHERE_AT_MOST = 25, 200  # letters weighed for one asking
-UNLIKELY_AT_MOST = 12  # letters of other threads that share no words with it, read before silence is stated
 REPORTS_AT_MOST = 100  # the asker's own letters that report a call, or that something came
 ELSEWHERE_OVERLAP = 0.34  # weighted share of the asked words that a letter of another thread must say
 DOUBT_AT = 0.15  # see docs/reckoning.md, "When silence is asserted"
@@ -209,9 +208,8 @@ class Search:
         elif in_time:
             outcome, why, sure = "reply-without-answer", "they wrote in the thread in time; no answer is visible", False
         else:
-            # Their answer to the repeat leaves this one without reply, and one in another thread may share no word with it
-            # ("Thursday."): neither should be read as silence unexamined.
-            seen = self._evidence(letter, ask, side, due, None, anywhere=True)
+            # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
+            seen = evidence if repeated_at is None else self._evidence(letter, ask, side, due, None)
             doubtful = any(e.probability >= DOUBT_AT for e in seen)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
         if not delivered:
@@ -249,17 +247,10 @@ class Search:
         )  # fmt: skip
 
     def _evidence(
-        self,
-        letter: Letter,
-        ask: Ask,
-        side: Side,
-        due: datetime,
-        repeated_at: datetime | None,
-        *,
-        anywhere: bool = False,
+        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None
     ) -> list[Evidence]:
         """What the letters show, in order of time. After a repeat, an answer counts for the repeat only."""
-        theirs = self.candidates(letter, ask, side, due, repeated_at, anywhere=anywhere)
+        theirs = self.candidates(letter, ask, side, due, repeated_at)
         place_of = {other.sha256: place for other, place in theirs}
         reports = self._reporting[letter.speaker].after(letter.at, repeated_at)[:REPORTS_AT_MOST]
         found: list[Evidence] = []
@@ -280,19 +271,9 @@ class Search:
         return found
 
     def candidates(
-        self,
-        letter: Letter,
-        ask: Ask,
-        side: Side,
-        due: datetime,
-        repeated_at: datetime | None,
-        *,
-        anywhere: bool = False,
+        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None
     ) -> list[tuple[Letter, Place]]:
-        """The letters of ``side`` that may answer ``ask``, with their places to it: all of the thread, and others that speak of it.
-
-        ``anywhere``: also the first ones of other threads that do not.
-        """
+        """The letters of ``side`` that may answer ``ask``, with their places to it: all of the thread, and others that speak of it."""
         asks = self._asks_in.get(letter.sha256) or [ask]
         asking = _Asking(
             letter, due, repeated_at is not None, len(asks), sum(a.end <= ask.start for a in asks),
@@ -302,9 +283,7 @@ class Search:
         theirs = self._thread.get((side, letter.thread))
         thread = theirs.after(letter.at, repeated_at)[:THREAD_AT_MOST] if theirs else ()
         window = self._human[side].after(letter.at, repeated_at)[: ELSEWHERE_AT_MOST + len(thread)]
-        others = [x for x in window if x.thread != letter.thread]
-        first = UNLIKELY_AT_MOST if anywhere else 0
-        elsewhere = [x for n, x in enumerate(others) if n < first or self._speaks_of(stems, x)]
+        elsewhere = [x for x in window if x.thread != letter.thread and self._speaks_of(stems, x)]
         return [(x, self._place(asking, x)) for x in (*thread, *elsewhere)]
 
     def _speaks_of(self, stems: frozenset[str], other: Letter) -> bool:
