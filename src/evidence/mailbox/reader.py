@@ -189,7 +189,7 @@ def _read_folder(run: Run, folder: FolderName, generation: Generation | None) ->
                 raise
             run.reconnect(error, wait)
     if not run.dry:
-        run.commit()
+        run.commit_if_old()
 
 
 def _open_place(run: Run, folder: FolderName, status: FolderStatus, generation: Generation | None) -> Place:
@@ -234,6 +234,8 @@ def _work(run: Run, place: Place) -> None:
         if peek.uid not in missing_peeks:
             continue
         missing_peeks.discard(peek.uid)
+        if not len(missing_peeks) % 500 and not run.dry:
+            run.commit_if_old()
         if whole and peek.uid in place.held and peek.uid not in again:
             rejudge.append(peek.uid)  # stored before an interruption; its header says on which side it stands
         elif whole or consider(run, place, peek, again=peek.uid in again):
