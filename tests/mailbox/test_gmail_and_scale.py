@@ -263,11 +263,10 @@ def test_the_record_names_tool_host_server_and_seconds(sink: Archive) -> None:
     } <= ended.keys()
 
 
-def _commits(sink: Archive, monkeypatch: pytest.MonkeyPatch, old: float) -> int:
-    """COMMITs of one run over thirty folders of one letter, where what is ``old`` seconds old is committed at once."""
+def _commits(sink: Archive, mailbox: MemoryMailbox, monkeypatch: pytest.MonkeyPatch, old: float) -> int:
+    """COMMITs of one run over thirty folders with one new letter each, where what is ``old`` seconds old is committed at once."""
     monkeypatch.setattr(run, "OLD_SECONDS", old)
     said: list[str] = []
-    mailbox = MemoryMailbox()
     for number in range(30):
         mailbox.deliver(f"folder {number}", letter(f"{number}-{old}"))
     sink.connection.set_trace_callback(said.append)
@@ -283,5 +282,6 @@ def test_small_folders_share_a_commit_and_slow_ones_have_their_own(
     sink: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "GROUP_SECONDS", 1000.0)
-    assert _commits(sink, monkeypatch, 1000.0) <= 4
-    assert _commits(sink, monkeypatch, -1.0) >= 30
+    mailbox = MemoryMailbox()
+    assert _commits(sink, mailbox, monkeypatch, 1000.0) <= 4
+    assert _commits(sink, mailbox, monkeypatch, -1.0) >= 30
