@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 
 from evidence.i18n import translated, translation
 from evidence.wording import why_in_words
+from evidence.wording.requests import request_why_in_words
 
 
 def _mark(text: str) -> str:
@@ -176,6 +177,9 @@ class Words:
             links=flag["links"],
             detail=flag["detail"],
         )
+
+    def request_why(self, why: str) -> str:
+        return request_why_in_words(self.language, why)
 
     def of(self, table: dict[Any, str], key: Any) -> str:
         return self._(table[key]) if key in table else str(key)
