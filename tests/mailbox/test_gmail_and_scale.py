@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from evidence.archive import writer
 from evidence.archive.store import Archive
+from evidence.mailbox import run
 from evidence.mailbox.imap import ImapMailbox
 from evidence.mailbox.memory import MemoryMailbox
 from tests.mailbox import matter
@@ -259,3 +261,27 @@ def test_the_record_names_tool_host_server_and_seconds(sink: Archive) -> None:
         "problems",
         "seconds",
     } <= ended.keys()
+
+
+def _commits(sink: Archive, mailbox: MemoryMailbox, monkeypatch: pytest.MonkeyPatch, old: float) -> int:
+    """COMMITs of one run over thirty folders with one new letter each, where what is ``old`` seconds old is committed at once."""
+    monkeypatch.setattr(run, "OLD_SECONDS", old)
+    said: list[str] = []
+    for number in range(30):
+        mailbox.deliver(f"folder {number}", letter(f"{number}-{old}"))
+    sink.connection.set_trace_callback(said.append)
+    result = sync(mailbox, sink)
+    sink.connection.set_trace_callback(None)
+    assert result.outcome == "complete"
+    assert result.new == 30
+    assert not sink.connection.in_transaction
+    return said.count("COMMIT")
+
+
+def test_small_folders_share_a_commit_and_slow_ones_have_their_own(
+    sink: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 1000.0)
+    mailbox = MemoryMailbox()
+    assert _commits(sink, mailbox, monkeypatch, 1000.0) <= 4
+    assert _commits(sink, mailbox, monkeypatch, -1.0) >= 30

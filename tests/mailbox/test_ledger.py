@@ -113,3 +113,28 @@ def test_a_blob_is_compressed_and_bounded() -> None:
     _, blobs = filled()
     assert len(blobs) < 199 * 40
     assert zlib.decompress(blobs[9 : 9 + int.from_bytes(blobs[1:5], "little")])
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.integers(1, 60),
+        st.sampled_from(list(Kind)),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**64 - 1),
+        st.lists(st.integers(0, 2**64 - 1), max_size=4).map(tuple),
+    ),
+    max_size=40,
+)
+
+
+@given(ENTRIES, st.sets(st.integers(1, 60), max_size=8))
+def test_a_first_frame_holds_the_columns_that_its_rows_one_by_one_would_give(
+    entries: list[tuple[int, Kind, int, int, tuple[int, ...]]], gone: set[int]
+) -> None:
+    ledger = Ledger()
+    for entry in entries:
+        ledger.put(*entry)
+    ledger.drop(gone)
+    whole, by_row = ledger._whole_columns(), ledger._columns_of(list(range(len(ledger.uids))))
+    assert whole == by_row
+    assert [c.typecode for c in whole] == [c.typecode for c in by_row]

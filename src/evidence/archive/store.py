@@ -65,7 +65,7 @@ class Archive(Judging):
             connection = connect_write(unfinished, create=True)
             try:
                 writer = Writer(connection, unfinished, clock)
-                _migrate(writer, tool)
+                _make(writer, tool)
                 row = {"id": 1, "uuid": str(uuid.uuid4()), "created_at": utc_text(clock()), "tool": tool}
                 writer.append("archive", row, "archive-created")
                 writer.commit()
@@ -156,9 +156,6 @@ def _migrate(writer: Writer, tool: str) -> None:
     """Bring the schema up to date, each migration in one transaction with its custody event."""
     if writer.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
         return
-    if writer.connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None:
-        _make(writer, tool)
-        return
     with _without(
         "numpy"
     ):  # sqlite-utils takes it where it is there, for arrays; that costs 25 MB and a tenth of a second
@@ -181,7 +178,7 @@ def _migrate(writer: Writer, tool: str) -> None:
 
 
 def _make(writer: Writer, tool: str) -> None:
-    """All migrations of an archive that is being made, without the library that is for upgrading one."""
+    """All migrations of an archive that is being made, without the library that is for upgrading one. The caller commits."""
     try:
         writer.connection.execute("BEGIN IMMEDIATE")
         begin_history(writer.connection)
@@ -189,11 +186,9 @@ def _make(writer: Writer, tool: str) -> None:
             apply_step(writer.connection, step, writer._now())
             writer.continue_transaction()
             writer.record("migration", {"name": step.__name__, "tool": tool})
-        writer.commit()
     except sqlite3.Error as error:
-        raise in_words(error, writer.path) from error
-    finally:
         writer.rollback()
+        raise in_words(error, writer.path) from error
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import zlib
 from array import array
 from bisect import bisect_left
 from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import sub
 from typing import Any
 
 _FRAME = struct.Struct("<cII")
@@ -189,22 +190,9 @@ class Ledger:
             removed, new_links = sorted(self._removed), sorted(self._new_links)
             if not (rows or removed or new_links or self.questioned != self._was_questioned):
                 return b""
-        refs: array[int] = array("Q")
-        lengths: array[int] = array("B")
-        for at in rows:
-            some = self._refs_at(at)
-            refs.extend(some)
-            lengths.append(len(some))
-        columns: list[array[int]] = [
-            array("I", (self.uids[at] for at in rows)),
-            array("B", (self._kinds[at] for at in rows)),
-            array("I", (self._shapes[at] for at in rows)),
-            array("Q", (self._owns[at] for at in rows)),
-            lengths,
-            refs,
-            array("I", removed),
-            array("Q", new_links),
-        ]
+        own = self._whole_columns() if self._whole else self._columns_of(rows)
+        refs = own[-1]
+        columns = [*own, array("I", removed), array("Q", new_links)]
         payload = zlib.compress(
             _COUNTS.pack(len(rows), len(refs), len(removed), len(new_links), self.questioned)
             + b"".join(map(_little, columns)),
@@ -214,6 +202,26 @@ class Ledger:
         frame = head + payload
         self._stored(frame)
         return frame
+
+    def _whole_columns(self) -> list[array[int]]:
+        lengths = array("B", map(sub, self._ref_ends, chain((0,), self._ref_ends)))
+        return [self.uids, self._kinds, self._shapes, self._owns, lengths, self._refs]
+
+    def _columns_of(self, rows: list[int]) -> list[array[int]]:
+        refs: array[int] = array("Q")
+        lengths: array[int] = array("B")
+        for at in rows:
+            some = self._refs_at(at)
+            refs.extend(some)
+            lengths.append(len(some))
+        return [
+            array("I", (self.uids[at] for at in rows)),
+            array("B", (self._kinds[at] for at in rows)),
+            array("I", (self._shapes[at] for at in rows)),
+            array("Q", (self._owns[at] for at in rows)),
+            lengths,
+            refs,
+        ]
 
     def _stored(self, frame: bytes) -> None:
         self._crc = zlib.crc32(frame)

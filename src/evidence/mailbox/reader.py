@@ -118,9 +118,10 @@ def _read_account(run: Run) -> None:
     folders = [f for f in everything if _selected(f.name, run.account)]
     folders.sort(key=lambda f: "\\All" not in f.attributes)  # Gmail's All Mail first: labels then need no second fetch
     latest: dict[str, Generation] = {g.name: g for g in sorted(generations, key=lambda g: g.id)}
-    statuses = run.steadily(lambda: run.mailbox.status(_sayable(run, folders)))
-    for folder, status in zip(_sayable(run, folders), statuses, strict=True):
-        last = latest.get(folder.name)
+    known = [f for f in _sayable(run, folders) if f.name in latest]  # of others nothing could be unchanged
+    statuses = dict(zip(known, run.steadily(lambda: run.mailbox.status(known)) if known else (), strict=True))
+    for folder in _sayable(run, folders):
+        status, last = statuses.get(folder), latest.get(folder.name)
         if status is not None and last is not None and _unchanged(run, status, last):
             place = Place(folder, status, last.id, Ledger.read(last.passed_over), last)
             place.done = True
@@ -189,7 +190,7 @@ def _read_folder(run: Run, folder: FolderName, generation: Generation | None) ->
                 raise
             run.reconnect(error, wait)
     if not run.dry:
-        run.commit()
+        run.commit_if_old()
 
 
 def _open_place(run: Run, folder: FolderName, status: FolderStatus, generation: Generation | None) -> Place:
@@ -234,6 +235,8 @@ def _work(run: Run, place: Place) -> None:
         if peek.uid not in missing_peeks:
             continue
         missing_peeks.discard(peek.uid)
+        if not len(missing_peeks) % 500 and not run.dry:
+            run.commit_if_old()
         if whole and peek.uid in place.held and peek.uid not in again:
             rejudge.append(peek.uid)  # stored before an interruption; its header says on which side it stands
         elif whole or consider(run, place, peek, again=peek.uid in again):

@@ -18,6 +18,7 @@ from evidence.model import FolderName, FolderStatus
 from evidence.ports import AcquisitionSink, Generation, Progress
 
 PAUSES = (1.0, 5.0, 20.0)  # seconds before we knock again after a lost connection
+OLD_SECONDS = 2.0  # what was written longer ago than this is committed before anything else is asked for
 PATIENCE = 60.0  # a longer wait than this ends the run; it is said until when
 
 
@@ -126,6 +127,11 @@ class Run:
         self.sink.commit()
         self.pending_octets = 0
         self.committed_at = time.monotonic()
+
+    def commit_if_old(self) -> None:
+        """Between folders and while headers are read: small folders share a commit, and nobody waits long for the archive's lock."""
+        if time.monotonic() - self.committed_at > OLD_SECONDS:
+            self.commit()
 
     @property
     def gmail(self) -> bool:

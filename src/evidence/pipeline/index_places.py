@@ -110,7 +110,7 @@ def _kept(row: tuple[Any, ...], people: Iterable[str]) -> Kept:
     ) = row  # fmt: skip
     cut = json.loads(first_cut)
     fact = Fact(
-        number, sha256, message_id, tuple(json.loads(in_reply_to)), tuple(json.loads(references)), subject,
+        number, sha256, message_id, _row(in_reply_to), _row(references), subject,
         date_raw, datetime.fromisoformat(date) if date else None, utc(received) if received else None, sender,
         frozenset(people), tuple(map(tuple, cut["own"])), tuple(map(tuple, cut["quoted"])), mark, bool(failed),
     )  # fmt: skip
@@ -118,8 +118,12 @@ def _kept(row: tuple[Any, ...], people: Iterable[str]) -> Kept:
         fact,
         Place(thread, parent, by, copy_of),
         At(at, clock, note, internal, captured),
-        json.loads(keys),
+        json.loads(keys) if keys != "{}" else {},
     )
+
+
+def _row(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored)) if stored != "[]" else ()
 
 
 # ---- threads and copies --------------------------------------------------------------------

@@ -198,6 +198,7 @@ def cues(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def parts_asked(ask: str) -> int:
     """How many things one asking holds, as far as its words show it: question marks, "and" before a question word, enumerations."""
     marks = ask.count("?")
@@ -298,6 +299,12 @@ def passages(run: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
 
 def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> list[str]:
     """Features of a passage of a reply (``run``: its sentences) as an answer to ``ask``."""
+    plain, lemmas = pair_parts(ask, kind, run, attachments)
+    return [*plain, *(f"w:{w}" for w in lemmas if not w.isdigit()), *(f"b:{a}_{b}" for a, b in pairwise(lemmas))]
+
+
+def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``pair_features`` but for single words and pairs of them, and the lemmas that these are made of."""
     of = ask_type(ask, kind)
     asked = content(ask)
     said: set[str] = set()
@@ -308,7 +315,7 @@ def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Seq
         here, stems = set(cues(sentence.text)), content(sentence.text)
         found |= here
         said |= stems
-        tokens = [lemma(w) for w in words(sentence.text)[:60]]
+        tokens = list(map(lemma, words(sentence.text)[:60]))
         lemmas += tokens
         if asked & stems:
             out += [f"near:{c}" for c in here] + [f"{of}+near:{c}" for c in here]
@@ -319,7 +326,6 @@ def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Seq
     share = len(asked & said) / max(1, len(asked))
     out += [f"share:{round(share * 3)}", f"{of}+share:{round(share * 3)}"]
     out += [f"c:{c}" for c in found] + [f"{of}+{c}" for c in found]
-    out += [f"w:{w}" for w in lemmas if not w.isdigit()] + [f"b:{a}_{b}" for a, b in pairwise(lemmas)]
     if alternatives(ask) & said:
         out.append("names an alternative")
     questions = sum("?" in s.text for s in run)
@@ -331,15 +337,16 @@ def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Seq
     if parts > 1:
         out += [f"parts+{c}" for c in found]
     out += attachment_features(ask, of, attachments)
-    return out
+    return out, lemmas
 
 
-_OR = re.compile(r"(?:или|либо|or)", _I)
+_OFFERED = re.compile(r"(\S+)\s+(?:или|либо|or)\s+(\S+)(?:\s+(\S+))?", _I)
 
 
+@lru_cache(maxsize=1024)
 def alternatives(ask: str) -> frozenset[str]:
     """The stems right beside "or": what the asker offers to choose from."""
     found: set[str] = set()
-    for match in re.finditer(rf"(\S+)\s+{_OR.pattern}\s+(\S+)(?:\s+(\S+))?", ask, _I):
+    for match in _OFFERED.finditer(ask):
         found |= {s for group in match.groups() if group for s in content(group)}
     return frozenset(found)

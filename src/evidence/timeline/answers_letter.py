@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from evidence.stems import words
 from evidence.timeline.answers_features import (
@@ -17,7 +18,7 @@ from evidence.timeline.answers_features import (
     attachment_features,
     content,
     cues,
-    pair_features,
+    pair_parts,
     parts_asked,
     passages,
     reply_run,
@@ -128,9 +129,8 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
     answered, deferred = 0.0, 0.0
     passage: tuple[int, int] = (0, 0)
     for first, end in passages(run):
-        features = pair_features(ask, kind, run[first:end], attachments)
-        answered = max(answered, models()["answered"].score(features))
-        score = models()["deferred"].score(features)
+        showing, score = pair_score(ask, kind, run[first:end], attachments)
+        answered = max(answered, showing)
         if score > deferred:
             deferred, passage = score, (first, end)
     deferral = _deferring(ask, kind, run, *passage, attachments) if deferred >= DEFER_AT else None
@@ -180,6 +180,16 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
         shown = next((i for i, one in enumerate(run) if "attached" in cues(one.text) or asked & said[i]), None)
     reasons = (*points.names, f"weights {answered:.2f}")
     return Reading(out, shown, deferral, deferred, reasons)
+
+
+def pair_score(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> tuple[float, float]:
+    """The probabilities that a passage answers, and that it puts off: of ``pair_features``, without writing each word's name down."""
+    plain, lemmas = pair_parts(ask, kind, run, attachments)
+    named = [w for w in lemmas if not w.isdigit()]
+    answered, deferred = (
+        models()[name].score_text(plain, named, pairwise(lemmas)) for name in ("answered", "deferred")
+    )
+    return answered, deferred
 
 
 _TYPED_CUES: Mapping[str, tuple[str, ...]] = {

@@ -110,12 +110,16 @@ def picture(
 
 def _open_silence_cut(entries: list[TimelineEntry]) -> list[TimelineEntry]:
     """A silence that nobody has ended takes at most an eighth of the picture: its band says its days, and the rest stays legible."""
-    ended = [e for e in entries if not (e.kind == "silence" and e.detail.get("next_side", "") is None)]
+    ended = [e for e in entries if not _is_open(e)]
     if not ended or len(ended) == len(entries):
         return entries
     last = max(e.until or e.at for e in ended)
     room = max((last - min(e.at for e in ended)) / 8, timedelta(days=3))
-    return [_cut(e, last + room) if e not in ended else e for e in entries]
+    return [_cut(e, last + room) if _is_open(e) else e for e in entries]
+
+
+def _is_open(entry: TimelineEntry) -> bool:
+    return entry.kind == "silence" and entry.detail.get("next_side", "") is None
 
 
 def _cut(entry: TimelineEntry, at: datetime) -> TimelineEntry:

@@ -60,7 +60,7 @@ class Forest:
         step = max(1, _CELLS // max(1, len(self.roots)))
         planes = self.planes
         cuts = [lines[at : at + step] for at in range(0, len(lines), step)]
-        parts = [self._walk(cut) if planes is None else planes.score(cut) for cut in cuts]
+        parts = [self.walk(cut) if planes is None else planes.score(cut) for cut in cuts]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     @cached_property
@@ -100,7 +100,7 @@ class Forest:
                 ahead += [(node, len(leaves)), (int(self.low[node]), -1)]
         return questions, leaves
 
-    def _walk(self, lines: NDArray[np.int32]) -> NDArray[np.int64]:
+    def walk(self, lines: NDArray[np.int32]) -> NDArray[np.int64]:
         """The same, node by node: for trees too large for ``planes``, and to test these against."""
         count, trees = len(lines), len(self.roots)
         flat = np.ascontiguousarray(lines).ravel()

@@ -140,31 +140,28 @@ def language_of(text: str) -> str:
 
 def features(run: Sequence[Sentence], index: int) -> list[str]:
     """Named features of the sentence at ``index`` among its neighbours."""
-    lemmas = _lemmas(run[index].text)
+    tokens = words(run[index].text)
+    lemmas = list(map(lemma, tokens[:_WORDS_AT_MOST]))
     return [
-        *_plain_features(run, index, lemmas),
+        *_plain_features(run, index, tokens, lemmas),
         *(f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas),
         *(f"b:{a}_{b}" for a, b in pairwise(lemmas)),
     ]
 
 
-def _lemmas(text: str) -> list[str]:
-    return list(map(lemma, words(text)[:_WORDS_AT_MOST]))
-
-
-def _asking(run: Sequence[Sentence], index: int) -> float:
+def asking(run: Sequence[Sentence], index: int) -> float:
     """The probability that the sentence asks: of ``features``, without writing each word's name down."""
-    lemmas = _lemmas(run[index].text)
+    tokens = words(run[index].text)
+    lemmas = list(map(lemma, tokens[:_WORDS_AT_MOST]))
     named = ["0" if w.isdigit() else w for w in lemmas]
-    return models()["ask"].score_text(_plain_features(run, index, lemmas), named, pairwise(lemmas))
+    return models()["ask"].score_text(_plain_features(run, index, tokens, lemmas), named, pairwise(lemmas))
 
 
-def _plain_features(run: Sequence[Sentence], index: int, lemmas: Sequence[str]) -> list[str]:
+def _plain_features(run: Sequence[Sentence], index: int, tokens: Sequence[str], lemmas: Sequence[str]) -> list[str]:
     """All but single words and pairs of them."""
     sentence = run[index]
     text = sentence.text
     language = language_of(text)
-    tokens = words(text)
     last = text.rstrip(")»”\"'")[-1:]
     out = [f"lang:{language}", f"end:{last if last in '?!.…:,' else 'none'}"]
     asks = "?" in text
@@ -228,7 +225,7 @@ def find_asks(text: str, start: int, end: int) -> tuple[Ask, ...]:
     found = []
     asked_leads: set[int] = set()
     for index, sentence in enumerate(run):
-        probability = _asking(run, index)
+        probability = asking(run, index)
         if sentence.lead is not None and (sentence.lead in asked_leads or _asks_for_list(run[sentence.lead].text)):
             asked_leads.add(sentence.lead)
             lead = run[sentence.lead]
@@ -299,7 +296,7 @@ def kind_of(text: str) -> RequestKind:
 
 
 def kind_features(text: str) -> list[str]:
-    tokens = _lemmas(text)
+    tokens = list(map(lemma, words(text)[:_WORDS_AT_MOST]))
     out = [f"w:{w}" for w in tokens] + [f"first:{w}" for w in tokens[:1]] + [f"b:{a}_{b}" for a, b in pairwise(tokens)]
     for name, pattern in (
         ("document", _DOCUMENT),
