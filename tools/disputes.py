@@ -30,7 +30,10 @@ from babel.dates import format_datetime
 
 LABELLED = Path(__file__).resolve().parent.parent / "fixtures" / "labelled"
 OPEN = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13))
-HARD = ("disputes-ru-16", "disputes-en-16")  # exchanges written to be hard to read, not to be like mail: measured, not trained on
+HARD = (
+    "disputes-ru-16",
+    "disputes-en-16",
+)  # exchanges written to be hard to read, not to be like mail: measured, not trained on
 SHUT = ("disputes-ru-15", "disputes-en-15")
 ZONES = {"ru": "Europe/Moscow", "en": "Europe/London"}
 CATEGORIES = (

@@ -192,7 +192,11 @@ def outcome_of(asked: Asked, scores: list[float]) -> str:
 def counted(rows: list[Asked]) -> list[Candidate]:
     """What the trees are grown on, each candidate as often as it counts."""
     return [
-        c for r in rows for c in r.candidates if not c.inline for _ in range(CORPUS_WEIGHT if r.author == "corpus" else 1)
+        c
+        for r in rows
+        for c in r.candidates
+        if not c.inline
+        for _ in range(CORPUS_WEIGHT if r.author == "corpus" else 1)
     ]
 
 
