@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from common import hold, matter, parser, report, scratch, spread
@@ -55,6 +56,9 @@ def main() -> None:
     )
     found = {"flags": 0, "requests": 0}
     packs = timed("rule packs", load_packs)
+    timed(
+        "dictionary, models", lambda: import_module("evidence.pipeline.index_warm")
+    )  # as a worker of a rebuild begins
     for at in range(0, len(letters), given.size):
         some = letters[at : at + given.size]
         chunks = [some[n : n + TOGETHER] for n in range(0, len(some), TOGETHER)]
