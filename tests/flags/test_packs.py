@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from evidence.errors import UsageError
+from evidence.timeline import flags
 from evidence.timeline.explain import check_pack, explain_text, matches
 from evidence.timeline.flags import find_flags
+from evidence.timeline.ranker import load_ranker
 from evidence.timeline.rules import PACKS, Rule, load_packs, packs_of, read_pack
 from evidence.timeline.rules_blockers import Context
 from evidence.timeline.sentences import sentences
@@ -129,11 +131,22 @@ must_not_match = ["Мы рядом с вами."]
 """
 
 
-def test_wide_rule_counts_only_where_the_learned_reader_is_sure(tmp_path: Path) -> None:
+def test_wide_rule_counts_only_where_the_learned_reader_is_sure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "wide.toml").write_text(WIDE, "utf-8")
+    reader = load_ranker()
+    assert reader is not None
+    russian = reader.models["ru"]
+    lines = replace(russian.thresholds, agree={**russian.thresholds.agree, "threat": 100})
+    easier = replace(reader, models={**reader.models, "ru": replace(russian, thresholds=lines)})
+    monkeypatch.setattr(flags, "load_ranker", lambda: easier)
     _label, rules = read_pack(tmp_path / "wide.toml")
     packs = packs_of(rules)
-    sure, harmless = "Завтра иду в прокуратуру с заявлением на вас.", "Наш офис в здании, где раньше была прокуратура."
+    sure, harmless = (
+        "У меня зять в прокуратуре, и ваша вывеска ему очень не нравится.",
+        "Раньше здесь была прокуратура.",
+    )
     (sentence,) = sentences(sure)
     assert packs.match(sentence, Context()) == []
     (match,) = packs.second(sentence, "threat", Context())
