@@ -149,3 +149,12 @@ def test_several_demands_of_one_sentence_stand_apart() -> None:
 def test_internal_mail_is_never_stated() -> None:
     found = find_flags(letter("Я подам на него заявление в полицию.", "us", addressees=("us",)), PACKS)
     assert "stated" not in {f.tier for f in found}
+
+
+def test_a_number_is_never_cut_in_a_quote() -> None:
+    text = "I want the whole fee returned, £2,400 of it, by noon on Friday, and a written apology from the owner."
+    quotes = [f.quote for f in flags(text) if f.category == "demand"]
+    assert any("£2,400 of it" in q for q in quotes)
+    assert not any(q.endswith("£2") for q in quotes)
+    text = "Требуем возместить ущерб в размере 14 900 руб. в срок до 12 августа, а также принести официальные извинения."
+    assert "срок до 12 августа" in {f.quote for f in flags(text) if f.category == "demand"}

@@ -11,7 +11,8 @@ from evidence.timeline.rules_slots import Alternative, parse_slots
 from evidence.timeline.sentences import Sentence
 
 _WHOLE = 24  # words: a shorter sentence is quoted whole, so that nothing is torn out of it
-_SEPARATOR = re.compile(r"[,;:—]|\s[-–]\s|\s(?:и|а также|and|plus|as well as)\s", re.IGNORECASE)
+# Not the comma or colon of a number: «£2,400» and «17:40» stay whole.
+_SEPARATOR = re.compile(r"(?:(?<!\d)[,:]|[,:](?!\d)|[;—])|\s[-–]\s|\s(?:и|а также|and|plus|as well as)\s", re.IGNORECASE)
 _IF = frozenset("если unless if иначе".split())
 
 
@@ -43,11 +44,11 @@ def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[
     spans: dict[tuple[int, int], Match] = {}
     for kind, match in named.items():
         first, last = sentence.tokens[min(match.places)], sentence.tokens[max(match.places)]
-        if kind == "deadline":
-            spans.setdefault((first.start, last.end), match)
+        end = min(c for c in cuts if c >= last.end - sentence.start) + sentence.start
+        if kind == "deadline":  # often beside another demand of the same clause
+            spans.setdefault((first.start, end), match)
             continue
         start = max(c for c in cuts if c <= first.start - sentence.start) + sentence.start
-        end = min(c for c in cuts if c >= last.end - sentence.start) + sentence.start
         spans.setdefault((start, end), match)
     return [(a, b, m) for (a, b), m in sorted(spans.items(), key=lambda x: x[0])]
 
