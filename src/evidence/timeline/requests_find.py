@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 from evidence.model import RequestKind
 from evidence.stems import first_word, words
@@ -138,30 +139,57 @@ def language_of(text: str) -> str:
     return "ru" if sum(map(_BALANCE.__getitem__, text.split())) >= 0 else "en"
 
 
+class Said(NamedTuple):
+    """A word as written, its ``lemma``, the name under which single words are weighed ("0": any number), and its ``verb_form``."""
+
+    word: str
+    lemma: str
+    name: str
+    form: str
+
+
+class _Said(dict[str, tuple[Said, ...]]):
+    """What stands between two spaces -> its words; no word crosses a space."""
+
+    def __missing__(self, piece: str) -> tuple[Said, ...]:
+        found = tuple(Said(w, lemma(w), "0" if lemma(w).isdigit() else lemma(w), verb_form(w)) for w in words(piece))
+        if len(self) < 100_000 and len(piece) < 64:
+            self[piece] = found
+        return found
+
+
+_SAID = _Said()
+
+
+def said_in(text: str) -> list[Said]:
+    return list(chain.from_iterable(map(_SAID.__getitem__, text.split())))
+
+
 def features(run: Sequence[Sentence], index: int) -> list[str]:
     """Named features of the sentence at ``index`` among its neighbours."""
-    tokens = words(run[index].text)
-    lemmas = list(map(lemma, tokens[:_WORDS_AT_MOST]))
+    said = said_in(run[index].text)
+    some = said[:_WORDS_AT_MOST]
     return [
-        *_plain_features(run, index, tokens, lemmas),
-        *(f"w:{w}" if not w.isdigit() else "w:0" for w in lemmas),
-        *(f"b:{a}_{b}" for a, b in pairwise(lemmas)),
+        *_plain_features(run, index, said),
+        *(f"w:{one.name}" for one in some),
+        *(f"b:{a.lemma}_{b.lemma}" for a, b in pairwise(some)),
     ]
 
 
 def asking(run: Sequence[Sentence], index: int) -> float:
     """The probability that the sentence asks: of ``features``, without writing each word's name down."""
-    tokens = words(run[index].text)
-    lemmas = list(map(lemma, tokens[:_WORDS_AT_MOST]))
-    named = ["0" if w.isdigit() else w for w in lemmas]
-    return models()["ask"].score_text(_plain_features(run, index, tokens, lemmas), named, pairwise(lemmas))
+    said = said_in(run[index].text)
+    some = said[:_WORDS_AT_MOST]
+    pairs = pairwise([one.lemma for one in some])
+    return models()["ask"].score_text(_plain_features(run, index, said), [one.name for one in some], pairs)
 
 
-def _plain_features(run: Sequence[Sentence], index: int, tokens: Sequence[str], lemmas: Sequence[str]) -> list[str]:
+def _plain_features(run: Sequence[Sentence], index: int, said: Sequence[Said]) -> list[str]:
     """All but single words and pairs of them."""
     sentence = run[index]
     text = sentence.text
     language = language_of(text)
+    lemmas = [one.lemma for one in said[:_WORDS_AT_MOST]]
     last = text.rstrip(")»”\"'")[-1:]
     out = [f"lang:{language}", f"end:{last if last in '?!.…:,' else 'none'}"]
     asks = "?" in text
@@ -170,7 +198,7 @@ def _plain_features(run: Sequence[Sentence], index: int, tokens: Sequence[str], 
     out += [f"first:{w}" for w in lemmas[:1]] + [f"second:{w}" for w in lemmas[1:2]]
     out.append(f"pair:{'_'.join(lemmas[:2])}")
     if language == "ru":
-        forms = list(map(verb_form, tokens[:_WORDS_AT_MOST]))
+        forms = [one.form for one in said[:_WORDS_AT_MOST]]
         imperatives = [i for i, f in enumerate(forms) if f == "imp"]
         out += [f"form:{f}" for f in set(forms) if f]
         if imperatives:
@@ -183,7 +211,7 @@ def _plain_features(run: Sequence[Sentence], index: int, tokens: Sequence[str], 
             head = words(clause)[:2]
             if head:
                 out.append(f"head:{head[0].casefold()}")
-    count = len(tokens)
+    count = len(said)
     out.append(f"long:{0 if count < 3 else 1 if count < 6 else 2 if count < 12 else 3 if count < 25 else 4}")
     for name, pattern in (
         ("explicit", _EXPLICIT),
