@@ -156,5 +156,7 @@ def test_a_number_is_never_cut_in_a_quote() -> None:
     quotes = [f.quote for f in flags(text) if f.category == "demand"]
     assert any("£2,400 of it" in q for q in quotes)
     assert not any(q.endswith("£2") for q in quotes)
-    text = "Требуем возместить ущерб в размере 14 900 руб. в срок до 12 августа, а также принести официальные извинения."
+    text = (
+        "Требуем возместить ущерб в размере 14 900 руб. в срок до 12 августа, а также принести официальные извинения."
+    )
     assert "срок до 12 августа" in {f.quote for f in flags(text) if f.category == "demand"}

@@ -12,7 +12,9 @@ from evidence.timeline.sentences import Sentence
 
 _WHOLE = 24  # words: a shorter sentence is quoted whole, so that nothing is torn out of it
 # Not the comma or colon of a number: «£2,400» and «17:40» stay whole.
-_SEPARATOR = re.compile(r"(?:(?<!\d)[,:]|[,:](?!\d)|[;—])|\s[-–]\s|\s(?:и|а также|and|plus|as well as)\s", re.IGNORECASE)
+_SEPARATOR = re.compile(
+    r"(?:(?<!\d)[,:]|[,:](?!\d)|[;—])|\s[-–]\s|\s(?:и|а также|and|plus|as well as)\s", re.IGNORECASE
+)
 _IF = frozenset("если unless if иначе".split())
 
 
