@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disputes import OPEN, SHUT
+
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "labelled"
 LANGUAGES = ("ru", "en")
 # Opened for the measurement of the first version, and for building since. What is shut now: the disputes of author 15.
 ONCE_SHUT = ("ru-4", "ru-7", "en-4", "en-7")
 OPEN_AUTHORS = tuple(f"{language}-{n}" for language in LANGUAGES for n in (1, 2, 3, 4, 5, 6, 7, 11, 12, 14, 17, 18))
-OPEN_DISPUTES = tuple(f"disputes-{language}-{n}" for language in LANGUAGES for n in (8, 9, 10, 13))
-SHUT_DISPUTES = ("disputes-ru-15", "disputes-en-15")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def open_messages() -> Iterator[Labelled]:
     for author in OPEN_AUTHORS:
         if (path := FOLDER / f"{author}.jsonl.gz").exists():
             yield from _read(path, author, False)
-    for name in OPEN_DISPUTES:
+    for name in OPEN:
         yield from _read(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)
 
 
@@ -78,5 +78,5 @@ def open_sentences() -> Iterator[Labelled]:
 
 def shut_messages() -> Iterator[Labelled]:
     """Only for the final measurement."""
-    for name in SHUT_DISPUTES:
+    for name in SHUT:
         yield from _read(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)

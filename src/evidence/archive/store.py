@@ -156,9 +156,8 @@ def _migrate(writer: Writer, tool: str) -> None:
     """Bring the schema up to date, each migration in one transaction with its custody event."""
     if writer.connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
         return
-    with _without(
-        "numpy"
-    ):  # sqlite-utils takes it where it is there, for arrays; that costs 25 MB and a tenth of a second
+    # sqlite-utils takes numpy where it is there, for arrays; that costs 25 MB and a tenth of a second.
+    with _without("numpy"):
         import sqlite_utils
 
     database = sqlite_utils.Database(writer.connection)

@@ -86,9 +86,8 @@ def check_log(
                 seq,
             )
         log.binds.append(CODES.get(_bound_table(seq, text, found), 0))
-        frontier.append(
-            leaf if isinstance(leaf, bytes) else b""
-        )  # another type is named above, and not made into octets
+        # Another type is named above, and not made into octets.
+        frontier.append(leaf if isinstance(leaf, bytes) else b"")
         if frontier.size in sizes:
             log.roots[frontier.size] = frontier.root().hex()
         if frontier.size % 5000 == 0:

@@ -164,6 +164,13 @@ def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int
     return 0
 
 
+def _outcome(outcome: str) -> str:
+    from evidence.i18n import translation
+    from evidence.timeline.words import OUTCOME_WORDS
+
+    return translation("timeline", language).gettext(OUTCOME_WORDS[outcome])
+
+
 def _why(kind: str, item: Any) -> str:
     from evidence.wording import why_in_words
     from evidence.wording.requests import request_why
@@ -183,13 +190,13 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
     click.echo(_("a accept, r reject, s skip, q stop"), err=True)
     for number, ((kind, whole), item) in enumerate(waiting, 1):
         letter = shown.by_sha[item.sha256]
-        what = getattr(item, "category", None) or f"{item.asker}: {item.outcome}"
+        what = getattr(item, "category", None) or f"{item.asker}: {_outcome(item.outcome)}"
         click.echo(f"\n{number}/{len(waiting)}  {letter.at:%Y-%m-%d}  {_cell(letter.person)}  [{item.tier}] {what}")
         click.echo(f"    {_cell(item.quote)}")
         click.echo(f"    {_why(kind, item)}")
         for row in shown.proposed.get(whole, ()) if kind == "request" else ():
             said = _("proposed by {model}: {outcome}, {day}").format(
-                model=row["model"], outcome=row["outcome"], day=f"{shown.by_sha[row['sha256']].at:%Y-%m-%d}"
+                model=row["model"], outcome=_outcome(row["outcome"]), day=f"{shown.by_sha[row['sha256']].at:%Y-%m-%d}"
             )
             click.echo(f"    {said}: «{_cell(row['quote'])}»")
         key = click.prompt(">", type=click.Choice(["a", "r", "s", "q"]), show_choices=False, err=True)

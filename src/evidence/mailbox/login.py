@@ -290,9 +290,8 @@ def keyring_works() -> bool:
     """Whether this system has a keyring that answers now; asked for an entry that nobody has made."""
     try:
         _keyring()[0].get_password("evidence", "is anybody there")
-    except (
-        Exception
-    ):  # every keyring fails in its own way (D-Bus, a locked chain, no back end); to us each is the answer no
+    # Every keyring fails in its own way (D-Bus, a locked chain, no back end); to us each is the answer no.
+    except Exception:
         return False
     return True
 

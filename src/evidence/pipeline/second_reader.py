@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from evidence.config import Config
@@ -79,7 +80,7 @@ def _of_letters(
 
     for letter in letters:
         if letter.kind == "human" and letter.own_text().strip() and (letter.sha256, model, PROMPT_VERSION) not in asked:
-            yield lambda letter=letter: ask(letter)  # type: ignore[misc]
+            yield partial(ask, letter)
 
 
 def _of_requests(
@@ -107,7 +108,7 @@ def _of_requests(
         replies = [letters[x] for x in request.other_messages if x in letters and letters[x].kind == "human"]
         for reply in sorted(replies, key=lambda x: (x.at, x.number))[:LETTERS_AT_MOST]:
             if (request.id, reply.sha256, model, PROMPT_VERSION) not in asked:
-                yield lambda request=request, reply=reply: ask(request, reply)  # type: ignore[misc]
+                yield partial(ask, request, reply)
 
 
 def _row(

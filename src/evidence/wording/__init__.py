@@ -13,12 +13,12 @@ from typing import Any
 from evidence.i18n import translation
 
 
-def _mark(text: str) -> str:
+def mark(text: str) -> str:
     """Marks a text for the catalogue where it is translated later."""
     return text
 
 
-_ = _mark
+_ = mark
 OBJECTIONS = (
     _("the learned reader does not see it here"),
     _("the other side is not among the recipients"),

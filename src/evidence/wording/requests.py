@@ -10,14 +10,9 @@ import re
 from collections.abc import Callable
 
 from evidence.i18n import translation
+from evidence.wording import mark
 
-
-def _mark(text: str) -> str:
-    """Marks a text for the catalogue where it is translated later."""
-    return text
-
-
-_ = _mark
+_ = mark
 PIECES = (
     _("direct reply"),
     _("later in the thread"),
