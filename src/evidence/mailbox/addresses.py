@@ -70,10 +70,15 @@ def _fields(header: bytes) -> tuple[tuple[str, bytes], ...]:
 
 def identifiers(value: bytes) -> list[str]:
     """Message identifiers without their brackets, blanks from folding removed; a bare value counts as one."""
-    found = [_squeeze(i) for i in _ID.findall(value)]
+    return [i for i in map(_squeeze, _bracketed(value)) if i]
+
+
+def _bracketed(value: bytes) -> list[bytes]:
+    """What stands between brackets, else the bare value."""
+    found: list[bytes] = _ID.findall(value)
     if not found and value.strip() and b" " not in value.strip():
-        found = [_squeeze(value)]
-    return [i for i in found if i]
+        found = [value]
+    return found
 
 
 def _squeeze(octets: bytes) -> str:
@@ -89,10 +94,7 @@ def reference(octets: bytes) -> int:
 
 def references(value: bytes) -> list[int]:
     """``digest`` of each of ``identifiers``, the last 200."""
-    found = _ID.findall(value)
-    if not found and value.strip() and b" " not in value.strip():
-        found = [value]
-    return [d for d in map(reference, found) if d][-200:]
+    return [d for d in map(reference, _bracketed(value)) if d][-200:]
 
 
 def digest(identifier: str) -> int:
