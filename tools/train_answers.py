@@ -26,9 +26,9 @@ from evidence.timeline.requests_find import features, kind_features  # noqa: E40
 from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
 LABELLED = ROOT / "fixtures" / "labelled"
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 11, 12, 14, 17, 18)
+NUMBERS = (1, 2, 3, 4, 5, 6, 7, 11, 12, 14, 17, 18, 22)
 AUTHORS = tuple(f"{a}-{n}" for a in ("ru", "en") for n in NUMBERS if (LABELLED / f"{a}-{n}.jsonl.gz").exists())
-DISPUTES = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13, 16))
+DISPUTES = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13, 15, 16, 20, 21))
 WEIGHT = (
     3  # a letter of a dispute counts as often: single letters were written to show requests, disputes to be like mail
 )

@@ -4,7 +4,7 @@
 
 The open disputes (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
 against every candidate letter up to the one that answered it. ``--cross`` prints figures with each author left out in turn. The trees are
-grown with numpy only, in a fixed order and with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` comes first:
+grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` comes first:
 its models give some of the features.
 """
 
@@ -20,30 +20,29 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from disputes import OPEN, read, write  # noqa: E402
+from disputes import HARD, OPEN, read, write  # noqa: E402
+from grow_trees import grow_named  # noqa: E402
 from measure_answers import wilson  # noqa: E402
 from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
 
 from evidence.archive.reader import ArchiveReader  # noqa: E402
 from evidence.config import load_config  # noqa: E402
 from evidence.model import Letter  # noqa: E402
-from evidence.timeline.answers import ANSWERED_AT, LATE_AT, answering_text, files_of, inline_reply  # noqa: E402
+from evidence.timeline.answers import answering_text, files_of, inline_reply, least_score  # noqa: E402
 from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
+from evidence.timeline.answers_model import TreeModel  # noqa: E402
 from evidence.timeline.requests import DOUBT_AT, RequestSettings, prepared  # noqa: E402
 from evidence.timeline.requests_find import Ask, kind_of  # noqa: E402
 from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
 TREES = ROOT / "src/evidence/timeline/answers_trees.json"
-ROUNDS, DEPTH, RATE, LEAST, PENALTY, SHARE, SEED = 120, 2, 0.1, 8, 3.0, 0.5, 1
-BINS = 17
-CORPUS_WEIGHT = 3  # its labels were read twice, and it is most like mail; cross-validated, the others gain by it, too
+HARD_AUTHORS = frozenset(name.removeprefix("disputes-") for name in (*HARD, "disputes-ru-20", "disputes-en-20"))
 
 
 @dataclass
@@ -52,6 +51,7 @@ class Candidate:
     answers: bool
     late: bool
     inline: bool
+    in_thread: bool
 
 
 @dataclass
@@ -115,7 +115,7 @@ def examples(place: Path, author: str) -> list[Asked]:
         answer = by_message_id.get(by_id.get(request["answering_message"] or "", ""))
         repeated_at = next_at.get((letter.sha256, ask.start))
         held = []
-        letters_at = search.candidates(letter, ask, side, due, repeated_at)
+        letters_at = search.candidates(letter, ask, due, repeated_at)
         for other, at in sorted(letters_at, key=lambda pair: (pair[0].at, pair[0].number)):
             if answer is not None and other.at > answer.at:
                 break
@@ -123,90 +123,42 @@ def examples(place: Path, author: str) -> list[Asked]:
             reading = read_letter(
                 ask.quote, ask.kind, answering_text(ask, other), files_of(other), at, search.vocabulary.share
             )
-            held.append(Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline))
+            held.append(
+                Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline, at.in_thread)
+            )
         in_thread = [x for x in letters if x.speaker == side and x.kind == "human" and x.thread == letter.thread]
         in_time = any(letter.at < x.at <= due for x in in_thread)
         rows.append(Asked(author, gold["messages"][0]["lang"], request["outcome"], in_time, due <= as_of, held))
     return rows
 
 
-class Forest:
-    """Boosted trees for the logistic loss (Friedman 2001), with the second-order leaf of Chen and Guestrin (2016)."""
-
-    def __init__(self, held: list[Candidate]) -> None:
-        self.names = sorted({n for c in held for n in c.features})
-        x = np.array([[c.features.get(n, 0) for n in self.names] for c in held], dtype=np.int64)
-        y = np.array([c.answers for c in held], dtype=float)
-        cuts = [
-            np.unique(np.quantile(x[:, j], np.linspace(0, 1, BINS)[1:-1], method="nearest")) for j in range(x.shape[1])
-        ]
-        self._cuts = cuts
-        self._binned = np.stack([np.searchsorted(c, x[:, j], side="left") for j, c in enumerate(cuts)], 1)
-        self.bias = round(1000 * float(np.log(y.mean() / (1 - y.mean()))))
-        self.trees: list[Any] = []
-        total = np.full(len(y), self.bias / 1000)
-        random = np.random.default_rng(SEED)
-        for _ in range(ROUNDS):
-            p = 1 / (1 + np.exp(-total))
-            columns = np.sort(random.choice(x.shape[1], int(x.shape[1] * SHARE), replace=False))
-            self._moved = np.zeros(len(y))
-            self.trees.append(self._grow(p - y, p * (1 - p), np.arange(len(y)), DEPTH, columns))
-            total += self._moved
-
-    def _grow(self, g: Any, h: Any, rows: Any, depth: int, columns: Any) -> Any:
-        whole_g, whole_h = g[rows].sum(), h[rows].sum()
-        best, where = 1e-3, None
-        for j in columns if depth and len(rows) >= 2 * LEAST else ():
-            count = len(self._cuts[j])
-            b = self._binned[rows, j]
-            left_g = np.bincount(b, g[rows], count + 1)[:-1].cumsum()
-            left_h = np.bincount(b, h[rows], count + 1)[:-1].cumsum()
-            left = np.bincount(b, minlength=count + 1)[:-1].cumsum()
-            gain = left_g**2 / (left_h + PENALTY) + (whole_g - left_g) ** 2 / (whole_h - left_h + PENALTY)
-            gain = np.where(
-                (left >= LEAST) & (len(rows) - left >= LEAST), gain - whole_g**2 / (whole_h + PENALTY), -1.0
-            )
-            if count and gain.max() > best + 1e-9:
-                best, where = float(gain.max()), (j, int(gain.argmax()))
-        if where is None:
-            leaf = round(-1000 * RATE * whole_g / (whole_h + PENALTY))
-            self._moved[rows] = leaf / 1000
-            return leaf
-        j, k = where
-        at_most = self._binned[rows, j] <= k
-        return [
-            self.names[j], int(self._cuts[j][k]),
-            self._grow(g, h, rows[at_most], depth - 1, columns), self._grow(g, h, rows[~at_most], depth - 1, columns),
-        ]  # fmt: skip
+def grown(rows: list[Asked]) -> TreeModel:
+    """The trees that tell letters that answer from those that do not. An inline answer is decided without them."""
+    held = [(c, weight_of(r.author)) for r in rows for c in r.candidates if not c.inline]
+    names = sorted({name for c, _ in held for name in c.features})
+    lines = np.array([[c.features.get(name, 0) for name in names] for c, _ in held], dtype=np.int64)
+    right = np.array([c.answers for c, _ in held])
+    return TreeModel(0, tuple(grow_named(names, lines, right, np.array([weight for _, weight in held]))))
 
 
 def outcome_of(asked: Asked, scores: list[float]) -> str:
     """As ``requests.py`` decides it, calls and acknowledgements apart."""
     for score, candidate in zip(scores, asked.candidates, strict=True):
         shown = score if shows(candidate.features) else min(score, UNSHOWN_AT_MOST)
-        if candidate.inline or shown >= (LATE_AT if candidate.late else ANSWERED_AT):
+        if candidate.inline or shown >= least_score(in_thread=candidate.in_thread, late=candidate.late):
             return "answered-late" if candidate.late else "answered"
     return "pending" if not asked.up else "dodged" if asked.in_time else "no-reply"
 
 
-def counted(rows: list[Asked]) -> list[Candidate]:
-    """What the trees are grown on, each candidate as often as it counts."""
-    return [
-        c
-        for r in rows
-        for c in r.candidates
-        if not c.inline
-        for _ in range(CORPUS_WEIGHT if r.author == "corpus" else 1)
-    ]
+def weight_of(author: str) -> float:
+    """How often a letter counts. The labels of the corpus were read twice, and it is most like mail; hard exchanges are least like it."""
+    return 3.0 if author == "corpus" else 0.1 if author in HARD_AUTHORS else 1.0
 
 
 def cross(rows: list[Asked]) -> None:
-    from evidence.timeline.answers_model import TreeModel
-
     said: list[tuple[Asked, str, float]] = []
     for author in sorted({r.author for r in rows}):
-        forest = Forest(counted([r for r in rows if r.author != author]))
-        model = TreeModel(forest.bias, tuple(forest.trees))
+        model = grown([r for r in rows if r.author != author])
         for r in rows:
             if r.author == author:
                 scores = [model.score(c.features) for c in r.candidates]
@@ -215,8 +167,11 @@ def cross(rows: list[Asked]) -> None:
     def answered(outcome: str) -> bool:
         return outcome.startswith("answered")
 
-    for name in ("all", "ru", "en", *sorted({r.author for r in rows})):
-        chosen = [s for s in said if name in ("all", s[0].language, s[0].author)]
+    for name in ("mail", "hard", "ru", "en", *sorted({r.author for r in rows})):
+        chosen = [
+            s for s in said if name in (s[0].author, "hard" if s[0].author in HARD_AUTHORS else "mail")
+            or (name == s[0].language and s[0].author not in HARD_AUTHORS)
+        ]  # fmt: skip
         right = sum(answered(r.outcome) == answered(o) for r, o, _ in chosen)
         same = sum(r.outcome == o for r, o, _ in chosen)
         silent = [s for s in chosen if s[1] == "no-reply"]
@@ -244,7 +199,7 @@ def main() -> int:
         folder = a.keep or Path(scratch)
         places = [
             (folder / d.name if (folder / d.name / "archive.db").exists() else write(d, folder), d.author)
-            for d in read(OPEN)
+            for d in read((*OPEN, *HARD))
         ]
         places += [(corpus_place(folder, name), "corpus") for name in scorer().DISPUTES]
         for place, author in places:
@@ -256,8 +211,8 @@ def main() -> int:
     if a.cross:
         cross(rows)
     if a.write:
-        forest = Forest(counted(rows))
-        table = {"made_by": "tools/train_letters.py", "bias": forest.bias, "trees": forest.trees}
+        model = grown(rows)
+        table = {"made_by": "tools/train_letters.py", "bias": model.bias, "trees": model.trees}
         TREES.write_text(json.dumps(table, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
         print(f"{TREES.name}: {TREES.stat().st_size} bytes")
     return 0

@@ -24,8 +24,8 @@ from evidence.timeline.requests_find import Ask
 
 Verdict = Literal["answered", "deferred", "none"]
 
-ANSWERED_AT = 0.45  # the trained score from which a letter in time counts as the answer …
-LATE_AT = 0.35  # … and a late one: to assert silence wrongly costs more than to believe an answer too readily
+ANSWERED_AT = 0.45  # the trained score from which a letter in the thread and in time counts as the answer …
+FAR_AT = 0.3  # … and a late one, or one elsewhere: to assert silence wrongly costs more than to believe an answer too readily
 SURE_AT = 0.75
 _QUOTE_MARKS = re.compile(r"(?m)^[> ]+")
 
@@ -76,6 +76,11 @@ class Vocabulary:
     def share(self, ask: str, text: str) -> float:
         """``overlap`` of the words of two texts."""
         return self.overlap(stems_of(ask), stems_of(text))
+
+
+def least_score(*, in_thread: bool, late: bool) -> float:
+    """The score from which a letter counts as the answer."""
+    return ANSWERED_AT if in_thread and not late else FAR_AT
 
 
 stems_of = content  # the stems of a text that carry meaning
@@ -134,7 +139,7 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
             "says that an answer will follow",
             *_span(reply, own, read.deferral),
         )
-    if score >= (LATE_AT if place.late else ANSWERED_AT):
+    if score >= least_score(in_thread=place.in_thread, late=place.late):
         best = read.best
         reasons = "; ".join((*read.reasons, *letter_model().reasons(read.features)))
         return Evidence(

@@ -299,25 +299,30 @@ def passages(run: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
 
 def pair_features(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> list[str]:
     """Features of a passage of a reply (``run``: its sentences) as an answer to ``ask``."""
-    plain, lemmas = pair_parts(ask, kind, run, attachments)
+    lemmas = [word for sentence in run for word in sentence_lemmas(sentence.text)]
+    plain = pair_parts(ask, kind, run, attachments)
     return [*plain, *(f"w:{w}" for w in lemmas if not w.isdigit()), *(f"b:{a}_{b}" for a, b in pairwise(lemmas))]
 
 
-def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """``pair_features`` but for single words and pairs of them, and the lemmas that these are made of."""
+@lru_cache(maxsize=20_000)
+def sentence_lemmas(text: str) -> tuple[str, ...]:
+    """The dictionary forms of the first sixty words."""
+    return tuple(map(lemma, words(text)[:60]))
+
+
+def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> list[str]:
+    """``pair_features`` but for single words and pairs of them."""
     of = ask_type(ask, kind)
     asked = content(ask)
     said: set[str] = set()
     found: set[str] = set()
     out = [f"type:{of}"]
-    lemmas: list[str] = []
     for index, sentence in enumerate(run):
-        here, stems = set(cues(sentence.text)), content(sentence.text)
-        found |= here
+        here, stems = cues(sentence.text), content(sentence.text)
+        found.update(here)
         said |= stems
-        tokens = list(map(lemma, words(sentence.text)[:60]))
-        lemmas += tokens
-        if asked & stems:
+        tokens = sentence_lemmas(sentence.text)
+        if not asked.isdisjoint(stems):
             out += [f"near:{c}" for c in here] + [f"{of}+near:{c}" for c in here]
         if index == 0 and tokens:
             out += [f"first:{tokens[0]}", f"{of}+first:{tokens[0]}"] + [f"{of}+opens:{c}" for c in here]
@@ -326,9 +331,9 @@ def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequen
     share = len(asked & said) / max(1, len(asked))
     out += [f"share:{round(share * 3)}", f"{of}+share:{round(share * 3)}"]
     out += [f"c:{c}" for c in found] + [f"{of}+{c}" for c in found]
-    if alternatives(ask) & said:
+    if not said.isdisjoint(alternatives(ask)):
         out.append("names an alternative")
-    questions = sum("?" in s.text for s in run)
+    questions = sum(["?" in s.text for s in run])
     out.append(f"questions:{min(questions, 2)}")
     if run and questions >= len(run) / 2:
         out.append("questions:mostly")
@@ -337,7 +342,7 @@ def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequen
     if parts > 1:
         out += [f"parts+{c}" for c in found]
     out += attachment_features(ask, of, attachments)
-    return out, lemmas
+    return out
 
 
 _OFFERED = re.compile(r"(\S+)\s+(?:или|либо|or)\s+(\S+)(?:\s+(\S+))?", _I)

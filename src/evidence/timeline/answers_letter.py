@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from evidence.stems import words
@@ -23,13 +24,14 @@ from evidence.timeline.answers_features import (
     passages,
     reply_run,
     sentence_features,
+    sentence_lemmas,
 )
 from evidence.timeline.answers_model import letter_model, models
 from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
 from evidence.timeline.gates import Gate
 from evidence.timeline.requests_sentences import Sentence
 
-UNSHOWN_AT_MOST = 0.3
+UNSHOWN_AT_MOST = 0.25
 DEFER_AT = 0.5  # the score from which a passage counts as putting an answer off
 
 _THANKS = Gate(
@@ -72,6 +74,17 @@ class Place:
     again: float  # how like it the likest later asking of the same side is (0 … 1), after this letter
     again_marked: bool  # … and whether one that shares words with it says that it is a repeat
     following: str  # own words of the asker's next letter in the thread after this one ("": none)
+    hours_left: int = 0  # until the time to answer is up; less than none: late
+    since_asker: int = 0  # letters of the asker between, in any thread
+    since_theirs: int = 0  # … and of the answering side
+    since_elsewhere: int = 0  # … of these in other threads than the asking's
+    answers_later: bool = False  # a reply to a letter that the asker wrote after the asking
+    asker_after: int = 0  # letters of the asker in the asking's thread after this one
+    theirs_after: int = 0  # … and of the answering side
+    subjects: float = 0.0  # weighted share of the words of the asking's subject that this one's has
+    letters: float = 0.0  # … and of the asking letter's words that this letter says
+    next_near: float = 0.0  # how much of the asked words the asker's next letter anywhere says
+    to_asker: bool = True  # addressed to the person who asked
 
 
 # Under the quoted question itself: nothing else of the place is known, nor needed.
@@ -184,12 +197,42 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
 
 def pair_score(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequence[str]) -> tuple[float, float]:
     """The probabilities that a passage answers, and that it puts off: of ``pair_features``, without writing each word's name down."""
-    plain, lemmas = pair_parts(ask, kind, run, attachments)
-    named = [w for w in lemmas if not w.isdigit()]
-    answered, deferred = (
-        models()[name].score_text(plain, named, pairwise(lemmas)) for name in ("answered", "deferred")
+    plain = set(pair_parts(ask, kind, run, attachments))
+    spoken: dict[str | tuple[str, str], tuple[int, int]] = {}
+    before = ""
+    for sentence in run:
+        first, last, weights = _spoken(sentence.text)
+        if first:
+            if before and any(across := _pair_weights(before, first)):
+                spoken[before, first] = across
+            spoken |= weights
+            before = last
+    answered, deferred = (models()[name] for name in ("answered", "deferred"))
+    return (
+        answered.score_with(plain, sum(w for w, _ in spoken.values())),
+        deferred.score_with(plain, sum(w for _, w in spoken.values())),
     )
-    return answered, deferred
+
+
+@lru_cache(maxsize=20_000)
+def _spoken(sentence: str) -> tuple[str, str, dict[str | tuple[str, str], tuple[int, int]]]:
+    """The first and last lemma of a sentence, and what its words and pairs of words weigh for "answered" and for "deferred"."""
+    lemmas = sentence_lemmas(sentence)
+    if not lemmas:
+        return "", "", {}
+    found: dict[str | tuple[str, str], tuple[int, int]] = {}
+    answered, deferred = (models()[name].words for name in ("answered", "deferred"))
+    for word in lemmas:
+        if not word.isdigit() and any(both := (answered.get(word, 0), deferred.get(word, 0))):
+            found[word] = both
+    for pair in pairwise(lemmas):
+        if any(both := _pair_weights(*pair)):
+            found[pair] = both
+    return lemmas[0], lemmas[-1], found
+
+
+def _pair_weights(one: str, two: str) -> tuple[int, int]:
+    return models()["answered"].pairs.get((one, two), 0), models()["deferred"].pairs.get((one, two), 0)
 
 
 _TYPED_CUES: Mapping[str, tuple[str, ...]] = {
@@ -223,6 +266,17 @@ def _of_place(place: Place, of: str, ask: str, asked: frozenset[str]) -> dict[st
         "repeated": int(place.repeated),
         "again": round(1000 * place.again),
         "again marked": int(place.again_marked),
+        "hours left": max(min(place.hours_left, 2000), -2000),
+        "since asker": min(place.since_asker, 20),
+        "since theirs": min(place.since_theirs, 20),
+        "since elsewhere": min(place.since_elsewhere, 20),
+        "answers later": int(place.answers_later),
+        "asker after": min(place.asker_after, 5),
+        "theirs after": min(place.theirs_after, 20),
+        "subjects": round(1000 * place.subjects),
+        "letters": round(1000 * place.letters),
+        "next near": round(1000 * place.next_near),
+        "to asker": int(place.to_asker),
         "parts": min(parts_asked(ask), 4),
         "ask words": min(len(words(ask)), 60),
         "ask question": int("?" in ask),

@@ -26,12 +26,13 @@ class LinearModel:
     weights: Mapping[str, int]
 
     @cached_property
-    def _words(self) -> Mapping[str, int]:
+    def words(self) -> Mapping[str, int]:
+        """The weights of single words, by word."""
         return {name[2:]: weight for name, weight in self.weights.items() if name.startswith("w:")}
 
     @cached_property
-    def _pairs(self) -> Mapping[tuple[str, ...], int]:
-        """No word holds an underscore (``stems.words``), so a pair's name is parted where it was joined."""
+    def pairs(self) -> Mapping[tuple[str, ...], int]:
+        """The weights of two words in a row. No word holds an underscore (``stems.words``), so a name is parted where it was joined."""
         return {tuple(name[2:].split("_")): weight for name, weight in self.weights.items() if name.startswith("b:")}
 
     def score(self, features: Iterable[str]) -> float:
@@ -40,7 +41,11 @@ class LinearModel:
 
     def score_text(self, plain: Iterable[str], words: Iterable[str], pairs: Iterable[tuple[str, str]]) -> float:
         """``score`` of the features ``plain``, ``w:`` each of ``words`` and ``b:`` each of ``pairs``."""
-        return _logistic(self.bias + _sum(self.weights, plain) + _sum(self._words, words) + _sum(self._pairs, pairs))
+        return self.score_with(plain, _sum(self.words, words) + _sum(self.pairs, pairs))
+
+    def score_with(self, features: Iterable[str], more: int) -> float:
+        """``score`` with ``more`` thousandths, of features whose weights are summed already."""
+        return _logistic(self.bias + _sum(self.weights, features) + more)
 
     def reasons(self, features: Iterable[str], count: int = 4) -> tuple[str, ...]:
         """The features that spoke loudest, as ``name+1.25``."""

@@ -7,11 +7,9 @@ One function serves both askers. Outcomes: ``answered`` in time, ``answered-late
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from evidence.canonical import canonical_json
@@ -21,6 +19,7 @@ from evidence.ports import FolderCount
 from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, weigh
 from evidence.timeline.answers_features import stems_in
 from evidence.timeline.answers_letter import Place
+from evidence.timeline.answers_places import Asking, Correspondence, Run, other_side
 from evidence.timeline.answers_reports import acknowledged, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.parties import Parties
@@ -28,12 +27,9 @@ from evidence.timeline.requests_find import SURE_AT, Ask, find_asks
 from evidence.timeline.requests_repeats import Again, Repeats
 
 OTHER_MESSAGES_AT_MOST = 20  # named one by one; ``detail["other_count"]`` says how many there are
-THREAD_AT_MOST, ELSEWHERE_AT_MOST = 25, 200  # letters weighed for one asking
 REPORTS_AT_MOST = 100  # the asker's own letters that report a call, or that something came
-ELSEWHERE_OVERLAP = 0.34  # weighted share of the asked words that a letter of another thread must say
 DOUBT_AT = 0.15  # see docs/reckoning.md, "When silence is asserted"
 NOT_SEARCHED = ("telephone", "messengers", "paper", "other mailboxes")
-_SUBJECT_PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|fw|aw|отв|на|ha|пересл)(?:\[\d+\])?\s*:)+\s*", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +102,12 @@ def prepared(
     return Search(known, settings, coverage, as_of, vocabulary, stems, asked, repeats), asked, repeats
 
 
-def _other(side: Side) -> Side:
-    return "client" if side == "us" else "us"
-
-
 def _may_ask(letter: Letter) -> bool:
-    return letter.kind == "human" and letter.speaker in ("us", "client") and _other(letter.speaker) in letter.addressees
+    return (
+        letter.kind == "human"
+        and letter.speaker in ("us", "client")
+        and other_side(letter.speaker) in letter.addressees
+    )
 
 
 def asks_of(letter: Letter) -> list[Ask]:
@@ -125,10 +121,6 @@ def asks_of(letter: Letter) -> list[Ask]:
             for ask in find_asks(body, zone.start, zone.end):
                 found.setdefault((ask.start, ask.end), ask)
     return list(found.values())
-
-
-def bare_subject(subject: str) -> str:
-    return _SUBJECT_PREFIX.sub("", subject).strip().casefold()
 
 
 class Search:
@@ -155,17 +147,16 @@ class Search:
         for number, (letter, ask) in enumerate(asked):
             self._asks_in.setdefault(letter.sha256, []).append(ask)
             self._again[letter.sha256, ask.start] = repeats.again(number)
-        self._written = _Run(letters)
-        human = [x for x in letters if x.kind == "human" and x.speaker != "third" and _other(x.speaker) in x.addressees]
-        self._human: Mapping[str, _Run] = {s: _Run([x for x in human if x.speaker == s]) for s in ("us", "client")}
-        threads: dict[tuple[str, str], list[Letter]] = {}
-        for x in human:
-            threads.setdefault((x.speaker, x.thread), []).append(x)
-        self._thread = {key: _Run(found) for key, found in threads.items()}
-        self._stems = {x.sha256: stems[x.sha256] | stems_of(" ".join(files_of(x))) for x in human}
+        self._written = Run(letters)
+        human = [
+            x for x in letters if x.kind == "human" and x.speaker != "third" and other_side(x.speaker) in x.addressees
+        ]
+        files = {x.sha256: stems_of(" ".join(files_of(x))) for x in human}
+        self._between = Correspondence(human, vocabulary, {x: stems[x] | named for x, named in files.items()})
+        self._human = self._between.of
         self._reports = {x.sha256: found for x in human if (found := reported(x))}
-        self._reporting: Mapping[str, _Run] = {
-            s: _Run([x for x in self._human[s].letters if x.sha256 in self._reports]) for s in ("us", "client")
+        self._reporting: Mapping[str, Run] = {
+            s: Run([x for x in self._human[s].letters if x.sha256 in self._reports]) for s in ("us", "client")
         }
         self._bounces = _by_thread(x for x in letters if x.kind == "bounce")
         self._automatic = _by_thread(x for x in letters if x.kind == "auto")
@@ -186,12 +177,12 @@ class Search:
         canonical_json(self._coverage)
 
     def outcome(self, letter: Letter, ask: Ask, repeated_at: datetime | None) -> Request:
-        side = _other(letter.speaker)
+        side = other_side(letter.speaker)
         due = self._reckoner.due(letter.at)
         later = self._human[side].after(letter.at)
-        in_thread = self._thread[side, letter.thread].after(letter.at) if (side, letter.thread) in self._thread else ()
+        in_thread = self._between.in_thread(side, letter.thread).after(letter.at)
         in_time = in_thread and in_thread[0].at <= due
-        evidence = self._evidence(letter, ask, side, due, repeated_at)
+        evidence = self._evidence(letter, ask, due, repeated_at)
         answer = next((e for e in evidence if e.verdict == "answered"), None)
         deferral = next((e for e in evidence if e.verdict == "deferred"), None)
         returned, delivered = self._returned(letter)
@@ -208,9 +199,11 @@ class Search:
         elif in_time:
             outcome, why, sure = "reply-without-answer", "they wrote in the thread in time; no answer is visible", False
         else:
-            # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
-            seen = evidence if repeated_at is None else self._evidence(letter, ask, side, due, None)
-            doubtful = any(e.probability >= DOUBT_AT for e in seen)
+            doubtful = any(e.probability >= DOUBT_AT for e in evidence)
+            if repeated_at is not None and not doubtful:
+                # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
+                after = self._shown(letter, ask, due, None, since=repeated_at)
+                doubtful = any(e.probability >= DOUBT_AT for e in after)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
@@ -246,15 +239,24 @@ class Search:
             searched=self._searched(letter, side, len(later), returned), why=why, detail=detail,
         )  # fmt: skip
 
-    def _evidence(
-        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None
-    ) -> list[Evidence]:
-        """What the letters show, in order of time. After a repeat, an answer counts for the repeat only."""
-        theirs = self.candidates(letter, ask, side, due, repeated_at)
+    def _evidence(self, letter: Letter, ask: Ask, due: datetime, repeated_at: datetime | None) -> list[Evidence]:
+        """What the letters show, in order of time, up to the first answer. After a repeat, an answer counts for the repeat only."""
+        found = []
+        for said in self._shown(letter, ask, due, repeated_at, since=letter.at):
+            found.append(said)
+            if said.verdict == "answered":
+                break
+        return found
+
+    def _shown(
+        self, letter: Letter, ask: Ask, due: datetime, repeated_at: datetime | None, *, since: datetime
+    ) -> Iterator[Evidence]:
+        """What each letter later than ``since`` shows."""
+        theirs = self.candidates(letter, ask, due, repeated_at)
         place_of = {other.sha256: place for other, place in theirs}
         reports = self._reporting[letter.speaker].after(letter.at, repeated_at)[:REPORTS_AT_MOST]
-        found: list[Evidence] = []
-        for other in sorted((*(other for other, _ in theirs), *reports), key=lambda x: (x.at, x.number)):
+        known = (x for x in (*(other for other, _ in theirs), *reports) if x.at > since)
+        for other in sorted(known, key=lambda x: (x.at, x.number)):
             reported_here = self._reports.get(other.sha256, ())
             said: Evidence | None
             if other.speaker == letter.speaker:
@@ -265,54 +267,16 @@ class Search:
                 if said.verdict == "none":
                     said = reported_call(ask, reported_here, self.vocabulary) or said
             if said:
-                found.append(said)
-            if said and said.verdict == "answered":
-                break  # the first answer decides
-        return found
+                yield said
 
     def candidates(
-        self, letter: Letter, ask: Ask, side: Side, due: datetime, repeated_at: datetime | None
+        self, letter: Letter, ask: Ask, due: datetime, repeated_at: datetime | None
     ) -> list[tuple[Letter, Place]]:
-        """The letters of ``side`` that may answer ``ask``, with their places to it: all of the thread, and others that speak of it."""
+        """The letters of the other side that may answer ``ask``, with their places to it."""
         asks = self._asks_in.get(letter.sha256) or [ask]
-        asking = _Asking(
-            letter, due, repeated_at is not None, len(asks), sum(a.end <= ask.start for a in asks),
-            self._again.get((letter.sha256, ask.start), ()),
-        )  # fmt: skip
-        stems = stems_of(ask.quote) or stems_of(letter.own_text())
-        theirs = self._thread.get((side, letter.thread))
-        thread = theirs.after(letter.at, repeated_at)[:THREAD_AT_MOST] if theirs else ()
-        window = self._human[side].after(letter.at, repeated_at)[: ELSEWHERE_AT_MOST + len(thread)]
-        elsewhere = [x for x in window if x.thread != letter.thread and self._speaks_of(stems, x)]
-        return [(x, self._place(asking, x)) for x in (*thread, *elsewhere)]
-
-    def _speaks_of(self, stems: frozenset[str], other: Letter) -> bool:
-        """One word in common ties nothing to another thread: everybody speaks of payments."""
-        said = self._stems[other.sha256]
-        return len(stems & said) >= 2 and self.vocabulary.overlap(stems, said) >= ELSEWHERE_OVERLAP
-
-    def _place(self, asking: _Asking, other: Letter) -> Place:
-        letter = asking.letter
-        subject = bare_subject(letter.subject)
-        before = self._thread.get((other.speaker, letter.thread))
-        between = self._thread.get((letter.speaker, letter.thread))
-        following = self._thread.get((letter.speaker, other.thread))
-        after = following.first_after(other.at) if following else None
-        return Place(
-            direct=other.parent == letter.sha256,
-            in_thread=other.thread == letter.thread,
-            same_subject=bool(subject) and bare_subject(other.subject) == subject,
-            before=before.count(letter.at, other.at) if before else 0,
-            between=between.count(letter.at, other.at) if between else 0,
-            asks=asking.asks,
-            asks_before=asking.asks_before,
-            hours=int((other.at - letter.at) / timedelta(hours=1)),
-            late=other.at > asking.due,
-            repeated=asking.repeated,
-            again=max((a.likeness for a in asking.again if a.at > other.at), default=0.0),
-            again_marked=any(a.marked and a.at > other.at for a in asking.again),
-            following=after.own_text() if after else "",
-        )
+        before = sum(a.end <= ask.start for a in asks)
+        again = self._again.get((letter.sha256, ask.start), ())
+        return self._between.candidates(Asking(letter, ask, due, repeated_at, len(asks), before, again))
 
     def _returned(self, letter: Letter) -> tuple[tuple[str, ...], bool]:
         """(addresses the letter was returned from, whether it reached the other side at all)."""
@@ -328,7 +292,7 @@ class Search:
                 continue  # a later letter of ours in the thread came back, not this one
             text = bounce.texts.get("body", "").casefold()
             returned |= {a for a in sent_to if a in text}
-        theirs = {a for a in sent_to if self._is_theirs(a, _other(letter.speaker))}
+        theirs = {a for a in sent_to if self._is_theirs(a, other_side(letter.speaker))}
         return tuple(sorted(returned)), not theirs or bool(theirs - returned)
 
     def _is_theirs(self, address: str, side: Side) -> bool:
@@ -348,39 +312,6 @@ class Search:
             "not_searched": list(NOT_SEARCHED),
         }
         return searched
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """One asking as a place to reckon from."""
-
-    letter: Letter
-    due: datetime
-    repeated: bool
-    asks: int
-    asks_before: int
-    again: Sequence[Again]
-
-
-class _Run:
-    """Letters in order of time, cut by bisection."""
-
-    def __init__(self, letters: Sequence[Letter]) -> None:
-        self.letters = letters
-        self._at = [x.at for x in letters]
-
-    def after(self, moment: datetime, until: datetime | None = None) -> Sequence[Letter]:
-        """Later than ``moment``; up to and with ``until``, where it is given."""
-        end = len(self._at) if until is None else bisect_right(self._at, until)
-        return self.letters[bisect_right(self._at, moment) : end]
-
-    def first_after(self, moment: datetime) -> Letter | None:
-        at = bisect_right(self._at, moment)
-        return self.letters[at] if at < len(self.letters) else None
-
-    def count(self, since: datetime, before: datetime) -> int:
-        """Later than ``since`` and earlier than ``before``."""
-        return max(0, bisect_left(self._at, before) - bisect_right(self._at, since))
 
 
 def _by_thread(letters: Iterable[Letter]) -> dict[str, list[Letter]]:
