@@ -160,3 +160,14 @@ def test_a_number_is_never_cut_in_a_quote() -> None:
         "Требуем возместить ущерб в размере 14 900 руб. в срок до 12 августа, а также принести официальные извинения."
     )
     assert "срок до 12 августа" in {f.quote for f in flags(text) if f.category == "demand"}
+
+
+def test_a_demand_with_its_date_in_the_middle_is_one_demand() -> None:
+    text = "Требую в срок до 10 июня устранить недостаток за ваш счет."
+    assert [f.quote for f in flags(text) if f.category == "demand"] == [text]
+
+
+def test_what_an_and_adds_is_quoted_by_itself() -> None:
+    text = "Ожидаем перечисления 14 900 руб. и возврата арендной платы за март в полном объёме, поскольку услуга оказана плохо."
+    quotes = [f.quote for f in flags(text) if f.category == "demand"]
+    assert quotes == ["Ожидаем перечисления 14 900 руб.", "возврата арендной платы за март в полном объёме"]

@@ -15,6 +15,7 @@ _WHOLE = 24  # words: a shorter sentence is quoted whole, so that nothing is tor
 _SEPARATOR = re.compile(
     r"(?:(?<!\d)[,:]|[,:](?!\d)|[;—])|\s[-–]\s|\s(?:и|а также|and|plus|as well as)\s", re.IGNORECASE
 )
+_AND = re.compile(r"[\s,]*\b(?:и|а также|and|plus|as well as)\s+", re.IGNORECASE)
 _IF = frozenset("если unless if иначе".split())
 
 
@@ -31,7 +32,7 @@ def clause_span(sentence: Sentence, places: Sequence[int]) -> tuple[int, int]:
 
 
 def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[int, int, Match]]:
-    """A sentence with several demands (pay, apologise, by Friday) as one span each; empty where there is only one kind."""
+    """A sentence with several demands (pay, apologise, by Friday) as spans apart from each other; empty where there is only one kind."""
     kinds: dict[str, Match] = {}
     for match in matches:
         kinds.setdefault(match.rule.subtype or "other", match)
@@ -52,7 +53,32 @@ def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[
             continue
         start = max(c for c in cuts if c <= first.start - sentence.start) + sentence.start
         spans.setdefault((start, end), match)
-    return [(a, b, m) for (a, b), m in sorted(spans.items(), key=lambda x: x[0])]
+    return _apart(sentence, [(a, b, m) for (a, b), m in sorted(spans.items(), key=lambda x: x[0])])
+
+
+def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[tuple[int, int, Match]]:
+    """Spans that overlap joined into one: «Требую в срок до 10 июня устранить недостаток» is one demand, not two within each other.
+
+    A deadline that closes its clause is a demand of its own, and so is what an "and" adds.
+    """
+    found: list[tuple[int, int, Match]] = []
+    for start, end, match in spans:
+        first, last, before = found[-1] if found else (0, 0, match)
+        closing = match.rule.subtype == "deadline" and not _goes_on(sentence, match, end)
+        more = _AND.match(sentence.text, last - sentence.start, end - sentence.start) if start < last < end else None
+        if start >= last or closing:
+            found.append((start, end, match))
+        elif more:
+            found.append((more.end() + sentence.start, end, match))
+        else:
+            found[-1] = (first, max(last, end), match if before.rule.subtype == "deadline" else before)
+    return found
+
+
+def _goes_on(sentence: Sentence, deadline: Match, end: int) -> bool:
+    """Whether what is to be done follows the date: an infinitive between it and the end of its span."""
+    after = sentence.tokens[max(deadline.places) + 1 :]
+    return any("INFN" in tags for t in after if t.end <= end for tags in t.word.readings[:1])
 
 
 def conditions(sentence: Sentence) -> list[tuple[str, int, int]]:
