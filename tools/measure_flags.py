@@ -212,7 +212,7 @@ def main(arguments: list[str]) -> int:
     packs = load_packs()
     if options.shut:
         shut = [of_text(m) for m in shut_messages()]
-        sys.stdout.write(table("Ten disputes kept shut", shut, packs) + "\n")
+        sys.stdout.write(table("The disputes kept shut", shut, packs) + "\n")
         if options.write:
             MEASURED.write_text(for_help(shut, packs), encoding="utf-8")
     else:

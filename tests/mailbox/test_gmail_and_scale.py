@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from evidence.archive import writer
 from evidence.archive.store import Archive
 from evidence.mailbox import run
 from evidence.mailbox.imap import ImapMailbox
+from evidence.mailbox.mailbox import Unsized, Wanted
 from evidence.mailbox.memory import MemoryMailbox
 from tests.mailbox import matter
 from tests.mailbox.conftest import FULL
@@ -30,6 +32,25 @@ def sink(tmp_path: Path) -> Iterator[Archive]:
 
 def connect(server: FakeImap) -> ImapMailbox:
     return ImapMailbox.connect(matter.account(server.port), "secret", deadline=60.0)
+
+
+@pytest.mark.parametrize("total", [1, 200, 399, 400, 401, 801])
+def test_a_first_sync_of_everything_asks_for_each_letter_once_however_many_there_are(sink: Archive, total: int) -> None:
+    inbox = FakeFolder(11)
+    for n in range(1, total + 1):
+        inbox.add(letter(n))
+    with FakeImap({b"INBOX": inbox}) as server:
+        result = sync(connect(server), sink, messages="all")
+        assert (result.outcome, result.new, counts_are_even(result)) == ("complete", total, True)
+        assert [uid for (uid,) in sink.connection.execute("SELECT uid FROM sighting ORDER BY id")] == list(
+            range(1, total + 1)
+        )
+
+
+def test_uids_of_unknown_size_are_a_sequence_like_any_other() -> None:
+    some = Unsized(array("I", [3, 5, 9]))
+    assert list(some) == [Wanted(3), Wanted(5), Wanted(9)]
+    assert (len(some), some[-1], list(some[1:])) == (3, Wanted(9), [Wanted(5), Wanted(9)])
 
 
 # ---- Gmail -------------------------------------------------------------------------------------
@@ -76,6 +97,7 @@ SCALE = """
 import resource, sys, tempfile, time
 from pathlib import Path
 from evidence.mailbox.imap import ImapMailbox
+from evidence.mailbox.mailbox import Unsized, Wanted
 from tests.mailbox import matter
 port = int(sys.argv[1])
 def peak():  # of this program: ru_maxrss begins at what the process that started us had

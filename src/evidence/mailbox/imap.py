@@ -17,7 +17,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Protocol
 
 from imapclient.exceptions import IMAPClientError, LoginError
@@ -37,6 +37,7 @@ from evidence.mailbox.mailbox import (
     NotDelivered,
     Throttled,
     Uids,
+    Unsized,
     Wanted,
 )
 from evidence.mailbox.responses import (
@@ -62,6 +63,7 @@ PEEK_WINDOW = 2_000  # UIDs a header command covers
 LIST_WINDOW = 100_000
 LARGEST_HEADER = 16 * 1024 * 1024
 PIPELINE = 2  # commands in flight: the next is on its way while one is read
+QUEUE_UIDS = 2 * BATCH_UIDS  # waiting to be asked for: never fewer than the next FETCH may take, while there are more
 _COUNT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)", re.IGNORECASE)
 
 
@@ -451,12 +453,14 @@ class ImapMailbox:
         self._wire.abandon()
 
     def _fetched(self, wanted: Sequence[Wanted]) -> Iterator[RawMessage | NotDelivered]:
-        queue = deque(sorted(wanted, key=lambda w: w.uid))
+        ordered = iter(wanted if isinstance(wanted, Unsized) else sorted(wanted, key=lambda w: w.uid))
+        queue = deque(islice(ordered, QUEUE_UIDS))
         flight: deque[Batch] = deque()
         missing: list[Wanted] = []
         count, octets = 0, 0
         while queue or flight:
             while queue and len(flight) < PIPELINE:
+                queue.extend(islice(ordered, max(0, QUEUE_UIDS - len(queue))))
                 flight.append(self._ask(first_batch(queue, mean=octets // count if count else MEAN_OCTETS)))
             batch = flight.popleft()
             yield from self._delivered(batch, flight)

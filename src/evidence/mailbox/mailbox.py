@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, overload
 
 from evidence.errors import EvidenceError, NetworkError
 from evidence.model import FolderName, FolderStatus, HeaderPeek, RawMessage
@@ -42,6 +42,23 @@ class Wanted:
 
     uid: int
     size: int = 0
+
+
+class Unsized(Sequence[Wanted]):
+    """UIDs in ascending order, of sizes unknown: a hundred thousand are held as numbers, not as objects."""
+
+    def __init__(self, uids: Uids) -> None:
+        self._uids = uids
+
+    def __len__(self) -> int:
+        return len(self._uids)
+
+    @overload
+    def __getitem__(self, at: int) -> Wanted: ...
+    @overload
+    def __getitem__(self, at: slice) -> Unsized: ...
+    def __getitem__(self, at: int | slice) -> Wanted | Unsized:
+        return Unsized(self._uids[at]) if isinstance(at, slice) else Wanted(self._uids[at])
 
 
 class MailboxError(NetworkError):

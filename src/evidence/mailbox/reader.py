@@ -26,7 +26,7 @@ from evidence.mailbox.changes import changed_uidvalidity, disappearances, doubt_
 from evidence.mailbox.commands import mailbox_argument
 from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Kind, Ledger
-from evidence.mailbox.mailbox import CommandRefused, FolderUnreadable, Mailbox, MailboxError, Wanted
+from evidence.mailbox.mailbox import CommandRefused, FolderUnreadable, Mailbox, MailboxError, Unsized, Wanted
 from evidence.mailbox.plan import ScopeRule, plan_folder
 from evidence.mailbox.run import PAUSES, Place, Run
 from evidence.mailbox.run_record import about_the_server, about_this_run
@@ -224,13 +224,14 @@ def _work(run: Run, place: Place) -> None:
         here = set(listing)
         place.vanish([u for u in place.held if u not in here and u not in ledger])
     new = plan.fetch
+    whole = run.rule.messages == "all" and not run.gmail
+    if whole and not place.held:  # sizes are not needed to ask, and nothing is to be judged before
+        place.would_fetch += len(new)
+        take(run, place, Unsized(new))
+        return
     missing_peeks = set(new)
     wanted: list[Wanted] = []
-    whole = run.rule.messages == "all" and not run.gmail
     rejudge: list[int] = []
-    if whole and not place.held:
-        wanted = [Wanted(u) for u in new]  # sizes are not needed to ask, and nothing is to be judged before
-        missing_peeks.clear()
     for peek in peeks(run, new, listing, headers=not whole) if missing_peeks else ():
         if peek.uid not in missing_peeks:
             continue
