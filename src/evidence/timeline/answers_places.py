@@ -1,6 +1,6 @@
 """Which letters may answer an asking, and where each stands to it: threads, subjects, what came between and after.
 
-Of other threads the nearest letters are candidates whatever they say ("Which colour?" – "Sage, please." under another subject), and those
+Of other threads the next letters, if they are not long, are candidates whatever they say ("Which colour?" – "Sage, please." under another subject), and those
 further off that speak of what was asked. What is told of a place is counted and compared only; whether it answers is ``answers_letter.py``.
 """
 
@@ -19,7 +19,8 @@ from evidence.timeline.requests_find import Ask
 from evidence.timeline.requests_repeats import Again
 
 THREAD_AT_MOST, ELSEWHERE_AT_MOST = 25, 200  # letters looked at for one asking
-ELSEWHERE_NEAR = 3  # letters of other threads, the next ones, that are weighed whatever they say
+ELSEWHERE_NEAR = 3  # letters of other threads, the next ones, that are weighed whatever they say …
+NEAR_WORDS = 120  # … if they are no longer: of the labelled answers that share no word none has more than 90
 ELSEWHERE_OVERLAP = 0.34  # weighted share of the asked words that one further off must say
 _SUBJECT_PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|fw|aw|отв|на|ha|пересл)(?:\[\d+\])?\s*:)+\s*", re.I)
 
@@ -64,6 +65,10 @@ class Run:
 _NONE = Run(())
 
 
+def _short(letter: Letter) -> bool:
+    return len(letter.own_text().split()) <= NEAR_WORDS
+
+
 def other_side(side: Side) -> Side:
     return "client" if side == "us" else "us"
 
@@ -98,8 +103,8 @@ class Correspondence:
         thread = self.in_thread(side, letter.thread).after(letter.at, until)[:THREAD_AT_MOST]
         window = self.of[side].after(letter.at, until)[: ELSEWHERE_AT_MOST + len(thread)]
         elsewhere = [x for x in window if x.thread != letter.thread]
-        far = [x for x in elsewhere[ELSEWHERE_NEAR:] if self._speaks_of(stems, x)]
-        return [(x, self._place(asking, stems, x)) for x in (*thread, *elsewhere[:ELSEWHERE_NEAR], *far)]
+        chosen = [x for n, x in enumerate(elsewhere) if (n < ELSEWHERE_NEAR and _short(x)) or self._speaks_of(stems, x)]
+        return [(x, self._place(asking, stems, x)) for x in (*thread, *chosen)]
 
     def _speaks_of(self, stems: frozenset[str], other: Letter) -> bool:
         """One word in common ties nothing to another thread: everybody speaks of payments."""
