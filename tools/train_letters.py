@@ -2,7 +2,7 @@
 
     python tools/train_letters.py [--cross] [--write] [--keep FOLDER]
 
-The open disputes (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
+The open disputes and hard exchanges (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
 against every candidate letter up to the one that answered it. ``--cross`` prints figures with each author left out in turn. The trees are
 grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` comes first:
 its models give some of the features.

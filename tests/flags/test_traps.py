@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from evidence.model import Flag, Side, Zone
 from evidence.timeline.flags import find_flags
 from evidence.timeline.rules import load_packs
+from evidence.timeline.sentences import sentences
+from evidence.timeline.spans import _apart
 from tests.flags.letters import letter
 
 PACKS = load_packs()
@@ -171,3 +176,14 @@ def test_what_an_and_adds_is_quoted_by_itself() -> None:
     text = "Ожидаем перечисления 14 900 руб. и возврата арендной платы за март в полном объёме, поскольку услуга оказана плохо."
     quotes = [f.quote for f in flags(text) if f.category == "demand"]
     assert quotes == ["Ожидаем перечисления 14 900 руб.", "возврата арендной платы за март в полном объёме"]
+
+
+def test_demands_lie_within_each_other_only_where_a_deadline_closes_the_clause() -> None:
+    (sentence,) = sentences("Pay the whole fee back by Friday noon, the full 2400 pounds.", 0, 60)
+
+    def match(subtype: str, *places: int) -> Any:
+        return SimpleNamespace(rule=SimpleNamespace(subtype=subtype), places=places)
+
+    refund, deadline, sum_named = match("refund", 0, 4), match("deadline", 5, 6), match("compensation", 10)
+    spans = [(0, 59, refund), (23, 37, deadline), (39, 59, sum_named)]
+    assert _apart(sentence, spans) == [(0, 59, refund), (23, 37, deadline)]

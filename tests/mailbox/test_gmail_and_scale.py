@@ -97,7 +97,6 @@ SCALE = """
 import resource, sys, tempfile, time
 from pathlib import Path
 from evidence.mailbox.imap import ImapMailbox
-from evidence.mailbox.mailbox import Unsized, Wanted
 from tests.mailbox import matter
 port = int(sys.argv[1])
 def peak():  # of this program: ru_maxrss begins at what the process that started us had

@@ -8,7 +8,7 @@ from evidence.model import Letter
 from evidence.stems import words
 from evidence.timeline.answers import Vocabulary, stems_of
 from evidence.timeline.answers_letter import Place
-from evidence.timeline.answers_places import ELSEWHERE_NEAR, Asking, Correspondence
+from evidence.timeline.answers_places import ELSEWHERE_NEAR, NEAR_WORDS, Asking, Correspondence
 from evidence.timeline.requests import asks_of
 from tests.timeline.letters import CLIENT, START, US, ledger, letter
 
@@ -72,3 +72,20 @@ def test_a_letter_to_somebody_else_of_ours_is_told_from_one_to_the_asker() -> No
     to_other = letter("Слоновая кость.", hours=5, sender=CLIENT, to=("owner@north.example",), thread="B")
     to_me = letter("Слоновая кость!", hours=6, sender=CLIENT, to=(US,), thread="C")
     assert [place.to_asker for _, place in places(to_other, to_me)] == [False, True]
+
+
+def test_a_long_letter_of_another_thread_is_weighed_only_if_it_speaks_of_it() -> None:
+    longest = elsewhere(10, "Слоновая кость. " + "лампы " * (NEAR_WORDS - 2))
+    longer = elsewhere(11, "Слоновая кость. " + "лампы " * (NEAR_WORDS - 1))
+    speaking = elsewhere(12, "Обложку печатать какого цвета, решили. " + "лампы " * NEAR_WORDS)
+    assert [x.sha256 for x, _ in places(longest, longer, speaking)] == [longest.sha256, speaking.sha256]
+
+
+def test_a_promise_under_another_subject_defers_nothing_that_it_does_not_speak_of() -> None:
+    ask = letter("Пришлите, пожалуйста, акт приёмки от 1 марта.")
+    other = letter("Счёт за лампы пришлю завтра.", hours=20, sender=CLIENT, thread="B", subject="Лампы")
+    (request,) = (r for r in ledger(ask, other) if r.asker == "us")
+    assert request.outcome == "no-reply"
+    same = letter("Акт приёмки от 1 марта пришлю завтра.", hours=20, sender=CLIENT, thread="B", subject="Лампы")
+    (request,) = (r for r in ledger(ask, same) if r.asker == "us")
+    assert request.outcome == "deferred"

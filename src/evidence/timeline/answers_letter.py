@@ -74,7 +74,7 @@ class Place:
     again: float  # how like it the likest later asking of the same side is (0 … 1), after this letter
     again_marked: bool  # … and whether one that shares words with it says that it is a repeat
     following: str  # own words of the asker's next letter in the thread after this one ("": none)
-    hours_left: int = 0  # until the time to answer is up; less than none: late
+    hours_left: int = 0  # until the time to answer is up; negative when late
     since_asker: int = 0  # letters of the asker between, in any thread
     since_theirs: int = 0  # … and of the answering side
     since_elsewhere: int = 0  # … of these in other threads than the asking's
@@ -85,6 +85,7 @@ class Place:
     letters: float = 0.0  # … and of the asking letter's words that this letter says
     next_near: float = 0.0  # how much of the asked words the asker's next letter anywhere says
     to_asker: bool = True  # addressed to the person who asked
+    speaks_of_it: bool = True  # says two of the asked words and a weighted third of them; no feature of the trees
 
 
 # Under the quoted question itself: nothing else of the place is known, nor needed.
@@ -214,7 +215,7 @@ def pair_score(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequen
     )
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=4_000)
 def _spoken(sentence: str) -> tuple[str, str, dict[str | tuple[str, str], tuple[int, int]]]:
     """The first and last lemma of a sentence, and what its words and pairs of words weigh for "answered" and for "deferred"."""
     lemmas = sentence_lemmas(sentence)

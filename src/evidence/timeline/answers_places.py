@@ -147,4 +147,5 @@ class Correspondence:
             letters=overlap(self._stems[letter.sha256], self._stems[other.sha256]),
             next_near=overlap(asked, self._stems[following_anywhere.sha256]) if following_anywhere else 0.0,
             to_asker=letter.sender.casefold() in {a.address.casefold() for a in other.addresses},
+            speaks_of_it=self._speaks_of(asked, other),
         )

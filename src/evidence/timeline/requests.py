@@ -202,6 +202,7 @@ class Search:
             doubtful = any(e.probability >= DOUBT_AT for e in evidence)
             if repeated_at is not None and not doubtful:
                 # Their answer to the repeat leaves this one without reply, but nobody should read that unexamined.
+                # What came before the repeat has been weighed above.
                 after = self._shown(letter, ask, due, None, since=repeated_at)
                 doubtful = any(e.probability >= DOUBT_AT for e in after)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful

@@ -32,7 +32,7 @@ def clause_span(sentence: Sentence, places: Sequence[int]) -> tuple[int, int]:
 
 
 def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[int, int, Match]]:
-    """A sentence with several demands (pay, apologise, by Friday) as spans apart from each other; empty where there is only one kind."""
+    """A sentence with several demands (pay, apologise, by Friday) as one span each; empty where there is only one kind."""
     kinds: dict[str, Match] = {}
     for match in matches:
         kinds.setdefault(match.rule.subtype or "other", match)
@@ -59,11 +59,13 @@ def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[
 def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[tuple[int, int, Match]]:
     """Spans that overlap joined into one: «Требую в срок до 10 июня устранить недостаток» is one demand, not two within each other.
 
-    A deadline that closes its clause is a demand of its own, and so is what an "and" adds.
+    A deadline that closes its clause is a demand of its own, also within another's words, and so is what an "and" adds.
     """
     found: list[tuple[int, int, Match]] = []
     for start, end, match in spans:
-        first, last, before = found[-1] if found else (0, 0, match)
+        # The one that reaches furthest: a closing deadline may lie within the one before it.
+        wide = max(range(len(found)), key=lambda n: found[n][1], default=0)
+        first, last, before = found[wide] if found else (0, 0, match)
         closing = match.rule.subtype == "deadline" and not _goes_on(sentence, match, end)
         more = _AND.match(sentence.text, last - sentence.start, end - sentence.start) if start < last < end else None
         if start >= last or closing:
@@ -71,7 +73,7 @@ def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[
         elif more:
             found.append((more.end() + sentence.start, end, match))
         else:
-            found[-1] = (first, max(last, end), match if before.rule.subtype == "deadline" else before)
+            found[wide] = (first, max(last, end), match if before.rule.subtype == "deadline" else before)
     return found
 
 
