@@ -19,16 +19,18 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from disputes import HARD, LABELLED, OPEN  # noqa: E402
+from labelled import OPEN_AUTHORS  # noqa: E402
 
 from evidence.timeline.answers_features import pair_features, passages, reply_run, sentence_features  # noqa: E402
 from evidence.timeline.requests_find import features, kind_features  # noqa: E402
 from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
-LABELLED = ROOT / "fixtures" / "labelled"
-NUMBERS = (1, 2, 3, 4, 5, 6, 7, 11, 12, 14, 17, 18, 22)
-AUTHORS = tuple(f"{a}-{n}" for a in ("ru", "en") for n in NUMBERS if (LABELLED / f"{a}-{n}.jsonl.gz").exists())
-DISPUTES = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13, 15, 16, 20, 21))
+# In this order the sums are added up; another one would give other last digits.
+AUTHORS = tuple(name for name in OPEN_AUTHORS if (LABELLED / f"{name}.jsonl.gz").exists())
+DISPUTES = tuple(sorted((*OPEN, *HARD), key=lambda name: ("-en-" in name, int(name.rpartition("-")[2]))))
 WEIGHT = (
     3  # a letter of a dispute counts as often: single letters were written to show requests, disputes to be like mail
 )

@@ -33,7 +33,7 @@ from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
 
 from evidence.archive.reader import ArchiveReader  # noqa: E402
 from evidence.config import load_config  # noqa: E402
-from evidence.model import Letter  # noqa: E402
+from evidence.model import Letter, other_side  # noqa: E402
 from evidence.timeline.answers import answering_text, files_of, inline_reply, least_score  # noqa: E402
 from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
 from evidence.timeline.answers_model import TreeModel  # noqa: E402
@@ -110,7 +110,7 @@ def examples(place: Path, author: str) -> list[Asked]:
         ask = asking(letter, request["quote"], found.get(letter.sha256, []))
         if ask is None:
             continue
-        side = "client" if request["asker"] == "us" else "us"
+        side = other_side(request["asker"])
         due = settings.reckoner.due(letter.at)
         answer = by_message_id.get(by_id.get(request["answering_message"] or "", ""))
         repeated_at = next_at.get((letter.sha256, ask.start))

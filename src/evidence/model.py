@@ -64,6 +64,11 @@ def sha256_hex(octets: bytes) -> str:
 # ---- mailbox -------------------------------------------------------------------------------
 
 
+def other_side(side: str) -> Side:
+    """Whom a side writes to."""
+    return "client" if side == "us" else "us"
+
+
 @dataclass(frozen=True, slots=True)
 class FolderName:
     """A folder as the server lists it. ``wire`` is the name in modified UTF-7 or UTF-8, as sent."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from evidence.browse.judged import FLAGS, REQUEST_SQL, flags_of, marks, proposed_outcomes, request_row
 from evidence.browse.site import Writer
-from evidence.model import CATEGORIES
+from evidence.model import CATEGORIES, other_side
 
 PAGE_SIZE = 30
 CONTEXT = 260  # characters shown on each side of a quote
@@ -198,7 +198,7 @@ def candidates(conn: sqlite3.Connection, request_id: str) -> list[dict[str, Any]
     ).fetchone()
     if row is None:
         return []
-    answerer = "client" if row["asker"] == "us" else "us"
+    answerer = other_side(row["asker"])
     rows = conn.execute(
         "SELECT message, sha256, at, subject, gist, person, thread = ? AS same_thread FROM parsed_message"
         " WHERE speaker = ? AND at >= ? AND withheld = 0 AND copy_of IS NULL AND kind = 'human'"

@@ -131,7 +131,7 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
     score = letter_score(read.features)
     where = "direct reply" if place.direct else "later in the thread" if place.in_thread else "another thread"
     if _puts_off(own, read):
-        if not place.in_thread and not place.speaks_of_it:  # it is something else that will follow
+        if not place.speaks_of_it:  # it is something else that will follow
             return Evidence(reply.sha256, "none", min(score, 0.5), False, f"no visible answer; {where}")
         return Evidence(
             reply.sha256,

@@ -85,7 +85,9 @@ class Place:
     letters: float = 0.0  # … and of the asking letter's words that this letter says
     next_near: float = 0.0  # how much of the asked words the asker's next letter anywhere says
     to_asker: bool = True  # addressed to the person who asked
-    speaks_of_it: bool = True  # says two of the asked words and a weighted third of them; no feature of the trees
+    speaks_of_it: bool = (
+        True  # in the thread, or says two of the asked words and a weighted third; no feature of the trees
+    )
 
 
 # Under the quoted question itself: nothing else of the place is known, nor needed.

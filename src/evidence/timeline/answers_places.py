@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evidence.model import Letter, Side
+from evidence.model import Letter, other_side
 from evidence.timeline.answers import Vocabulary, stems_of
 from evidence.timeline.answers_letter import Place
 from evidence.timeline.requests_find import Ask
@@ -69,11 +69,7 @@ def _short(letter: Letter) -> bool:
     return len(letter.own_text().split()) <= NEAR_WORDS
 
 
-def other_side(side: Side) -> Side:
-    return "client" if side == "us" else "us"
-
-
-def bare_subject(subject: str) -> str:
+def _bare_subject(subject: str) -> str:
     return _SUBJECT_PREFIX.sub("", subject).strip().casefold()
 
 
@@ -103,17 +99,21 @@ class Correspondence:
         thread = self.in_thread(side, letter.thread).after(letter.at, until)[:THREAD_AT_MOST]
         window = self.of[side].after(letter.at, until)[: ELSEWHERE_AT_MOST + len(thread)]
         elsewhere = [x for x in window if x.thread != letter.thread]
-        chosen = [x for n, x in enumerate(elsewhere) if (n < ELSEWHERE_NEAR and _short(x)) or self._speaks_of(stems, x)]
-        return [(x, self._place(asking, stems, x)) for x in (*thread, *chosen)]
+        found = [(x, True) for x in thread]
+        for number, other in enumerate(elsewhere):
+            speaks = self._speaks_of(stems, other)
+            if speaks or (number < ELSEWHERE_NEAR and _short(other)):
+                found.append((other, speaks))
+        return [(x, self._place(asking, stems, x, speaks)) for x, speaks in found]
 
     def _speaks_of(self, stems: frozenset[str], other: Letter) -> bool:
         """One word in common ties nothing to another thread: everybody speaks of payments."""
         said = self._stems[other.sha256]
         return len(stems & said) >= 2 and self._vocabulary.overlap(stems, said) >= ELSEWHERE_OVERLAP
 
-    def _place(self, asking: Asking, asked: frozenset[str], other: Letter) -> Place:
+    def _place(self, asking: Asking, asked: frozenset[str], other: Letter, speaks: bool) -> Place:
         letter = asking.letter
-        subject = bare_subject(letter.subject)
+        subject = _bare_subject(letter.subject)
         overlap = self._vocabulary.overlap
         mine, theirs = self.of[letter.speaker], self.of[other.speaker]
         my_thread, their_thread = (self.in_thread(x.speaker, letter.thread) for x in (letter, other))
@@ -125,7 +125,7 @@ class Correspondence:
         return Place(
             direct=other.parent == letter.sha256,
             in_thread=other.thread == letter.thread,
-            same_subject=bool(subject) and bare_subject(other.subject) == subject,
+            same_subject=bool(subject) and _bare_subject(other.subject) == subject,
             before=before,
             between=my_thread.count(letter.at, other.at),
             asks=asking.asks,
@@ -147,5 +147,5 @@ class Correspondence:
             letters=overlap(self._stems[letter.sha256], self._stems[other.sha256]),
             next_near=overlap(asked, self._stems[following_anywhere.sha256]) if following_anywhere else 0.0,
             to_asker=letter.sender.casefold() in {a.address.casefold() for a in other.addresses},
-            speaks_of_it=self._speaks_of(asked, other),
+            speaks_of_it=speaks,
         )

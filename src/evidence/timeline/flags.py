@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evidence.model import Flag, Letter, judged_id
+from evidence.model import Flag, Letter, judged_id, other_side
 from evidence.timeline.ranker import Ranker, load_ranker
 from evidence.timeline.rules import Match, Packs, matches
 from evidence.timeline.rules_blockers import Context
@@ -300,5 +300,4 @@ def _inward(letter: Letter) -> bool:
         return False
     if letter.speaker == "third":
         return True
-    other = "client" if letter.speaker == "us" else "us"
-    return other not in letter.addressees
+    return other_side(letter.speaker) not in letter.addressees

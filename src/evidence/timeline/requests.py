@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from evidence.canonical import canonical_json
 from evidence.config import Config
-from evidence.model import Letter, Outcome, Request, Side, Tier, judged_id
+from evidence.model import Letter, Outcome, Request, Side, Tier, judged_id, other_side
 from evidence.ports import FolderCount
 from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, weigh
 from evidence.timeline.answers_features import stems_in
 from evidence.timeline.answers_letter import Place
-from evidence.timeline.answers_places import Asking, Correspondence, Run, other_side
+from evidence.timeline.answers_places import Asking, Correspondence, Run
 from evidence.timeline.answers_reports import acknowledged, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.parties import Parties
