@@ -98,7 +98,9 @@ class Account(Section):
         """One secret, and a safe way there."""
         if self.tls == "none" and self.host not in LOOPBACK_HOSTS:
             raise ValueError(
-                tr('tls = "none" is allowed on loopback only, and «{host}» is another machine').format(host=self.host)
+                tr('tls = "none" is allowed only within this machine (loopback); «{host}» is another machine').format(
+                    host=self.host
+                )
             )
         ways = [
             bool(self.password_command),
@@ -107,10 +109,10 @@ class Account(Section):
             bool(self.oauth or self.token_command),
         ]
         if sum(ways) > 1:
-            raise ValueError(tr("give one of password_command, password_env, keyring, oauth/token_command"))
+            raise ValueError(tr("give only one of password_command, password_env, keyring, oauth/token_command"))
         for value in (self.host, self.username):
             if re.search(r"[\r\n\0]", value):
-                raise ValueError(tr("host and username cannot hold line breaks"))
+                raise ValueError(tr("host and username must not contain line breaks"))
 
 
 class Scope(Section):
@@ -198,7 +200,7 @@ class Config(Section):
         ours = {a.lower() for p in (self.us, *self.us.staff) for a in p.addresses}
         theirs = {a.lower() for p in (self.client, *self.client.delegates) for a in p.addresses}
         if both := sorted(ours & theirs):
-            raise ValueError(tr("{names} stands both for us and for the client").format(names=", ".join(both)))
+            raise ValueError(tr("{names} is listed both for us and for the client").format(names=", ".join(both)))
 
     @property
     def archive_path(self) -> Path:
@@ -221,9 +223,9 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(
-            tr("There is no configuration at {path}.").format(path=path),
+            tr("There is no configuration file at {path}.").format(path=path),
             "",
-            tr("Run `evidence init` to make one, or name it with -c or EVIDENCE_CONFIG."),
+            tr("Run `evidence init` to create one, or point to an existing file with -c or EVIDENCE_CONFIG."),
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
@@ -240,7 +242,7 @@ def parse_config(text: str, path: Path) -> Config:
         raise UsageError(
             tr("{path} is not valid TOML.").format(path=path),
             _toml_in_words(str(error)),
-            tr("Mend that line and run the command again."),
+            tr("Correct that line and run the command again."),
         ) from None
     try:
         return Config.model_validate({**table, "folder": path.resolve().parent})
@@ -251,7 +253,7 @@ def parse_config(text: str, path: Path) -> Config:
             .ngettext("{path} has {n} mistake.", "{path} has {n} mistakes.", len(lines))
             .format(path=path, n=len(lines)),
             "\n".join(lines),
-            tr("Mend these lines and run the command again; config.example.toml shows every key."),
+            tr("Correct these lines and run the command again; config.example.toml shows every key."),
         ) from None
 
 
@@ -276,7 +278,7 @@ def _in_words(mistake: Mistake, text: str) -> str:
         hint = tr("; did you mean «{name}»?").format(name=near[0]) if near else ""
         return f"  {where}{dotted}: " + tr("no such key") + hint
     if mistake.kind == "missing":
-        return f"  {where}{dotted}: " + tr("this key is needed")
+        return f"  {where}{dotted}: " + tr("this key is required")
     return f"  {where}{dotted}: {mistake.text}"
 
 

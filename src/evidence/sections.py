@@ -2,7 +2,7 @@
 
 A field is a class annotation with its default. What may stand there: ``str``, ``int``, ``float``, ``bool``, ``Path``,
 ``Literal[…]``, ``tuple[X, …]``, ``X | None``, another ``Section``, and ``Annotated[number, AtLeast(0)]``. As forgiving as a person
-expects of a settings file: blanks around text go, "993" is a number. Names of methods and wording of errors are pydantic's,
+expects of a settings file: blanks around text go, "993" is a number. Names of methods are pydantic's,
 which did this work first and costs a fifth of a second at every start.
 """
 
@@ -198,26 +198,26 @@ def _by(annotation: Any) -> Check:
 
 
 def _wrong(place: Place, mistakes: list[Mistake], expected: str) -> None:
-    mistakes.append(Mistake(place, "wrong", _("Input should be {expected}").format(expected=expected)))
+    mistakes.append(Mistake(place, "wrong", _("should be {expected}").format(expected=expected)))
 
 
 def _text(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, str):
         return value.strip()
-    return _wrong(place, mistakes, _("a valid string"))
+    return _wrong(place, mistakes, _("text in quotation marks"))
 
 
 def _whole(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, int):
-        return int(value) if abs(value) <= MAX_WHOLE else _wrong(place, mistakes, _("a number of sensible size"))
+        return int(value) if abs(value) <= MAX_WHOLE else _wrong(place, mistakes, _("a number of reasonable size"))
     if isinstance(value, float) and not value.is_integer():
-        return _wrong(place, mistakes, _("a valid integer, got a number with a fractional part"))
+        return _wrong(place, mistakes, _("a whole number, without a fraction"))
     if isinstance(value, str | float):
         try:
             return _whole(int(value), place, mistakes)
         except ValueError:
-            return _wrong(place, mistakes, _("a valid integer, unable to parse string as an integer"))
-    return _wrong(place, mistakes, _("a valid integer"))
+            return _wrong(place, mistakes, _("a whole number; this text is not one"))
+    return _wrong(place, mistakes, _("a whole number"))
 
 
 def _number(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
@@ -225,21 +225,21 @@ def _number(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
         try:
             return float(value)
         except (ValueError, OverflowError):
-            return _wrong(place, mistakes, _("a valid number, unable to parse string as a number"))
-    return _wrong(place, mistakes, _("a valid number"))
+            return _wrong(place, mistakes, _("a number; this text is not one"))
+    return _wrong(place, mistakes, _("a number"))
 
 
 def _yes_or_no(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     said = str(value).lower() if isinstance(value, bool | int | str) else ""
     if said in _YES or said in _NO:
         return said in _YES
-    return _wrong(place, mistakes, _("a valid boolean, unable to interpret input") if said else _("a valid boolean"))
+    return _wrong(place, mistakes, _("true or false; this value is neither") if said else _("true or false"))
 
 
 def _path(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
     if isinstance(value, str | Path):
         return Path(value)
-    return _wrong(place, mistakes, _("a valid path"))
+    return _wrong(place, mistakes, _("a path to a file or folder"))
 
 
 def _one_of(options: tuple[Any, ...]) -> Check:
@@ -260,11 +260,11 @@ def _within(inner: Check, bounds: Iterable[Any]) -> Check:
         value = inner(value, place, mistakes)
         for bound in bounds if found == len(mistakes) else ():
             if isinstance(bound, AtLeast) and not value >= bound.bound:
-                return _wrong(place, mistakes, _("greater than or equal to {bound:g}").format(bound=bound.bound))
+                return _wrong(place, mistakes, _("{bound:g} or more").format(bound=bound.bound))
             if isinstance(bound, MoreThan) and not value > bound.bound:
-                return _wrong(place, mistakes, _("greater than {bound:g}").format(bound=bound.bound))
+                return _wrong(place, mistakes, _("more than {bound:g}").format(bound=bound.bound))
             if isinstance(bound, AtMost) and not value <= bound.bound:
-                return _wrong(place, mistakes, _("less than or equal to {bound:g}").format(bound=bound.bound))
+                return _wrong(place, mistakes, _("{bound:g} or less").format(bound=bound.bound))
         return value
 
     return check
@@ -273,7 +273,7 @@ def _within(inner: Check, bounds: Iterable[Any]) -> Check:
 def _each(inner: Check) -> Check:
     def check(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
         if not isinstance(value, list | tuple):
-            return _wrong(place, mistakes, _("a valid tuple"))
+            return _wrong(place, mistakes, _("a list in square brackets"))
         return tuple([inner(item, (*place, number), mistakes) for number, item in enumerate(value)])
 
     return check
@@ -291,7 +291,7 @@ def _section(kind: type[Section]) -> Check:
         if isinstance(value, kind):
             return value
         if not isinstance(value, dict):
-            return _wrong(place, mistakes, _("a valid dictionary or instance of {kind}").format(kind=kind.__name__))
+            return _wrong(place, mistakes, _("a section with keys of its own"))
         made = object.__new__(kind)
         made._fill(value, place, mistakes)
         return made

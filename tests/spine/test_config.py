@@ -62,13 +62,16 @@ def test_domains_are_lower_case_and_paths_are_beside_the_file(tmp_path: Path) ->
         ("[matter2]\nx = 1\n", "did you mean «matter»"),
         ("[timeline]\nanswer_within_day = 3\n", "did you mean «answer_within_days»"),
         ("[timeline]\ndays = 'workdays'\n", "'working' or 'calendar'"),
-        ("[[account]]\nname='a'\nhost='imap.far.example'\nusername='u'\ntls='none'\n", "loopback only"),
-        ("[[account]]\nname='a'\nhost='h'\nusername='u'\npassword_env='A'\nkeyring=true\n", "give one of"),
+        (
+            "[[account]]\nname='a'\nhost='imap.far.example'\nusername='u'\ntls='none'\n",
+            "only within this machine (loopback)",
+        ),
+        ("[[account]]\nname='a'\nhost='h'\nusername='u'\npassword_env='A'\nkeyring=true\n", "give only one of"),
         ("[[account]]\nname='a'\nhost='h'\nusername='u'\n[[account]]\nname='a'\nhost='h'\nusername='u'\n", "same name"),
         ("[[account]]\nname='a'\nhost=\"h\\r\\nx\"\nusername='u'\n", "line breaks"),
         ("[[client.delegates]]\nname='x'\naddresses=['a@us.example']\n", "both for us and for the client"),
         ("[[client.delegates]]\nname='x'\naddresses=['no address']\n", "neither an address"),
-        ("[bundle]\nembed_max_mb = -1\n", "greater than or equal to 0"),
+        ("[bundle]\nembed_max_mb = -1\n", "should be 0 or more"),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(added: str, said: str) -> None:
@@ -164,18 +167,18 @@ def test_what_a_person_means_is_taken(section: str, given: str, kept: object) ->
     [
         (
             "[timeline]\nanswer_within_days = 2.5\n",
-            "timeline.answer_within_days: Input should be a valid integer, got a",
+            "timeline.answer_within_days: should be a whole number, without a fraction",
         ),
-        ("[timeline]\nanswer_within_days = 'soon'\n", "unable to parse string as an integer"),
-        ("[timeline]\nanswer_within_days = 366\n", "less than or equal to 365"),
-        ("[effort]\nwords_per_minute_reading = 0\n", "greater than 0"),
-        ("[effort]\nwords_per_minute_reading = []\n", "a valid number"),
-        ("[anchor]\ntest = 'perhaps'\n", "a valid boolean"),
-        ("[counsel]\naddresses = 'a@law.example'\n", "counsel.addresses: Input should be a valid tuple"),
-        ("[counsel]\naddresses = [1]\n", "counsel.addresses[1]: Input should be a valid string"),
-        ("account = 1\n", "Input should be a valid"),
+        ("[timeline]\nanswer_within_days = 'soon'\n", "should be a whole number; this text is not one"),
+        ("[timeline]\nanswer_within_days = 366\n", "should be 365 or less"),
+        ("[effort]\nwords_per_minute_reading = 0\n", "should be more than 0"),
+        ("[effort]\nwords_per_minute_reading = []\n", "should be a number"),
+        ("[anchor]\ntest = 'perhaps'\n", "should be true or false; this value is neither"),
+        ("[counsel]\naddresses = 'a@law.example'\n", "counsel.addresses: should be a list in square brackets"),
+        ("[counsel]\naddresses = [1]\n", "counsel.addresses[1]: should be text in quotation marks"),
+        ("account = 1\n", "account: should be a list in square brackets"),
         ("[matter.title]\nx = 1\n", "not valid TOML"),
-        ("[[client.delegates]]\naddresses = []\n", "client.delegates[1].name: this key is needed"),
+        ("[[client.delegates]]\naddresses = []\n", "client.delegates[1].name: this key is required"),
     ],
 )
 def test_every_kind_of_value_is_checked(added: str, said: str) -> None:
