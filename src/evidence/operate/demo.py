@@ -54,27 +54,27 @@ def run_demo(
     from evidence.bundle.options import BundleOptions
 
     with EmbeddedServer("demo") as server:
-        progress.say(_("1/5  A mail server on this machine is filled with the letters of an invented dispute …"))
+        progress.say(_("1/5  Filling a mail server on this machine with the messages of an invented dispute …"))
         for name, messages in sample_folders(SAMPLES[language]).items():
             server.fill(name, messages)
         (folder / "config.toml").write_text(demo_config(language, server.port), encoding="utf-8")
         config = load_config(folder / "config.toml")
         os.environ[PASSWORD_ENV] = server.password
         try:
-            progress.say(_("2/5  Archiving: the mailbox is read, not changed; every letter is stored byte for byte …"))
+            progress.say(_("2/5  Archiving: the mailbox is read, not changed; every message is stored byte for byte …"))
             report = pipeline.sync(config, now=now, progress=progress)
         finally:
             del os.environ[PASSWORD_ENV]
         if report.exit_code:
-            raise EvidenceError(_("The demo's sync did not end well."), str(report.as_row()))
+            raise EvidenceError(_("The demo's sync did not complete."), str(report.as_row()))
     with ArchiveReader(config.archive_path) as case:
         shown = pipeline.view(config, case)
     flags = Counter(flag.category for flag in shown.flags if flag.tier == "stated")
     requests = Counter(str(request.outcome) for request in shown.requests)
-    progress.say(_("3/5  The timeline of both sides is built: flags with quotes, requests with their outcome."))
-    progress.say(_("4/5  The bundle is produced …"))
+    progress.say(_("3/5  Timeline of both sides built: flags with quotes, requests with their outcomes."))
+    progress.say(_("4/5  Producing the bundle …"))
     result = pipeline.produce_bundle(config, BundleOptions(tool_version=__version__), now=now, progress=progress)
-    progress.say(_("5/5  Everything is verified …"))
+    progress.say(_("5/5  Verifying everything …"))
     verdict = verify_archive(config.archive_path, progress=progress)
     return DemoReport(folder, result.pdf, len(shown.letters), dict(flags), dict(requests), result.pages, verdict.sound)
 

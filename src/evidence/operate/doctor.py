@@ -80,7 +80,7 @@ def _fonts() -> Check:
         _("fonts"),
         bool(found),
         _("{n} shipped with the program").format(n=len(found)),
-        _("Install the program again: its font files are missing."),
+        _("Reinstall the program: its font files are missing."),
     )
 
 
@@ -90,7 +90,7 @@ def _datasette() -> Check:
     from importlib.metadata import version
 
     found = version("datasette")
-    return Check("Datasette", found.startswith("0."), found, _("Install the program again: it needs Datasette 0.65."))
+    return Check("Datasette", found.startswith("0."), found, _("Reinstall the program: it needs Datasette 0.65."))
 
 
 def _disk(config: Config) -> Check:
@@ -99,9 +99,9 @@ def _disk(config: Config) -> Check:
     said = _("{n} GB free in {folder}").format(n=f"{free / 1e9:.1f}", folder=config.folder)
     if not writable:
         return Check(
-            _("disk"), False, _("{folder} cannot be written").format(folder=config.folder), f"ls -ld '{config.folder}'"
+            _("disk"), False, _("{folder} is not writable").format(folder=config.folder), f"ls -ld '{config.folder}'"
         )
-    return Check(_("disk"), free > FREE_OCTETS_WANTED, said, _("Free some space: an archive grows with every letter."))
+    return Check(_("disk"), free > FREE_OCTETS_WANTED, said, _("Free some space: an archive grows with every message."))
 
 
 def _account(account: Account, config: Config, now: Callable[[], datetime]) -> Iterator[Check]:
@@ -124,16 +124,16 @@ def _account(account: Account, config: Config, now: Callable[[], datetime]) -> I
             _("folders"),
             bool(folders),
             ", ".join(f.name for f in folders[:12]) + (" …" if len(folders) > 12 else ""),
-            _("The account shows no folder; ask the provider whether IMAP is switched on."),
+            _("The account shows no folders; ask the provider whether IMAP is enabled."),
         )
         if mailbox.server_date is not None:
             skew = abs((now() - mailbox.server_date).total_seconds())
-            said = _("{n} s from the server's").format(n=round(skew))
+            said = _("{n} s off the server's clock").format(n=round(skew))
             yield Check(
                 _("clock"),
                 skew <= CLOCK_SKEW_SECONDS,
                 said,
-                _("Set this machine's clock: switch on time synchronisation."),
+                _("Correct this machine's clock: turn on time synchronisation."),
             )
     except EvidenceError as error:
         yield Check(_("folders"), False, str(error), "evidence doctor")
@@ -177,7 +177,7 @@ def _archive(config: Config, now: datetime) -> Iterator[Check]:
                 f"{said} ({_ended(state.last_outcome)})",
                 "evidence sync",
             )
-        yield Check(_("owed messages"), not state.owed, str(len(state.owed)), "evidence sync")
+        yield Check(_("outstanding messages"), not state.owed, str(len(state.owed)), "evidence sync")
     if state.anchors:
         renew = datetime.fromisoformat(state.renew_by.replace("Z", "+00:00")) if state.renew_by else None
         fresh = renew is None or renew - now > RENEW_SOON

@@ -41,9 +41,9 @@ class EmbeddedServer:
         self._thread.start()
         if not self._ready.wait(30) or self._error is not None:
             raise EvidenceError(
-                _("The embedded mail server of the demo did not start."),
-                str(self._error or _("It gave no answer within 30 seconds.")),
-                _("Run `evidence doctor`; a security program may forbid listening on 127.0.0.1."),
+                _("The demo's built-in mail server did not start."),
+                str(self._error or _("It did not respond within 30 seconds.")),
+                _("Run `evidence doctor`; security software may be blocking connections on 127.0.0.1."),
             )
         return self
 
@@ -150,7 +150,7 @@ def fill_folder(
         client.logout()
     except (OSError, imaplib.IMAP4.error) as error:
         raise EvidenceError(
-            _("The embedded mail server refused the sample messages."),
+            _("The demo's built-in mail server refused the sample messages."),
             str(error),
             _("Run the demo again; report it if it happens again."),
         ) from error

@@ -114,7 +114,9 @@ def _password(smtp: Smtp) -> str:
         from evidence.mailbox.login import run_for_secret
 
         return run_for_secret(smtp.password_command, "notify.smtp.password_command")
-    raise UsageError(_("[notify.smtp] names no password."), "", _("Give password_command or password_env."))
+    raise UsageError(
+        _("[notify.smtp] does not say where its password comes from."), "", _("Set password_command or password_env.")
+    )
 
 
 def digest_lines(config: Config, digest: Digest) -> list[str]:
@@ -123,8 +125,8 @@ def digest_lines(config: Config, digest: Digest) -> list[str]:
     lines = []
     if digest.new_threats:
         said = catalogue.ngettext(
-            "{n} new possible threat waits for your decision: {ids}",
-            "{n} new possible threats wait for your decision: {ids}",
+            "{n} new possible threat is waiting for your decision: {ids}",
+            "{n} new possible threats are waiting for your decision: {ids}",
             len(digest.new_threats),
         )
         lines.append(said.format(n=len(digest.new_threats), ids=", ".join(digest.new_threats)))

@@ -65,13 +65,13 @@ def make_entry(config: Path, program: Path, every: str, kind: Kind, home: Path |
     """The entry for the matter of ``config``. Raises UsageError for a path that the scheduler's file cannot hold."""
     if every not in EVERY:
         raise UsageError(
-            _("«{every}» is not how often a sync can run.").format(every=every),
+            _("«{every}» is not an interval at which a sync can run.").format(every=every),
             "",
             _("Choose one of: {choices}.").format(choices=", ".join(EVERY)),
         )
     config, home = config.resolve(), home or Path.home()
     if any(c in str(config) + str(program) for c in "\n\r\0"):
-        raise UsageError(_("A scheduler cannot hold a path with line breaks."), "", _("Rename the folder."))
+        raise UsageError(_("A scheduler cannot take a path that contains a line break."), "", _("Rename the folder."))
     make = {"systemd": _systemd, "cron": _cron, "launchd": _launchd, "schtasks": _schtasks}[kind]
     return make(entry_name(config), config, program, every, home)
 
@@ -222,7 +222,7 @@ def _crontab(run: Run) -> list[str]:
         raise EvidenceError(
             _("This machine has neither systemd user timers nor cron."),
             "",
-            _("Install cron, or call `evidence sync --scheduled` from a scheduler of your own."),
+            _("Install cron, or call `evidence sync --scheduled` from your own scheduler."),
         ) from None
     return listed.stdout.splitlines() if listed.returncode == 0 else []
 
@@ -240,13 +240,16 @@ def _must(command: tuple[str, ...], run: Run, text: str | None = None) -> None:
         ended = run(list(command), capture_output=True, text=True, check=False, input=text)
     except FileNotFoundError:
         raise EvidenceError(
-            _("{program} is not on this machine.").format(program=command[0]),
+            _("{program} is not installed on this machine.").format(program=command[0]),
             "",
-            _("Choose another kind with --kind."),
+            _("Choose another scheduler with --kind."),
         ) from None
     if ended.returncode:
         raise EvidenceError(
             _("«{command}» failed.").format(command=" ".join(command)),
             (ended.stderr or ended.stdout).strip(),
-            _("The schedule is not active. Mend what it says and run the command again, or choose another --kind."),
+            _(
+                "The schedule is not active. Remove the cause named above and run the command again, or choose another "
+                "scheduler with --kind."
+            ),
         )

@@ -81,7 +81,7 @@ def _tell(config: Config, code: int, why: str, started: datetime, now: datetime)
         return notify.tell(
             config,
             _("evidence: the sync failed ({title})").format(title=title),
-            [why, _("Nothing that was archived is lost. What to do: run `evidence doctor`.")],
+            [why, _("Nothing already archived is lost. Next step: run `evidence doctor`.")],
         )
     if what == "overdue":
         since = datetime.fromisoformat(state["failing_since"]).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
@@ -90,7 +90,9 @@ def _tell(config: Config, code: int, why: str, started: datetime, now: datetime)
             _("evidence: no successful sync since {when} ({title})").format(when=since, title=title),
             [
                 why,
-                _("Letters that vanish from the server meanwhile cannot be archived any more. Run `evidence doctor`."),
+                _(
+                    "Messages that vanish from the server in the meantime can no longer be archived. Run `evidence doctor`."
+                ),
             ],
         )
     if what == "recovered":
@@ -103,7 +105,7 @@ def _tell_digest(config: Config, started: datetime, now: datetime) -> list[str]:
     if not digest:
         return []
     _ = translation("operate", config.matter.language).gettext
-    subject = _("evidence: something new to look at ({title})").format(title=config.matter.title)
+    subject = _("evidence: something new to review ({title})").format(title=config.matter.title)
     return notify.tell(config, subject, notify.digest_lines(config, digest))
 
 

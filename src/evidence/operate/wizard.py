@@ -267,17 +267,17 @@ def _account(document: Any, a: Answers) -> str:
     remarks = {
         "name": said("what the program calls this mailbox"),
         "tls": said("implicit | starttls | none (this machine only)"),
-        "password_command": said("this command prints the password; it is stored nowhere"),
-        "password_env": said("this environment variable holds the password; a schedule does not know it"),
-        "keyring": said("the password lies in the system's keyring: evidence login"),
-        "ca_file": said("certificate authority of your own"),
+        "password_command": said("this command prints the password; it is not stored anywhere"),
+        "password_env": said("this environment variable holds the password; scheduled runs do not see it"),
+        "keyring": said("the password is kept in the system's keyring: evidence login"),
+        "ca_file": said("your own certificate authority"),
     }
     lines = ["", "[[account]]"]
     for key, value in row.items():
         line = f"{key} = {tomlkit.item(value).as_string()}"
         lines.append(f"{line.ljust(39)} # {remarks[key]}" if key in remarks else line)
     line = 'folders = ["*"]'
-    lines.append(f"{line.ljust(39)} # {said('all; Junk and Trash too, unless exclude_folders names them')}")
+    lines.append(f"{line.ljust(39)} # {said('all, Junk and Trash included, unless listed in exclude_folders')}")
     return "\n".join(lines) + "\n"
 
 
