@@ -18,14 +18,14 @@ def reference() -> str:
     lines = [
         "# Command line",
         "",
-        "Made from `--help` by `tools/cli_reference.py`; a test keeps it in step. Data goes to standard output, talk and progress to standard error.",
+        "Made from `--help` by `tools/cli_reference.py`; a test keeps the two in step. Data goes to standard output, messages and progress to standard error.",
         "",
         "| exit code | meaning |",
         "| --- | --- |",
         "| 0 | done |",
         "| 1 | failed |",
-        "| 2 | usage or configuration |",
-        "| 3 | incomplete: something was owed and is listed |",
+        "| 2 | usage or configuration error |",
+        "| 3 | incomplete: what is outstanding is listed |",
         "| 10 | no archive |",
         "| 11 | locked by another run |",
         "| 12 | login refused |",
@@ -33,8 +33,8 @@ def reference() -> str:
         "| 70 | `./run` and `./test` only: a system package is missing and could not be installed |",
         "| 130 | interrupted |",
         "",
-        "`EVIDENCE_CONFIG` names the configuration, `EVIDENCE_LANG` the language of the talk (`ru`, `en`), `EVIDENCE_ACTOR` who decides; "
-        "`NO_COLOR` switches colours off.",
+        "`EVIDENCE_CONFIG` names the configuration file, `EVIDENCE_LANG` the language of messages (`ru`, `en`), `EVIDENCE_ACTOR` the person who decides; "
+        "`NO_COLOR` turns colours off.",
         "",
     ]
 

@@ -198,7 +198,7 @@ def test_consent_that_was_withdrawn_asks_to_sign_in_again(endpoint: Endpoint, tm
     endpoint.answers["refresh_token"] = [
         (400, {"error": "invalid_grant", "error_description": "AADSTS700082: expired.\r\nTrace ID: 1"})
     ]
-    with pytest.raises(LoginRefused, match="did not give access") as caught:
+    with pytest.raises(LoginRefused, match="did not grant access") as caught:
         token(endpoint, cache)
     assert "AADSTS700082" in caught.value.why
     assert "Trace" not in caught.value.why
@@ -208,7 +208,7 @@ def test_consent_that_was_withdrawn_asks_to_sign_in_again(endpoint: Endpoint, tm
 
 def test_a_person_who_declines_is_a_refusal(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.answers["device_code"] = [(400, {"error": "authorization_declined", "error_description": "no"})]
-    with pytest.raises(LoginRefused, match="did not give access"):
+    with pytest.raises(LoginRefused, match="did not grant access"):
         oauth.sign_in(ACCOUNT, cache=tmp_path / "c", say=lambda text: None, authority=endpoint.url, http=endpoint.http)
 
 

@@ -98,7 +98,7 @@ def test_a_password_that_cannot_be_carried_is_refused_before_a_word_is_said() ->
         password_secret(account(), "пароль").authenticate(client)
     assert client.said == []
     assert "пароль" not in str(caught.value)
-    with pytest.raises(LoginRefused, match="does not take a password"):
+    with pytest.raises(LoginRefused, match="does not accept a password"):
         password_secret(account(), "x").authenticate(Client(b"LOGINDISABLED"))
 
 
@@ -268,7 +268,7 @@ def test_no_shell_reads_the_command(tmp_path: Path) -> None:
     [
         ("print('leak-7f3a'); raise SystemExit(3)", "exit code 3"),
         ("", "printed nothing"),
-        ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe7f3a')", "no UTF-8"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe7f3a')", "is not UTF-8 text"),
     ],
 )
 def test_a_command_that_fails_is_named_without_what_it_printed(tmp_path: Path, text: str, words: str) -> None:
@@ -278,12 +278,12 @@ def test_a_command_that_fails_is_named_without_what_it_printed(tmp_path: Path, t
 
 
 def test_a_command_that_is_not_there_or_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no program «nowhere-to-be-found»"):
+    with pytest.raises(UsageError, match="the program «nowhere-to-be-found» was not found or cannot be run"):
         run_for_secret("nowhere-to-be-found x", "password_command")
     with pytest.raises(UsageError, match="not a command line"):
         run_for_secret("'unclosed", "password_command")
     monkeypatch.setattr(login, "COMMAND_SECONDS", 0.3)
-    with pytest.raises(EvidenceError, match="did not end"):
+    with pytest.raises(EvidenceError, match="did not finish within"):
         run_for_secret(command(tmp_path, "import time; time.sleep(20)"), "password_command")
 
 
@@ -342,7 +342,7 @@ def keyring_in_memory() -> Iterator[dict[tuple[str, str], str]]:
 
 
 def test_the_keyring_keeps_and_gives_back(keyring_in_memory: dict[tuple[str, str], str]) -> None:
-    with pytest.raises(LoginRefused, match="holds no password") as caught:
+    with pytest.raises(LoginRefused, match="has no password for account") as caught:
         secret_for(account(keyring=True), environ={})
     assert "evidence login office" in caught.value.next_step
     store_secret(account(keyring=True), CANARY)
@@ -357,7 +357,7 @@ def test_a_system_without_keyring_says_what_to_do_instead(monkeypatch: pytest.Mo
     before = keyring.get_keyring()
     keyring.set_keyring(Keyring())
     try:
-        with pytest.raises(UsageError, match="no keyring") as caught:
+        with pytest.raises(UsageError, match="No usable keyring") as caught:
             store_secret(account(keyring=True), CANARY)
         assert "password_command" in caught.value.next_step
         _holds_no_canary(caught.value)

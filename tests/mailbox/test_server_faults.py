@@ -566,7 +566,7 @@ def test_text_injected_before_tls_is_refused(server: FakeImap) -> None:
 
 def test_not_a_mail_server_is_said_plainly(server: FakeImap) -> None:
     server.greeting = b"HTTP/1.1 400 Bad Request\r\n"
-    with pytest.raises(MailboxError, match="does not answer as a mail server"):
+    with pytest.raises(MailboxError, match="does not respond as a mail server would"):
         connect(server)
 
 

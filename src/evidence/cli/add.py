@@ -17,25 +17,26 @@ KINDS = ["recording", "act", "photo", "screenshot", "contract", "statement", "ot
 @click.command(
     "add",
     help=_(
-        "Archive a file from outside mail: a call recording, an acceptance act, a photo, a screenshot of a review, a contract, "
-        "a staff statement. Its bytes, hash, date and who added it become evidence; the file itself is not moved."
+        "Archive a file that did not come by e-mail: a call recording, an acceptance certificate, a photo, a "
+        "screenshot of a review, a contract, a staff statement. Its bytes, its hash, its date and who added it "
+        "become evidence; the file itself is not moved."
     ),
     epilog=help_end(
-        "evidence add act-17.pdf --date 2026-03-02 --title «Acceptance act 17» --about steamer",
+        'evidence add act-17.pdf --date 2026-03-02 --title "Acceptance certificate 17" --about steamer',
         codes=(0, 1, 2, 11),
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--date", "event_date", type=DAY, required=True, help=_("The day of the event the file shows."))
-@click.option("--title", required=True, help=_("What it is, as it will stand in the bundle."))
+@click.option("--date", "event_date", type=DAY, required=True, help=_("The day of the event that the file shows."))
+@click.option("--title", required=True, help=_("What it is, as it will be printed in the bundle."))
 @click.option(
     "--kind", type=click.Choice(KINDS), default="other", show_default=True, help=_("What kind of file it is.")
 )
-@click.option("--note", default="", help=_("A remark, printed with it."))
+@click.option("--note", default="", help=_("A remark, printed with the file."))
 @click.option(
     "--about",
     multiple=True,
-    help=_("What it bears on: a claim's name, a flag's or request's id, a message's SHA-256; may be repeated."),
+    help=_("What it relates to: a claim's name, a flag's or request's id, a message's SHA-256; may be repeated."),
 )
 @click.pass_obj
 def command(

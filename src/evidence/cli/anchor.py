@@ -14,8 +14,9 @@ from evidence.errors import UsageError
 @click.command(
     "anchor",
     help=_(
-        "Obtain a trusted time stamp (RFC 3161) over the log's root from the configured authority now. Without an authority: --print gives "
-        "the root as a short text to mail to your lawyer, and --witness takes that mail back as an anchor."
+        "Obtain a trusted time stamp (RFC 3161) on the log's root from the configured authority now. Without an "
+        "authority: --print gives the root as a short text to e-mail to your lawyer, and --witness takes that "
+        "e-mail back as an anchor."
     ),
     epilog=help_end(
         "evidence anchor --print",
@@ -25,13 +26,13 @@ from evidence.errors import UsageError
 )
 @click.option("--print", "print_text", is_flag=True, help=_("Print the root as a short text to send."))
 @click.option(
-    "--witness", type=click.Path(path_type=Path, exists=True), help=_("A mail (.eml) that carries such a text.")
+    "--witness", type=click.Path(path_type=Path, exists=True), help=_("An e-mail (.eml) that contains this text.")
 )
 @click.option(
     "--export",
     "export_to",
     type=click.Path(path_type=Path),
-    help=_("Write the tokens and chains, for `openssl ts -verify`."),
+    help=_("Write the time-stamp tokens and certificate chains to this folder, for `openssl ts -verify`."),
 )
 @click.pass_obj
 def command(session: Session, print_text: bool, witness: Path | None, export_to: Path | None) -> int:

@@ -17,21 +17,21 @@ from evidence.errors import EvidenceError
 
 # name -> (module, one line of help). The order is the order of a matter's life.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", _("Show the whole job on a sample dispute, in a new folder")),
+    "demo": ("demo", _("Show the whole process on a sample dispute, in a new folder")),
     "init": ("init", _("Set up a matter: a few questions, and a commented config.toml")),
     "login": ("login", _("Store a mailbox password in the system's keyring, or sign in with OAuth")),
-    "doctor": ("doctor", _("Check everything the program needs, with the next step for each gap")),
-    "status": ("status", _("Last sync, what is owed, gaps, anchors: one screen")),
+    "doctor": ("doctor", _("Check everything the program needs, with the next step for each problem")),
+    "status": ("status", _("Last sync, what is outstanding, gaps, anchors: on one screen")),
     "sync": ("sync", _("Archive what is new in every mailbox, changing nothing there")),
     "import": ("import_", _("Archive mail from mbox, Maildir, .eml, .zip, .msg or .pst files")),
-    "add": ("add", _("Archive a file from outside mail: a recording, an act, a screenshot, a statement")),
+    "add": ("add", _("Archive a file that did not come by e-mail: a recording, a screenshot, a statement")),
     "timeline": ("timeline", _("Both sides' correspondence in order, with what was flagged and asked")),
     "flags": ("flags", _("Threats, demands, refusals and the like: each with its quote")),
     "requests": ("requests", _("Every request by either side, and what became of it")),
     "assess": ("assess", _("The four questions to ask before parting with a client, both sides shown")),
     "effort": ("effort", _("Time spent on the dispute, per person and month")),
     "review": ("review", _("Accept or reject flags and requests")),
-    "include": ("include", _("Take a context message into bundles, with a reason")),
+    "include": ("include", _("Include a context message in bundles, with a reason")),
     "exclude": ("exclude", _("Leave a message out of bundles, with a reason that is printed")),
     "redact": ("redact", _("Withhold an address, a passage or an attachment in bundles")),
     "draft": ("draft", _("Draft a letter from the open requests, to edit and send yourself")),
@@ -41,10 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("log", _("Show the custody log, its root and proofs")),
     "show": ("show", _("Print one message, or one part of it, as archived")),
     "browse": ("browse", _("Open the archive in the browser, at the timeline")),
-    "schedule": ("schedule", _("Run the sync by itself: systemd timer, cron, launchd or Task Scheduler")),
+    "schedule": ("schedule", _("Run the sync automatically: systemd timer, cron, launchd or Task Scheduler")),
     "reindex": ("reindex", _("Rebuild everything derived from the archived bytes")),
-    "export": ("export", _("Hand data on: .eml tree, mbox, CSV, lawyer's load file")),
-    "rules": ("rules", _("Check rule packs, and explain what a text would raise")),
+    "export": ("export", _("Export the mail: .eml tree, mbox, CSV, or a lawyer's load file")),
+    "rules": ("rules", _("Check rule packs, and explain what they would flag in a text")),
     "completion": ("completion", _("Shell completion for bash, zsh, fish and PowerShell")),
 }
 
@@ -86,8 +86,8 @@ class LazyGroup(click.Group):
         "and produces a dated evidence bundle. Reads mailboxes, never changes them."
     ),
     epilog=_(
-        "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 incomplete (something is owed), 10 no archive, "
-        "11 locked by another run, 12 login refused, 20 integrity failure, 130 interrupted."
+        "Exit codes: 0 ok, 1 failed, 2 usage or configuration error, 3 incomplete (something is outstanding), 10 "
+        "no archive, 11 locked by another run, 12 login refused, 20 integrity failure, 130 interrupted."
     ),
 )
 @click.option(
@@ -98,7 +98,9 @@ class LazyGroup(click.Group):
     envvar="EVIDENCE_CONFIG",
     help=_("The matter's config.toml."),
 )
-@click.option("--lang", type=click.Choice(["ru", "en"]), help=_("Language of the talk; default: the locale's."))
+@click.option(
+    "--lang", type=click.Choice(["ru", "en"]), help=_("Language of the program's messages; default: the system's.")
+)
 @click.option("--debug", is_flag=True, help=_("Show the traceback of an error."))
 @click.version_option(__version__, prog_name="evidence")
 @click.pass_context
@@ -137,7 +139,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo(_("Interrupted. What was stored is safe; the next run goes on from here."), err=True)
+        click.echo(_("Interrupted. What was stored is safe; the next run continues from here."), err=True)
         return 130
     except BrokenPipeError:
         # The reader of our output went away (as `| head` does): no error of ours.
@@ -154,7 +156,7 @@ def run(arguments: list[str]) -> int:
         click.echo(_("Unexpected failure: {error}").format(error=f"{type(error).__name__}: {error}"), err=True)
         click.echo(
             _(
-                "Nothing that was archived is lost. Run the command again with --debug and send the output along with a report."
+                "Nothing already archived is lost. Run the command again with --debug and attach the output to your report."
             ),
             err=True,
         )

@@ -16,16 +16,16 @@ from evidence.cli.text import _, help_end
     "assess",
     invoke_without_command=True,
     help=_(
-        "The four questions a business asks before it parts with a client, with what stands under each for both sides, and the answer a "
-        "person recorded. The program counts; people judge."
+        "The four questions a business asks before it parts with a client, with what was found under each for "
+        "both sides, and the answer a person recorded. The program counts; people judge."
     ),
     epilog=help_end(
         "evidence assess",
-        "evidence assess answer 3 yes --note «invoice 1042»",
+        'evidence assess answer 3 yes --note "invoice 1042"',
         codes=(0, 2, 10, 11),
     ),
 )
-@click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
+@click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page."))
 @reading
 @click.pass_context
 def command(
@@ -94,13 +94,13 @@ def _rows(assessment: Any) -> list[dict[str, Any]]:
     "answer",
     help=_("Record a person's answer to one of the four questions. The last one counts; all are kept."),
     epilog=help_end(
-        "evidence assess answer 1 no --note «the demands were within the contract»",
+        'evidence assess answer 1 no --note "the demands were within the contract"',
         codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("question", type=click.IntRange(1, 4))
 @click.argument("answer", type=click.Choice(["yes", "no", "unclear"]))
-@click.option("--note", default="", help=_("Why."))
+@click.option("--note", default="", help=_("The reason."))
 @click.pass_obj
 def answer(session: Session, question: int, answer: str, note: str) -> int:
     with session.judge() as archive:
@@ -111,9 +111,11 @@ def answer(session: Session, question: int, answer: str, note: str) -> int:
 
 @command.command(
     "claim",
-    help=_("Name a claim of theirs (or ours), so that files and messages can be linked to it with --about NAME."),
+    help=_(
+        "Give a claim of theirs (or ours) a name, so that files and messages can be linked to it with --about NAME."
+    ),
     epilog=help_end(
-        "evidence assess claim steamer «A steamer was lost»",
+        'evidence assess claim steamer "A steamer was lost"',
         codes=(0, 2, 10, 11),
     ),
 )

@@ -20,8 +20,8 @@ from evidence.cli.text import _, help_end
         codes=(0, 2, 10, 130),
     ),
 )
-@click.option("--port", type=int, default=0, help=_("Default: a free one."))
-@click.option("--read-only", is_flag=True, help=_("No reviews from the browser."))
+@click.option("--port", type=int, default=0, help=_("Port to listen on; default: any free one."))
+@click.option("--read-only", is_flag=True, help=_("Do not let reviews be recorded from the browser."))
 @click.option("--no-open", is_flag=True, help=_("Print the link; do not open a browser."))
 @click.pass_obj
 def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:

@@ -19,8 +19,9 @@ from evidence.model import CATEGORIES
 @click.command(
     "bundle",
     help=_(
-        "Produce bundle.pdf with every message between the two sides in date order, including those that hurt us, each original embedded; "
-        "its hash beside it; and the package that a stranger can verify. Printed numbers never change once issued."
+        "Produce bundle.pdf with every message between the two sides in date order, including those unfavourable "
+        "to us, each original embedded; beside it, its hash and the package that an outsider can verify. Numbers "
+        "never change once issued."
     ),
     epilog=help_end(
         "evidence bundle",
@@ -34,9 +35,11 @@ from evidence.model import CATEGORIES
     type=click.Choice(["full", "police", "notary", "extract"]),
     default="full",
     show_default=True,
-    help=_("For whom."),
+    help=_("Kind of bundle: for whom, or an extract."),
 )
-@click.option("--supplement", is_flag=True, help=_("Only what is new since the last bundle; numbers go on from there."))
+@click.option(
+    "--supplement", is_flag=True, help=_("Only what is new since the last bundle; numbering continues from there.")
+)
 @click.option("--since", type=DAY, help=_("An extract from this day on, inclusive."))
 @click.option("--until", type=DAY, help=_("An extract up to this day, inclusive."))
 @click.option(
@@ -44,10 +47,10 @@ from evidence.model import CATEGORIES
     "categories",
     multiple=True,
     type=click.Choice(list(CATEGORIES)),
-    help=_("An extract of messages with such a flag."),
+    help=_("An extract of messages with this flag."),
 )
 @click.option(
-    "--only-accepted", is_flag=True, help=_("List only flags that a person accepted; no message is left out by it.")
+    "--only-accepted", is_flag=True, help=_("List only flags that a person accepted; this leaves no message out.")
 )
 @click.option(
     "--lang", "language", type=click.Choice(["ru", "en"]), help=_("Language of the bundle; default: the matter's.")
@@ -55,7 +58,7 @@ from evidence.model import CATEGORIES
 @click.option(
     "--at-size",
     type=click.IntRange(min=1),
-    help=_("Rebuild at this size of the log: the same bytes as then. With --date."),
+    help=_("Rebuild as of this size of the log: the same bytes as then. Use with --date."),
 )
 @click.option("--date", "dated", type=DAY, help=_("The date on the cover; default: today."))
 @click.option(
@@ -69,12 +72,13 @@ from evidence.model import CATEGORIES
     "module",
     type=click.Path(path_type=Path, exists=True),
     help=_(
-        "Sign (PAdES) with the token (PKCS#11) that this library of its maker opens; the PIN is asked for or taken from EVIDENCE_TOKEN_PIN."
+        "Sign (PAdES) with a PKCS#11 token, opened by this library from its manufacturer; the PIN is asked for "
+        "or taken from EVIDENCE_TOKEN_PIN."
     ),
 )
-@click.option("--token-key", metavar="LABEL", help=_("With --token: the label of key and certificate on it."))
-@click.option("--jobs", type=int, default=0, help=_("Rendering processes; default: one per core."))
-@click.option("--out", type=click.Path(path_type=Path), help=_("Another folder than bundles/."))
+@click.option("--token-key", metavar="LABEL", help=_("With --token: the label of the key and certificate on it."))
+@click.option("--jobs", type=int, default=0, help=_("Number of rendering processes; default: one per core."))
+@click.option("--out", type=click.Path(path_type=Path), help=_("Folder to use instead of bundles/."))
 @click.option("--json", "as_json", is_flag=True, help=_("All paths as one JSON object."))
 @click.pass_obj
 def command(
@@ -100,12 +104,14 @@ def command(
 
     if p12 and module:
         raise UsageError(
-            _("A bundle is signed with one key."), _("Both --sign and --token are given."), _("Leave one of them out.")
+            _("A bundle is signed with one key only."),
+            _("Both --sign and --token are given."),
+            _("Leave one of them out."),
         )
     if (module is None) != (token_key is None):
         raise UsageError(
             _("--token and --token-key belong together."),
-            _("The library opens the token, the label names the key on it."),
+            _("The library opens the token; the label names the key on it."),
             _("Give both of them, or neither."),
         )
     session.current().close()
@@ -158,7 +164,7 @@ def _signer(session: Session, p12: Path):  # type: ignore[no-untyped-def]
 
     password = os.environ.get("EVIDENCE_P12_PASSWORD")
     if password is None:
-        password = click.prompt(_("Passphrase of {file}").format(file=p12.name), hide_input=True, err=True)
+        password = click.prompt(_("Passphrase for {file}").format(file=p12.name), hide_input=True, err=True)
     return signer_from_p12(p12, password, tsa_url=session.config.anchor.tsa_url)
 
 
@@ -169,5 +175,5 @@ def _token(session: Session, module: Path, label: str):  # type: ignore[no-untyp
 
     pin = os.environ.get("EVIDENCE_TOKEN_PIN")
     if pin is None:
-        pin = click.prompt(_("PIN of the token"), hide_input=True, err=True)
+        pin = click.prompt(_("PIN for the token"), hide_input=True, err=True)
     return signer_from_token(module, label, pin, tsa_url=session.config.anchor.tsa_url)

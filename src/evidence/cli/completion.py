@@ -18,7 +18,7 @@ POWERSHELL = """Register-ArgumentCompleter -Native -CommandName evidence -Script
 
 @click.command(
     "completion",
-    help=_("Print the completion script of a shell; the first line says where it goes."),
+    help=_("Print the completion script for a shell; the first line says where it goes."),
     epilog=help_end(
         "evidence completion bash > ~/.local/share/bash-completion/completions/evidence",
         codes=(0, 2),

@@ -16,8 +16,8 @@ from evidence.cli.text import _, category_in_words, help_end, language, ngettext
 @click.command(
     "demo",
     help=_(
-        "Show the whole job on an invented dispute, in a new folder: a mail server on this machine, sync, timeline, bundle, verification. "
-        "Nothing leaves the machine."
+        "Show the whole process on an invented dispute, in a new folder: a mail server on this machine, sync, "
+        "timeline, bundle, verification. Nothing leaves the machine."
     ),
     epilog=help_end(
         "evidence demo my-demo --lang en",
@@ -26,7 +26,10 @@ from evidence.cli.text import _, category_in_words, help_end, language, ngettext
 )
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
 @click.option(
-    "--lang", "chosen", type=click.Choice(["ru", "en"]), help=_("Language of the dispute; default: the locale's.")
+    "--lang",
+    "chosen",
+    type=click.Choice(["ru", "en"]),
+    help=_("Language of the sample dispute; default: the system's."),
 )
 def command(folder: Path | None, chosen: str | None) -> int:
     from evidence.operate.demo import run_demo
@@ -43,8 +46,8 @@ def command(folder: Path | None, chosen: str | None) -> int:
     say()
     say(
         ngettext(
-            "{n} letter between the two sides was archived.",
-            "{n} letters between the two sides were archived.",
+            "{n} message between the two sides was archived.",
+            "{n} messages between the two sides were archived.",
             report.messages,
         ).format(n=report.messages)
     )

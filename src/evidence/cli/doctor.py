@@ -23,7 +23,7 @@ from evidence.cli.text import _, help_end
     ),
 )
 @click.option("--offline", is_flag=True, help=_("Do not connect to the mailboxes."))
-@click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object per line."))
 @click.pass_obj
 def command(session: Session, offline: bool, as_json: bool) -> int:
     from evidence.operate.doctor import examine

@@ -12,8 +12,9 @@ from evidence.cli.text import _, help_end
 @click.command(
     "draft",
     help=_(
-        "A letter in the matter's language that lists open requests with dates and quotes: a reminder, a final notice, a notice of "
-        "termination, or a request to preserve evidence. It is a draft for a lawyer to check. Nothing is ever sent."
+        "Draft a letter in the matter's language that lists the open requests with dates and quotes: a reminder, "
+        "a final notice, a notice of termination, or a request to preserve evidence. It is a draft for a lawyer "
+        "to check; the program never sends anything."
     ),
     epilog=help_end(
         "evidence draft reminder > reminder.txt",
@@ -22,7 +23,7 @@ from evidence.cli.text import _, help_end
 )
 @click.argument("kind", type=click.Choice(["reminder", "final-notice", "termination", "preservation"]))
 @click.option("--html", "as_html", is_flag=True, help=_("As HTML."))
-@click.option("--as-of", help=_("Judge what is open at the end of this day."))
+@click.option("--as-of", help=_("List the requests open at the end of this day."))
 @click.pass_obj
 def command(session: Session, kind: str, as_html: bool, as_of: str | None) -> int:
     from evidence.timeline.drafts import draft

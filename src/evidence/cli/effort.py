@@ -17,15 +17,16 @@ from evidence.cli.text import _, help_end
     "effort",
     invoke_without_command=True,
     help=_(
-        "Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, plus hours logged by hand, times rates."
+        "Hours spent on the dispute per member of staff and month: estimated from the mail by a stated formula, "
+        "plus hours logged by hand, multiplied by the rates."
     ),
     epilog=help_end(
         "evidence effort --csv",
-        "evidence effort log «Anna Orlova» 90 --about «call with the client»",
+        'evidence effort log "Anna Orlova" 90 --about "call with the client"',
         codes=(0, 2, 10, 11),
     ),
 )
-@click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with a chart."))
+@click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page, with a chart."))
 @reading
 @click.pass_context
 def command(
@@ -93,7 +94,7 @@ def command(
     "log",
     help=_("Log time by hand: a call, an incident at the counter, a search of the warehouse."),
     epilog=help_end(
-        "evidence effort log «Anna Orlova» 90 --about «searched the warehouse»",
+        'evidence effort log "Anna Orlova" 90 --about "searched the warehouse"',
         codes=(0, 2, 10, 11),
     ),
 )

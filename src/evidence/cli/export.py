@@ -14,7 +14,8 @@ from evidence.cli.text import _, help_end
 @click.command(
     "export",
     help=_(
-        "Hand the archived mail on: a tree of .eml files with their hashes, one mbox, a CSV of the messages, or a lawyer's load file (Concordance DAT and Opticon OPT)."
+        "Export the archived mail: a tree of .eml files with their hashes, a single mbox, a CSV of the messages, "
+        "or a lawyer's load file (Concordance DAT and Opticon OPT)."
     ),
     epilog=help_end(
         "evidence export eml handover/",
@@ -23,7 +24,9 @@ from evidence.cli.text import _, help_end
 )
 @click.argument("form", type=click.Choice(["eml", "mbox", "csv", "load-file"]))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--all", "everything", is_flag=True, help=_("Take context messages in as well. Counsel's mail never."))
+@click.option(
+    "--all", "everything", is_flag=True, help=_("Include context messages as well, but never counsel's mail.")
+)
 @click.pass_obj
 def command(session: Session, form: str, target: Path, everything: bool) -> int:
     from evidence.pipeline.hand_on import export

@@ -44,11 +44,11 @@ def reading(command: F) -> F:
             click.option("--since", type=DAY, help=_("From this day on, inclusive.")),
             click.option("--until", type=DAY, help=_("Up to this day, inclusive.")),
             click.option("--person", help=_("Only messages of this person (part of a name or address).")),
-            click.option("--all", "everything", is_flag=True, help=_("Take context messages in as well.")),
+            click.option("--all", "everything", is_flag=True, help=_("Include context messages as well.")),
             click.option(
-                "--as-of", help=_("Judge what is pending at the end of this day (default: the last acquisition).")
+                "--as-of", help=_("Assess what is pending as of the end of this day (default: the last acquisition).")
             ),
-            click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line.")),
+            click.option("--json", "as_json", is_flag=True, help=_("One JSON object per line.")),
             click.option("--csv", "as_csv", is_flag=True, help=_("Comma-separated values.")),
         ]
     ):

@@ -19,8 +19,9 @@ from evidence.model import CATEGORIES
 @click.command(
     "flags",
     help=_(
-        "Threats, demands, accusations, refusals, broken promises and the like, by either side, each with its exact quote. "
-        "Tier «stated» rests on an exact rule; «possible» waits for a person. What is not flagged may still be there."
+        "Threats, demands, accusations, refusals, broken promises and the like, by either side, each with its "
+        "exact quote. Tier «stated» rests on an exact rule; «possible» waits for a person's decision. What is "
+        "not flagged may still be there."
     ),
     epilog=help_end(
         "evidence flags --category threat --tier stated --json",
@@ -38,14 +39,16 @@ from evidence.model import CATEGORIES
 )
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only this tier."))
 @click.option(
-    "--review", type=click.Choice(["unreviewed", "accepted", "rejected"]), help=_("Only what a person decided so.")
+    "--review",
+    type=click.Choice(["unreviewed", "accepted", "rejected"]),
+    help=_("Only flags with this decision by a person."),
 )
 @click.option("--speaker", type=click.Choice(["us", "client", "third"]), help=_("Only this side's words."))
 @click.option(
     "--explain",
     "explain_id",
     metavar="ID",
-    help=_("Say in words why this flag stands: sentence, rule, what was checked."),
+    help=_("Explain in words why this was flagged: sentence, rule, what was checked."),
 )
 @reading
 @click.pass_obj
@@ -132,7 +135,7 @@ def _explain(session: Session, shown, flag_id: str) -> int:  # type: ignore[no-u
     found = [flag for flag in shown.flags if flag.id.startswith(flag_id)]
     if len(found) != 1:
         raise UsageError(
-            _("No single flag has an id that begins with {id}.").format(id=flag_id),
+            _("No flag, or more than one, has an id that begins with {id}.").format(id=flag_id),
             "",
             _("`evidence flags` lists them."),
         )

@@ -16,8 +16,9 @@ from evidence.cli.text import _, help_end
 @click.command(
     "import",
     help=_(
-        "Archive mail from mbox files, Maildir folders, folders of .eml, .zip of those, Outlook .msg and .pst, and Gmail Takeout. "
-        "All of it is archived; the source file's own hash is recorded, and what its format cannot prove is said."
+        "Archive mail from mbox files, Maildir folders, folders of .eml files, .zip archives of these, Outlook "
+        ".msg and .pst files, and Gmail Takeout. All of it is archived; the hash of each source file is "
+        "recorded, and the archive states what its format cannot prove."
     ),
     epilog=help_end(
         "evidence import Takeout/Mail.mbox saved-letters/",
@@ -30,7 +31,7 @@ from evidence.cli.text import _, help_end
     type=click.Choice(["auto", "mboxo", "mboxrd", "mboxcl", "mboxcl2"]),
     default="auto",
     show_default=True,
-    help=_("How the mbox marks lines that begin with From; auto changes bytes only on proof."),
+    help=_("How the mbox marks lines that begin with From; auto changes bytes only where there is proof."),
 )
 @click.option("--no-index", is_flag=True, help=_("Archive only; leave the timeline as it is until `evidence reindex`."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--address", help=_("The mailbox's address."))
 @click.option("--host", help=_("Its IMAP server; default: guessed from the address."))
-@click.option("--port", type=int, help=_("Its port."))
+@click.option("--port", type=int, help=_("Port of the IMAP server."))
 @click.option("--tls", type=click.Choice(["implicit", "starttls", "none"]), help=_("How the connection is protected."))
-@click.option("--ca-file", help=_("A certificate authority of your own."))
+@click.option("--ca-file", help=_("Certificate file of your own certificate authority."))
 @click.option("--username", help=_("The login name; default: the address."))
 @click.option("--password-command", help=_("A command that prints the password."))
 @click.option("--password-env", help=_("An environment variable that holds the password."))
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "delegates",
     multiple=True,
     metavar="NAME=ADDRESS",
-    help=_("Somebody who writes for the client; may be repeated."),
+    help=_("Someone who writes for the client; may be repeated."),
 )
 @click.option("--counsel", multiple=True, help=_("Our lawyer's address or @domain; may be repeated."))
 @click.option(
@@ -64,14 +64,16 @@ if TYPE_CHECKING:
 @click.option("--matter-language", type=click.Choice(["ru", "en"]), help=_("Language of the bundle and the pages."))
 @click.option("--timezone", help=_("Time zone, such as Europe/Moscow."))
 @click.option(
-    "--answer-within-days", type=click.IntRange(1, 365), help=_("After how many days a request counts as unanswered.")
+    "--answer-within-days",
+    type=click.IntRange(1, 365),
+    help=_("Number of days after which a request counts as unanswered."),
 )
 @click.option("--country", help=_("Whose public holidays count: RU, GB, …"))
-@click.option("--sync/--no-sync", default=None, help=_("Archive the mail at the end, or do not; default: asked."))
+@click.option("--sync/--no-sync", default=None, help=_("Archive the mail at the end, or not; default: ask."))
 @click.option(
-    "--schedule/--no-schedule", default=None, help=_("Install the hourly sync at the end, or do not; default: asked.")
+    "--schedule/--no-schedule", default=None, help=_("Install the hourly sync at the end, or not; default: ask.")
 )
-@click.option("--yes", is_flag=True, help=_("Ask nothing; take flags and defaults."))
+@click.option("--yes", is_flag=True, help=_("Ask nothing; use the options given and the defaults."))
 @click.pass_obj
 def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
     from evidence.cli.init_dialogue import Dialogue
@@ -150,4 +152,4 @@ def rate(text: str) -> float:
     try:
         return float(text.replace(",", ".") or 0)
     except ValueError:
-        raise UsageError(_("«{text}» is not a rate; write a number.").format(text=text)) from None
+        raise UsageError(_("«{text}» is not a rate; enter a number.").format(text=text)) from None

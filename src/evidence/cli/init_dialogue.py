@@ -37,7 +37,7 @@ class Dialogue:
     def ask(self, question: str, default: str = "", *, flag: str, check: str = "") -> str:
         if self.silent:
             if not default:
-                raise UsageError(_("{flag} is needed with --yes.").format(flag=flag))
+                raise UsageError(_("{flag} is required with --yes.").format(flag=flag))
             return default
         while True:
             reply: str = click.prompt(question, default=default or None, err=True, show_default=bool(default)).strip()
@@ -53,7 +53,7 @@ class Dialogue:
     def hold(self) -> None:
         if not self.silent:
             self.say(
-                _("This sets up one matter. Enter takes the answer in brackets; Ctrl-C leaves everything as it was.")
+                _("This sets up one matter. Enter accepts the answer in brackets; Ctrl-C leaves everything as it was.")
             )
             self.say()
         self.mailbox()
@@ -79,7 +79,8 @@ class Dialogue:
                     self.say(f"{preset.name}: {preset.expects}")
                     self.say(preset.where)
                 elif best.foreign and not self.confirm(
-                    _("DNS names {host}, outside your own domain. Use it?").format(host=best.host), default=False
+                    _("DNS names {host}, which is outside your own domain. Use it?").format(host=best.host),
+                    default=False,
                 ):
                     a.host = ""
         if not self.silent or not a.host:
@@ -94,7 +95,7 @@ class Dialogue:
         if self.silent or preset_for(address):
             return False
         domain = address.rpartition("@")[2]
-        return self.confirm(_("May DNS be asked which mail server {domain} uses?").format(domain=domain))
+        return self.confirm(_("Ask DNS which mail server {domain} uses?").format(domain=domain))
 
     def secret(self) -> None:
         a = self.answers
@@ -107,18 +108,18 @@ class Dialogue:
             return
         if self.silent:
             raise UsageError(
-                _("{flag} is needed with --yes.").format(flag="--password-env, --password-command, --keyring")
+                _("{flag} is required with --yes.").format(flag="--password-env, --password-command, --keyring")
             )
         from evidence.mailbox.login import keyring_works
 
         ways = {
             "keyring": _("the system's keyring (Windows, macOS, a Linux desktop)"),
             "command": _("a command that prints it (pass, a password manager)"),
-            "variable": _("an environment variable; a schedule does not know it"),
+            "variable": _("an environment variable; scheduled runs do not see it"),
         }
         if not keyring_works():
             del ways["keyring"]
-        self.say(_("Where does the program get the password from? It never stands in the configuration."))
+        self.say(_("Where should the program get the password from? It is never written into the configuration."))
         for number, words in enumerate(ways.values(), 1):
             self.say(f"  {number}  {words}")
         numbers = [str(n) for n in range(1, len(ways) + 1)]
@@ -149,10 +150,10 @@ class Dialogue:
         while True:
             try:
                 if a.oauth == "microsoft":
-                    self.say(_("Sign in later with `evidence login`; the mailbox is not looked at now."))
+                    self.say(_("Sign in later with `evidence login`; the mailbox is not read now."))
                     return
                 if a.keyring and not self.silent:
-                    self.password = click.prompt(_("Password (it is not shown)"), hide_input=True, err=True)
+                    self.password = click.prompt(_("Password (not shown as you type)"), hide_input=True, err=True)
                     secret = password_secret(account, self.password or "")
                 else:
                     secret = secret_for(account, environ=os.environ)
@@ -194,12 +195,12 @@ class Dialogue:
             else " ".join(a.us_addresses)
         )
         if self.survey and self.survey.ours:
-            self.say(_("From our side these addresses write or are written to:"))
+            self.say(_("Addresses on our side that appear in the mail:"))
             for one in self.survey.ours[:12]:
-                letters = ngettext("{n} letter", "{n} letters", one.messages).format(n=one.messages)
+                letters = ngettext("{n} message", "{n} messages", one.messages).format(n=one.messages)
                 self.say(f"      {one.address}  {one.name}  ({letters})")
         a.us_addresses = self.ask(
-            _("Our addresses (or @domain), with spaces between"), default, flag="--us-address"
+            _("Our addresses (or @domain), separated by spaces"), default, flag="--us-address"
         ).split()
         if self.survey and self.survey.theirs and not a.client_addresses:
             self.propose()
@@ -209,7 +210,7 @@ class Dialogue:
             else self.ask(_("The client's name"), a.client_name, flag="--client-name")
         )
         a.client_addresses = self.ask(
-            _("The client's addresses (or @domain), with spaces between"),
+            _("The client's addresses (or @domain), separated by spaces"),
             " ".join(a.client_addresses),
             flag="--client-address",
         ).split()
@@ -219,10 +220,10 @@ class Dialogue:
         a = self.answers
         proposals = self.survey.theirs[:12] if self.survey else ()
         self.say()
-        self.say(_("Who corresponds here most:"))
+        self.say(_("Most frequent correspondents:"))
         for number, one in enumerate(proposals, 1):
             count = ngettext("{n} address", "{n} addresses", len(one.addresses)).format(n=len(one.addresses))
-            letters = ngettext("{n} letter", "{n} letters", one.messages).format(n=one.messages)
+            letters = ngettext("{n} message", "{n} messages", one.messages).format(n=one.messages)
             self.say(f"  {number:2}  {one.domain}  {', '.join(one.names[:3])}  ({count}, {letters})")
         reply = click.prompt(
             _("Which of them is the client? (a number, or Enter to type the addresses)"),
@@ -233,7 +234,7 @@ class Dialogue:
         if reply.isdigit() and 1 <= int(reply) <= len(proposals):
             one = proposals[int(reply) - 1]
             for address, messages in one.addresses:
-                letters = ngettext("{n} letter", "{n} letters", messages).format(n=messages)
+                letters = ngettext("{n} message", "{n} messages", messages).format(n=messages)
                 self.say(f"      {address}  ({letters})")
             a.client_addresses = [address for address, _n in one.addresses]
             a.client_name = a.client_name or (one.names[0] if one.names else "")
@@ -264,7 +265,7 @@ class Dialogue:
             )
         )
         if not a.staff and self.confirm(
-            _("Name members of staff and their hourly rates, to reckon the time spent?"), default=False
+            _("Enter members of staff and their hourly rates, to account for the time spent?"), default=False
         ):
             self.staff()
 
@@ -274,10 +275,10 @@ class Dialogue:
         for one in self.survey.ours if self.survey else ():
             if not one.name:
                 continue
-            question = _("Hourly rate of {name} (Enter: not one of the staff)").format(name=one.name)
+            question = _("Hourly rate of {name} (Enter: not a member of staff)").format(name=one.name)
             if (reply := self.optional(question)) and (hourly := self.number(reply)) is not None:
                 a.staff.append((one.name, one.address, hourly))
-        while name := self.optional(_("Name of another (Enter: no more)")):
+        while name := self.optional(_("Name of another member of staff (Enter: no more)")):
             address = self.optional(_("Address"))
             hourly = self.number(click.prompt(_("Hourly rate"), default="0", err=True))
             a.staff.append((name, address, hourly or 0.0))
@@ -303,11 +304,11 @@ class Dialogue:
             self.say(_("Next: evidence -c {path} login, then evidence -c {path} sync").format(path=named))
             return
         archived = self.wished("sync", _("Archive the mail now?")) and self.run(path, "sync")
-        question = _("Archive by itself every hour from now on? What will be installed is shown first.")
+        question = _("Archive automatically every hour from now on? You will first see what will be installed.")
         if self.wished("schedule", question, default=not a.password_env):
             self.run(path, "schedule", "install", *(("--yes",) if self.silent else ()))
         elif not self.silent:
-            self.say(_("To have it run by itself: evidence -c {path} schedule install").format(path=named))
+            self.say(_("To run it automatically: evidence -c {path} schedule install").format(path=named))
         if archived:
             self.say(_("Next: evidence -c {path} browse, evidence -c {path} bundle").format(path=named))
         elif not self.silent:

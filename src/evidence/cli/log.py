@@ -25,9 +25,9 @@ from evidence.cli.text import _, help_end
     ),
 )
 @click.option("--kind", help=_("Only events of this kind."))
-@click.option("--last", type=click.IntRange(min=1), help=_("Only so many, the newest."))
-@click.option("--root", "root_only", is_flag=True, help=_("Size and root alone."))
-@click.option("--json", "as_json", is_flag=True, help=_("One JSON object a line: the events' bodies as logged."))
+@click.option("--last", type=click.IntRange(min=1), help=_("Only this many, the newest."))
+@click.option("--root", "root_only", is_flag=True, help=_("Only the size and the root."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object per line: the events' bodies as logged."))
 @click.pass_context
 def command(ctx: click.Context, kind: str | None, last: int | None, root_only: bool, as_json: bool) -> int:
     if ctx.invoked_subcommand:
@@ -63,8 +63,9 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
 @command.command(
     "proof",
     help=_(
-        "Write a proof as files: that one message stands in the log (without showing its neighbours), or, with --from, that nothing which stood "
-        "in the log at an earlier size was changed since. docs/archive-format.md shows how to recompute it."
+        "Write a proof to files: that one message is in the log (without showing its neighbours), or, with "
+        "--from, that nothing in the log at an earlier size has been changed since. How to recompute it is shown "
+        "in docs/archive-format.md."
     ),
     epilog=help_end(
         "evidence log proof 3fa9c1 --out proofs/",
@@ -74,14 +75,16 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
 )
 @click.argument("sha256", required=False)
 @click.option("--from", "first", type=click.IntRange(min=1), help=_("An earlier size of the log."))
-@click.option("--to", "second", type=click.IntRange(min=1), help=_("A later size; default: now."))
-@click.option("--out", type=click.Path(path_type=Path), default=Path(), help=_("The folder to write into."))
+@click.option(
+    "--to", "second", type=click.IntRange(min=1), help=_("A later size of the log; default: the present one.")
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help=_("The folder to write to."))
 @click.pass_obj
 def proof(session: Session, sha256: str | None, first: int | None, second: int | None, out: Path) -> int:
     from evidence.archive.proofs import write_consistency, write_inclusion
 
     if (sha256 is None) == (first is None):
-        raise click.UsageError(_("Name a message's SHA-256, or an earlier size with --from."))
+        raise click.UsageError(_("Give a message's SHA-256, or an earlier size with --from."))
     whole = whole_sha256(session, sha256) if sha256 else ""
     with session.read() as case:
         paths = (

@@ -14,7 +14,8 @@ from evidence.errors import UsageError
 @click.command(
     "login",
     help=_(
-        "Store a mailbox password in the system's keyring, or sign in with OAuth (a code to enter in the browser). Passwords never stand in arguments, logs or the archive."
+        "Store a mailbox password in the system's keyring, or sign in with OAuth (a code to enter in the "
+        "browser). Passwords never appear in arguments, logs or the archive."
     ),
     epilog=help_end(
         "evidence login office",
@@ -31,7 +32,7 @@ def command(session: Session, account: str | None, password_stdin: bool) -> int:
     if account is None and len(accounts) == 1:
         account = next(iter(accounts))
     if account not in accounts:
-        raise UsageError(_("Name one of the accounts: {names}.").format(names=", ".join(accounts) or "—"))
+        raise UsageError(_("Choose one of the accounts: {names}.").format(names=", ".join(accounts) or "—"))
     chosen = accounts[account]
     if chosen.oauth:
         sign_in(chosen, folder=session.config.folder, say=lambda text: click.echo(text, err=True))
@@ -39,14 +40,14 @@ def command(session: Session, account: str | None, password_stdin: bool) -> int:
         password = (
             sys.stdin.readline().rstrip("\n")
             if password_stdin
-            else click.prompt(_("Password of {name}").format(name=chosen.username), hide_input=True, err=True)
+            else click.prompt(_("Password for {name}").format(name=chosen.username), hide_input=True, err=True)
         )
         store_secret(chosen, password)
     else:
         raise UsageError(
             _("This account takes its password from password_command or password_env; there is nothing to store."),
             "",
-            _("Set keyring = true for it to have the system's keyring keep the password."),
+            _("Set keyring = true for this account to keep its password in the system's keyring."),
         )
     click.echo(_("Stored."), err=True)
     return 0

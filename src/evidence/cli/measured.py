@@ -18,9 +18,10 @@ def measured() -> str:
         files("evidence.timeline").joinpath("model_data", "measured.json").read_text(encoding="utf-8")
     )
     head = _(
-        "How well this works, measured on {letters} letters of {disputes} disputes the program was not built on. They are "
-        "invented, so your mail will differ; and unflagged does not mean absent. Right: the share of flags that are; found: "
-        "the share of what should be flagged; in brackets the 95 % interval."
+        "How well this works, measured on {letters} messages from {disputes} disputes that were not used to "
+        "build the program. They are invented, so your mail will differ; and unflagged does not mean absent. "
+        "Right: the share of flags that are right; found: the share of what should be flagged that was; in "
+        "brackets, the 95 % interval."
     ).format(letters=kept["letters"], disputes=kept["disputes"])
     lines = ["\b", f"{'':<21} {_('stated: right, found'):<27} {_('stated and possible')}"]
     for row in kept["rows"]:

@@ -48,7 +48,7 @@ def harmless(value: Any) -> str:
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, title: str = "", empty: str = "") -> None:
     """A table for people: ``columns`` maps a row's key to its heading. Plain lines without boxes when piped."""
     if not rows:
-        click.echo(empty or _("Nothing."), err=True)
+        click.echo(empty or _("Nothing to show."), err=True)
         return
     from rich import box
     from rich.console import Console

@@ -12,23 +12,27 @@ from evidence.errors import UsageError
 @click.command(
     "redact",
     help=_(
-        "Withhold an address, a passage or an attachment of a message in bundles. It is burned in, the original file of that message is "
-        "withheld too, and the redaction with its reason is logged and printed. The archive itself keeps every byte."
+        "Withhold an address, a passage or an attachment of a message in bundles. The redaction is burned in, "
+        "the original file of that message is withheld too, and the redaction and its reason are logged and "
+        "printed. The archive itself keeps every byte."
     ),
     epilog=help_end(
-        "evidence redact 3fa9c1 --passage «passport 40 11 …» --reason «personal data of a third person»",
+        'evidence redact 3fa9c1 --passage "passport 40 11 …" --reason "personal data of a third party"',
         codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")
-@click.option("--address", help=_("Withhold this address wherever it stands in the message."))
-@click.option("--passage", help=_("Withhold this text, as it stands in the message."))
+@click.option("--address", help=_("Withhold this address wherever it appears in the message."))
+@click.option("--passage", help=_("Withhold this text, exactly as it appears in the message."))
 @click.option(
-    "--part", default="body", show_default=True, help=_("The part the passage stands in, as `evidence show` names it.")
+    "--part",
+    default="body",
+    show_default=True,
+    help=_("The part that contains the passage, as `evidence show` names it."),
 )
 @click.option("--attachment", type=int, help=_("Withhold the attachment with this number."))
-@click.option("--undo", is_flag=True, help=_("Take the redaction back (the log keeps both)."))
-@click.option("--reason", required=True, help=_("Why; printed in the bundle."))
+@click.option("--undo", is_flag=True, help=_("Withdraw the redaction (the log keeps both)."))
+@click.option("--reason", required=True, help=_("The reason; printed in the bundle."))
 @click.pass_obj
 def command(
     session: Session,
@@ -42,7 +46,7 @@ def command(
 ) -> int:
     whole = whole_sha256(session, sha256)
     if sum(x is not None for x in (address, passage, attachment)) != 1:
-        raise UsageError(_("Name one of --address, --passage, --attachment."))
+        raise UsageError(_("Give exactly one of --address, --passage, --attachment."))
     start = end = None
     if passage is not None:
         with session.read() as case:
@@ -50,7 +54,7 @@ def command(
         start = text.find(passage)
         if start < 0:
             raise UsageError(
-                _("That passage does not stand in the part «{part}» of this message.").format(part=part),
+                _("That passage does not occur in the part «{part}» of this message.").format(part=part),
                 "",
                 _("`evidence show {sha} --part {part}` prints the text to copy from.").format(
                     sha=whole[:12], part=part
@@ -63,5 +67,5 @@ def command(
     place = part if passage else f"attachment:{attachment}" if attachment else "headers"
     with session.judge() as archive:
         archive.redact(whole, kind, place, start, end, str(value), reason, actor=session.actor, undone=undo)
-    click.echo(_("Logged. It holds from the next bundle on."), err=True)
+    click.echo(_("Logged. It takes effect from the next bundle on."), err=True)
     return 0

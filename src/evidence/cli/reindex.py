@@ -20,8 +20,8 @@ from evidence.cli.text import _, help_end
         codes=(0, 1, 2, 10, 11),
     ),
 )
-@click.option("--list-tables", is_flag=True, help=_("Name the derived tables, one a line, and do nothing."))
-@click.option("--jobs", type=int, default=0, help=_("Processes; default: one per core."))
+@click.option("--list-tables", is_flag=True, help=_("List the derived tables, one per line, and do nothing else."))
+@click.option("--jobs", type=int, default=0, help=_("Number of processes; default: one per core."))
 @click.pass_obj
 def command(session: Session, list_tables: bool, jobs: int) -> int:
     if list_tables:
@@ -43,5 +43,5 @@ def command(session: Session, list_tables: bool, jobs: int) -> int:
         err=True,
     )
     for sha256 in report.unreadable:
-        click.echo(_("Kept raw, could not be read: {sha}").format(sha=sha256), err=True)
+        click.echo(_("Kept as raw bytes, could not be read: {sha}").format(sha=sha256), err=True)
     return 0

@@ -18,8 +18,9 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
 @click.command(
     "requests",
     help=_(
-        "Questions, documents, actions and payments asked for, by either side, with what a search of the archive found of an answer. "
-        "«no-reply» means: no reply found in the folders searched; telephone and messengers are not searched."
+        "Questions asked, and documents, actions and payments requested, by either side, with what a search of "
+        "the archive found by way of an answer. «no-reply» means: no reply found in the folders searched; "
+        "telephone and messengers are not searched."
     ),
     epilog=help_end(
         "evidence requests --outcome no-reply --asker us",
@@ -29,9 +30,9 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
 @click.option(
     "--outcome", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help=_("Only this outcome; may be repeated.")
 )
-@click.option("--asker", type=click.Choice(["us", "client"]), help=_("Only requests of this side."))
+@click.option("--asker", type=click.Choice(["us", "client"]), help=_("Only requests made by this side."))
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only this tier."))
-@click.option("--html", "as_html", is_flag=True, help=_("A page of its own."))
+@click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page."))
 @reading
 @click.pass_obj
 def command(
@@ -102,9 +103,7 @@ def command(
             },
         )
         click.echo(
-            _("Judged as of {when}.").format(
-                when=shown.as_of.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M %z")
-            ),
+            _("As of {when}.").format(when=shown.as_of.astimezone(session.config.zone).strftime("%Y-%m-%d %H:%M %z")),
             err=True,
         )
     return 0

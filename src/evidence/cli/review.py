@@ -20,35 +20,39 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
 @click.command(
     "review",
     help=_(
-        "Accept or reject flags and requests. With an id, decide on that one; without, they come one after another at the terminal, the "
-        "surest first. Each decision is kept with who and when; the last one counts. `evidence browse` does the same in the browser."
+        "Accept or reject flags and requests. With an id, decide on that one; without an id, they are shown one "
+        "after another in the terminal, the surest first. Each decision is kept with its author and time; the "
+        "last one counts. `evidence browse` does the same in the browser."
     ),
     epilog=help_end(
-        "evidence review 4be1c2d3a4b5c6d7 --accept --note «checked with Anna»",
+        'evidence review 4be1c2d3a4b5c6d7 --accept --note "checked with Anna"',
         "evidence review --list",
         codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("target_id", required=False)
-@click.option("--accept", "decision", flag_value="accepted", help=_("It is what it says."))
-@click.option("--reject", "decision", flag_value="rejected", help=_("It is not."))
-@click.option("--undo", "decision", flag_value="unreviewed", help=_("Back to not reviewed."))
+@click.option("--accept", "decision", flag_value="accepted", help=_("Accept: the flag or request is right."))
+@click.option("--reject", "decision", flag_value="rejected", help=_("Reject: the flag or request is wrong."))
+@click.option("--undo", "decision", flag_value="unreviewed", help=_("Undo the decision: back to not reviewed."))
 @click.option("--category", type=click.Choice(list(CATEGORIES)), help=_("Accept a flag under another category."))
 @click.option("--outcome", type=click.Choice(OUTCOMES), help=_("Accept a request with another outcome."))
-@click.option("--answered-by", help=_("SHA-256 of the message that did answer the request."))
+@click.option("--answered-by", help=_("SHA-256 of the message that answered the request."))
 @click.option("--note", default="", help=_("A remark, kept with the decision."))
 @click.option(
     "--list",
     "list_only",
     is_flag=True,
-    help=_("List what waits for a decision, and decisions whose flag no longer exists."),
+    help=_("List what is waiting for a decision, and decisions whose flag no longer exists."),
 )
 @click.option(
     "--propose",
     is_flag=True,
-    help=_("Ask the second reader of [assist], a model on this machine, for proposals; they only join the queue."),
+    help=_(
+        "Ask the second reader set under [assist], a model on this machine, for proposals; they only join the "
+        "review queue."
+    ),
 )
-@click.option("--json", "as_json", is_flag=True, help=_("With --list: one JSON object a line."))
+@click.option("--json", "as_json", is_flag=True, help=_("With --list: one JSON object per line."))
 @click.pass_obj
 def command(
     session: Session,
@@ -71,21 +75,21 @@ def command(
     if target_id is None:
         if not sys.stdin.isatty():
             raise UsageError(
-                _("Name the id to decide on, or run this at a terminal."),
+                _("Give the id to decide on, or run this in a terminal."),
                 "",
-                _("`evidence review --list` lists what waits."),
+                _("`evidence review --list` lists what is waiting."),
             )
         return _one_after_another(session, shown, targets)
     found = [key for key in targets if key[1].startswith(target_id)]
     if len(found) != 1:
         raise UsageError(
-            _("No single flag or request has an id that begins with {id}.").format(id=target_id),
+            _("No flag or request, or more than one, has an id that begins with {id}.").format(id=target_id),
             "",
             _("`evidence review --list` lists them."),
         )
     kind, whole = found[0]
     if decision is None and not (category or outcome or answered_by):
-        raise UsageError(_("Say --accept, --reject or --undo."))
+        raise UsageError(_("Give --accept, --reject or --undo."))
     if category and kind != "flag":
         raise UsageError(_("--category is for flags; this is a request."))
     if (outcome or answered_by) and kind != "request":
@@ -185,7 +189,7 @@ def _why(kind: str, item: Any) -> str:
 def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, str], Any]) -> int:
     waiting = _waiting(shown, targets)
     if not waiting:
-        click.echo(_("Nothing waits for a decision."), err=True)
+        click.echo(_("Nothing is waiting for a decision."), err=True)
         return 0
     click.echo(_("a accept, r reject, s skip, q stop"), err=True)
     for number, ((kind, whole), item) in enumerate(waiting, 1):

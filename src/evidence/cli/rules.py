@@ -12,9 +12,11 @@ from evidence.cli.text import _, help_end, language
 
 @click.group(
     "rules",
-    help=_("The rule packs behind the flags: check your own, see what a text would raise and what blocked a rule."),
+    help=_(
+        "The rule packs behind the flags: check your own, see what they would flag in a text and what blocked a rule."
+    ),
     epilog=help_end(
-        "evidence rules explain «Завтра иду в полицию»",
+        'evidence rules explain "Завтра иду в полицию"',
         codes=(0, 1, 2),
     ),
 )
@@ -25,7 +27,8 @@ def command() -> None:
 @command.command(
     "check",
     help=_(
-        "Check rule packs: their form, and every rule against its own examples. Default: those shipped and those in the matter's packs/ folder."
+        "Check rule packs: their form, and every rule against its own examples. Default: the built-in packs and "
+        "those in the matter's packs/ folder."
     ),
     epilog=help_end(
         "evidence rules check packs/",
@@ -65,9 +68,9 @@ def _own(session: Session) -> list[Path]:
 
 @command.command(
     "explain",
-    help=_("Say which rules match a text, with their slots, and what blocked the others."),
+    help=_("Show which rules match a text, with their slots, and what blocked the others."),
     epilog=help_end(
-        "evidence rules explain «If you do not refund me, I will go to court»",
+        'evidence rules explain "If you do not refund me, I will go to court"',
         codes=(0, 2),
     ),
 )

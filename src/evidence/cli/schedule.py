@@ -16,7 +16,8 @@ from evidence.cli.text import _, help_end
 @click.group(
     "schedule",
     help=_(
-        "Run the sync by itself: a systemd user timer, cron, launchd or the Windows Task Scheduler. The entry is shown before it is installed."
+        "Run the sync automatically: by a systemd user timer, cron, launchd or the Windows Task Scheduler. The "
+        "entry is shown before it is installed."
     ),
     epilog=help_end(
         "evidence schedule install --every hourly",
@@ -48,7 +49,7 @@ _every = click.option(
     type=click.Choice(["15min", "hourly", "daily"]),
     default="hourly",
     show_default=True,
-    help=_("How often."),
+    help=_("How often to run."),
 )
 
 
@@ -82,8 +83,8 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
         if account.password_env:
             click.secho(
                 _(
-                    "Account «{name}» takes its password from the variable {variable}, which the schedule does not know: "
-                    "set password_command or keyring for it."
+                    "Account «{name}» takes its password from the environment variable {variable}, which scheduled runs do "
+                    "not see: set password_command or keyring for it."
                 ).format(name=account.name, variable=account.password_env),
                 fg="yellow",
                 err=True,
@@ -93,13 +94,13 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
     schedule.install(entry)
     click.echo(_("Installed: {name}.").format(name=entry.name), err=True)
     for hint in entry.hints:
-        click.echo(_("For runs while nobody is logged in, run once:  {command}").format(command=hint), err=True)
+        click.echo(_("To let it run while nobody is logged in, run once:  {command}").format(command=hint), err=True)
     return 0
 
 
 @command.command(
     "status",
-    help=_("Say whether the entry stands, and when the last run was."),
+    help=_("Show whether the entry is installed, and when it last ran."),
     epilog=help_end(
         "evidence schedule status",
         codes=(0, 1, 2),
@@ -122,7 +123,7 @@ def status(session: Session, kind: str | None) -> int:
 
 @command.command(
     "remove",
-    help=_("Take the entry away."),
+    help=_("Remove the entry."),
     epilog=help_end(
         "evidence schedule remove",
         codes=(0, 1, 2),
@@ -134,5 +135,5 @@ def remove(session: Session, kind: str | None) -> int:
     from evidence.operate import schedule
 
     removed = schedule.remove(_entry(session, "hourly", kind))
-    click.echo(_("Removed.") if removed else _("There was none."), err=True)
+    click.echo(_("Removed.") if removed else _("There was none to remove."), err=True)
     return 0

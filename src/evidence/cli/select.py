@@ -15,9 +15,9 @@ def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
     with session.judge() as archive:
         archive.select(whole, action, reason.strip(), actor=session.actor)
     said = (
-        _("{sha} will stand in bundles.")
+        _("{sha} will be included in bundles.")
         if action == "include"
-        else _("{sha} is left out of bundles; the omission and its reason are printed.")
+        else _("{sha} will be left out of bundles; the omission and its reason are printed.")
     )
     click.echo(said.format(sha=whole[:16]), err=True)
     return 0
@@ -26,15 +26,16 @@ def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
 @click.command(
     "include",
     help=_(
-        "Take a context message (internal mail, a third party's, one tied in by a thread) into bundles. The reason is logged and printed."
+        "Include a context message (internal mail, a third party's, one tied in by a thread) in bundles. The "
+        "reason is logged and printed."
     ),
     epilog=help_end(
-        "evidence include 3fa9c1 --reason «carrier confirms the delivery»",
+        'evidence include 3fa9c1 --reason "carrier confirms the delivery"',
         codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")
-@click.option("--reason", required=True, help=_("Why; printed in the bundle."))
+@click.option("--reason", required=True, help=_("The reason; printed in the bundle."))
 @click.pass_obj
 def include(session: Session, sha256: str, reason: str) -> int:
     return _choose(session, sha256, "include", reason)
@@ -44,12 +45,12 @@ def include(session: Session, sha256: str, reason: str) -> int:
     "exclude",
     help=_("Leave a message out of bundles. The bundle says how many were left out, and why."),
     epilog=help_end(
-        "evidence exclude 3fa9c1 --reason «another client's personal data»",
+        'evidence exclude 3fa9c1 --reason "another client\'s personal data"',
         codes=(0, 2, 10, 11),
     ),
 )
 @click.argument("sha256")
-@click.option("--reason", required=True, help=_("Why; printed in the bundle."))
+@click.option("--reason", required=True, help=_("The reason; printed in the bundle."))
 @click.pass_obj
 def exclude(session: Session, sha256: str, reason: str) -> int:
     return _choose(session, sha256, "exclude", reason)

@@ -15,8 +15,9 @@ from evidence.errors import UsageError
 @click.command(
     "show",
     help=_(
-        "Print the text of a message's part, decoded, line ends LF, nothing else changed: offsets of flags and requests count in it. "
-        "Parts: body, subject, display-name:HEADER, attachment:N; `raw` gives the exact archived bytes."
+        "Print the text of one part of a message: decoded, with LF line ends, otherwise unchanged. The offsets "
+        "of flags and requests refer to this text. Parts: body, subject, display-name:HEADER, attachment:N; "
+        "`raw` gives the exact archived bytes."
     ),
     epilog=help_end(
         "evidence show 3fa9c1 --part raw > letter.eml",
@@ -43,7 +44,7 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
                 raise UsageError(
                     _("This message has no part «{part}».").format(part=part),
                     "",
-                    _("It has: {parts}.").format(parts=", ".join(message.texts)),
+                    _("Its parts: {parts}.").format(parts=", ".join(message.texts)),
                 )
             text = message.texts[part]
             # Offsets count in exactly this text: no newline is added.
@@ -86,7 +87,7 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
     for place in sightings:
         gone = "  " + _("not found there since {when}").format(when=place.gone_at.isoformat()) if place.gone_at else ""
         click.echo(
-            f"{'lies in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}"
+            f"{'located in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}"
         )
     for file in message.attachments:
         click.echo(

@@ -17,7 +17,8 @@ from evidence.cli.text import _, help_end, outcome_in_words
 @click.command(
     "status",
     help=_(
-        "Where the matter stands: last sync, messages, folders, what is owed, what vanished, anchors, bundles, what waits for a decision."
+        "Where the matter stands: last sync, messages, folders, what is outstanding, what vanished, anchors, "
+        "bundles, what is waiting for a decision."
     ),
     epilog=help_end(
         "evidence status",
@@ -29,7 +30,7 @@ from evidence.cli.text import _, help_end, outcome_in_words
     "--all",
     "all_in",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help=_("Every matter in the folders under this one, a line each."),
+    help=_("Every matter in the folders under this one, one line each."),
 )
 @click.option("--json", "as_json", is_flag=True, help=_("JSON."))
 @click.pass_obj
@@ -62,12 +63,13 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
     for folder in state.folders:
         click.echo(
             _(
-                "  {account}/{folder}: {on_server} on the server = {in_scope} in scope + {context} context + {out_of_scope} others + {owed} owed; {vanished} vanished"
+                "  {account}/{folder}: {on_server} on the server = {in_scope} in scope + {context} context + "
+                "{out_of_scope} out of scope + {owed} outstanding; {vanished} vanished"
             ).format(**folder)
         )
     if state.owed:
         click.secho(
-            pasteable(_("Owed            {n}; run `evidence sync` again").format(n=len(state.owed))), fg="yellow"
+            pasteable(_("Outstanding     {n}; run `evidence sync` again").format(n=len(state.owed))), fg="yellow"
         )
     if state.vanished:
         click.echo(_("Disappeared     {n} (our copies stay)").format(n=state.vanished))
@@ -77,12 +79,12 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
         )
     if state.same_message_id:
         click.secho(
-            _("Alarms          {n} Message-IDs came with different texts").format(n=state.same_message_id), fg="red"
+            _("Alarms          {n} Message-IDs were used for different texts").format(n=state.same_message_id), fg="red"
         )
     for address in state.proposed_delegates:
         click.echo(
             _(
-                "Writes in their threads: {address}. If it writes for the client, add it under [[client.delegates]]."
+                "{address} writes in the client's threads. If on the client's behalf, add it under [[client.delegates]]."
             ).format(address=address)
         )
     if state.anchors:
@@ -124,7 +126,7 @@ def _all(folder: Path, as_json: bool) -> int:
         json_lines(rows)
     else:
         for row in rows:
-            said = row.get("error") or _("{messages} messages, last sync {last_sync}, {n} owed").format(
+            said = row.get("error") or _("{messages} messages, last sync {last_sync}, {n} outstanding").format(
                 n=len(row["owed"]), **(row | {"last_sync": row["last_sync"] or _("never")})
             )
             click.echo(f"{row['folder']}: {said}")

@@ -30,11 +30,15 @@ from evidence.cli.text import _, help_end
     "trust_reset",
     multiple=True,
     metavar="FOLDER",
-    help=_("Believe this folder's doubtful renumbering (UIDVALIDITY): you have looked at it; may be repeated."),
+    help=_(
+        "Accept this folder's doubtful renumbering (UIDVALIDITY), once you have checked the folder; may be repeated."
+    ),
 )
-@click.option("--scheduled", is_flag=True, help=_("As the schedule runs it: log to logs/sync.log, notify when needed."))
+@click.option(
+    "--scheduled", is_flag=True, help=_("Run as the schedule does: log to logs/sync.log, notify when needed.")
+)
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object on standard output."))
-@click.option("-q", "--quiet", is_flag=True, help=_("Say nothing unless something is wrong."))
+@click.option("-q", "--quiet", is_flag=True, help=_("Print nothing unless something is wrong."))
 @click.pass_obj
 def command(
     session: Session,

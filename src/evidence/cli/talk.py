@@ -33,8 +33,8 @@ def report_lines(report: AcquireReport) -> list[str]:
             lines.append("  " + gone.format(n=account.vanished))
         if account.owed:
             owed = ngettext(
-                "{n} item is owed and will be asked for again:",
-                "{n} items are owed and will be asked for again:",
+                "{n} item is outstanding and will be requested again:",
+                "{n} items are outstanding and will be requested again:",
                 len(account.owed),
             )
             lines.append("  " + owed.format(n=len(account.owed)))
@@ -44,5 +44,9 @@ def report_lines(report: AcquireReport) -> list[str]:
     if report.anchored:
         lines.append(_("The log was time-stamped: {when}.").format(when=report.anchored))
     if report.anchor_error:
-        lines.append(_("The time stamp could not be had and is owed: {error}").format(error=report.anchor_error))
+        lines.append(
+            _("The time stamp could not be obtained and will be requested again: {error}").format(
+                error=report.anchor_error
+            )
+        )
     return lines

@@ -15,8 +15,8 @@ def help_end(*examples: str, codes: tuple[int, ...]) -> str:
     meanings = {
         0: _("ok"),
         1: _("failed"),
-        2: _("usage or configuration"),
-        3: _("incomplete: something is owed and listed"),
+        2: _("usage or configuration error"),
+        3: _("incomplete (what is outstanding is listed)"),
         10: _("no archive"),
         11: _("locked by another run"),
         12: _("login refused"),

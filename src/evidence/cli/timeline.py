@@ -17,8 +17,8 @@ from evidence.model import CATEGORIES
 @click.command(
     "timeline",
     help=_(
-        "One entry a message or outside event: who to whom, when by which clock, a quoted line, what was flagged, which requests were "
-        "opened and closed, silences and disappearances."
+        "One entry per message or outside event: who wrote to whom, when and by which clock, a quoted line, what "
+        "was flagged, which requests were opened and closed, silences and disappearances."
     ),
     epilog=help_end(
         "evidence timeline --since 2026-03-01 --html > timeline.html",
@@ -30,11 +30,11 @@ from evidence.model import CATEGORIES
     "categories",
     multiple=True,
     type=click.Choice(list(CATEGORIES)),
-    help=_("Only entries with such a flag."),
+    help=_("Only entries with this flag."),
 )
 @click.option("--tier", type=click.Choice(["stated", "possible"]), help=_("Only flags of this tier."))
-@click.option("--html", "as_html", is_flag=True, help=_("A page of its own, with the picture."))
-@click.option("--svg", "as_svg", is_flag=True, help=_("The picture alone."))
+@click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page, with the picture."))
+@click.option("--svg", "as_svg", is_flag=True, help=_("Only the picture, as SVG."))
 @reading
 @click.pass_obj
 def command(

@@ -29,14 +29,14 @@ INTEGRITY = 20
     ),
 )
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help=_("The log and sizes only, not every byte."))
+@click.option("--quick", is_flag=True, help=_("Check the log and sizes only, not every byte."))
 @click.option("--json", "as_json", is_flag=True, help=_("One JSON object."))
-@click.option("--jobs", type=int, default=0, help=_("Hashing processes; default: one per core."))
+@click.option("--jobs", type=int, default=0, help=_("Number of hashing processes; default: one per core."))
 @click.pass_obj
 def command(session: Session, path: Path | None, quick: bool, as_json: bool, jobs: int) -> int:
     target = path or session.need_archive()
     if not target.exists():
-        raise UsageError(_("There is no {path}.").format(path=target))
+        raise UsageError(_("{path} does not exist.").format(path=target))
     progress = TerminalProgress(quiet=as_json)
     if path is None or _is_archive(target):
         from evidence.archive.verify import verify_archive

@@ -36,7 +36,8 @@ def check_line(line: bytes) -> None:
     """
     if _UNSAFE.search(line):
         raise CommandRefused(
-            _("A command with a line break or NUL in it was not sent."), _("It would have been more than one command.")
+            _("A command with a line break or NUL in it was not sent."),
+            _("It would have turned into more than one command."),
         )
     words = line.split(b" ", 3)
     if len(words) < 2 or not _TAG.fullmatch(words[0]):
@@ -51,7 +52,7 @@ def check_line(line: bytes) -> None:
         if verb_uid == "FETCH":
             _check_fetch(words[3] if len(words) > 3 else b"")
         elif not _SEARCH_KEYS.fullmatch((words[3] if len(words) > 3 else b"").decode("ascii", "replace")):
-            raise CommandRefused(_("A search with foreign keys was not sent."))
+            raise CommandRefused(_("A search with unexpected criteria was not sent."))
     elif verb not in ALLOWED:
         raise CommandRefused(_("The command {verb} was not sent.").format(verb=verb), _("Only reading is allowed."))
 

@@ -119,7 +119,7 @@ class ImapMailbox:
         account = self._account
         if account.tls == "none" and account.host not in LOOPBACK_HOSTS:
             raise MailboxError(
-                _("{host} is another machine, and a connection without TLS goes to this one only.").format(
+                _("{host} is another machine, and a connection without TLS is allowed only within this one.").format(
                     host=account.host
                 )
             )
@@ -165,7 +165,7 @@ class ImapMailbox:
         account = self._account
         if "LOGINDISABLED" in client.guarded.capabilities and account.tls == "none":
             raise LoginRefused(
-                _("{host} takes no password on a connection without TLS.").format(host=account.host),
+                _("{host} does not accept a password on a connection without TLS.").format(host=account.host),
                 "",
                 _('Use tls = "implicit".'),
             )
@@ -182,18 +182,20 @@ class ImapMailbox:
             wait = limit_seconds(code[1] if code else "", said)
             if wait is not None:
                 raise Throttled(
-                    _("{host} limits the account {user}.").format(host=account.host, user=account.username),
+                    _("{host} is limiting access to the account {user}.").format(
+                        host=account.host, user=account.username
+                    ),
                     said,
                     retry_after=wait,
                 ) from None
             if not isinstance(error, LoginError):
                 raise MailboxError(
-                    _("The login at {host} could not be finished.").format(host=account.host), said
+                    _("The login at {host} could not be completed.").format(host=account.host), said
                 ) from None
             raise LoginRefused(
                 _("{host} refused the login of {user}.").format(host=account.host, user=account.username),
                 said,
-                _("Check the user name and the password; many providers want an app password."),
+                _("Check the user name and the password; many providers require an app password."),
             ) from None
 
     @property
@@ -608,7 +610,9 @@ class ImapMailbox:
         if wait is not None:
             text = response.text().partition(" ")[2]
             raise Throttled(
-                _("{host} limits the account {user}.").format(host=self._account.host, user=self._account.username),
+                _("{host} is limiting access to the account {user}.").format(
+                    host=self._account.host, user=self._account.username
+                ),
                 text,
                 retry_after=wait,
             )
@@ -617,9 +621,9 @@ class ImapMailbox:
 def _refused_at_greeting(host: str, said: str) -> MailboxError:
     wait = limit_seconds("", said)
     if wait is not None:
-        return Throttled(_("{host} refuses another connection for now.").format(host=host), said, retry_after=wait)
+        return Throttled(_("{host} is refusing further connections for now.").format(host=host), said, retry_after=wait)
     return MailboxError(
-        _("{host} does not answer as a mail server does.").format(host=host),
+        _("{host} does not respond as a mail server would.").format(host=host),
         said,
         _("Check the host name, the port and tls."),
     )

@@ -135,7 +135,7 @@ def password_secret(account: Account, password: str) -> Secret:
         if "LOGINDISABLED" in offered and not plain:
             said = _said()
             raise LoginRefused(
-                said("{host} does not take a password on this connection.").format(host=account.host),
+                said("{host} does not accept a password on this connection.").format(host=account.host),
                 "LOGINDISABLED",
                 _refused_step(account),
             )
@@ -143,11 +143,13 @@ def password_secret(account: Account, password: str) -> Secret:
         if with_sasl and not plain:
             said = _said()
             raise LoginRefused(
-                said("The name or password of account «{name}» has letters that {host} cannot take.").format(
-                    name=account.name, host=account.host
+                said(
+                    "The user name or password of account «{name}» contains characters that {host} does not accept."
+                ).format(name=account.name, host=account.host),
+                said(
+                    "For characters outside ASCII, IMAP requires AUTHENTICATE PLAIN, which this server does not offer."
                 ),
-                said("Outside ASCII, IMAP needs AUTHENTICATE PLAIN, which this server does not offer."),
-                said("Choose a password of Latin letters, digits and signs."),
+                said("Choose a password of Latin letters, digits and symbols."),
             )
         octets = b"\0" + account.username.encode() + b"\0" + password.encode()
         try:
@@ -205,17 +207,19 @@ def run_for_secret(command: str, key: str) -> str:
     except ValueError:
         words = []
     if not words:
-        raise UsageError(said("{key} is not a command line.").format(key=key), "", hint)
+        raise UsageError(said("{key} is not a valid command line.").format(key=key), "", hint)
     program = words[0]
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS, check=False)
     except (FileNotFoundError, PermissionError):
         raise UsageError(
-            said("{key}: there is no program «{program}» that can be run.").format(key=key, program=program), "", hint
+            said("{key}: the program «{program}» was not found or cannot be run.").format(key=key, program=program),
+            "",
+            hint,
         ) from None
     except subprocess.TimeoutExpired:
         raise EvidenceError(
-            said("{key}: «{program}» did not end within {n} seconds.").format(
+            said("{key}: «{program}» did not finish within {n} seconds.").format(
                 key=key, program=program, n=COMMAND_SECONDS
             ),
             "",
@@ -236,7 +240,9 @@ def run_for_secret(command: str, key: str) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    raise EvidenceError(said("{key}: «{program}» printed no UTF-8 text.").format(key=key, program=program), "", hint)
+    raise EvidenceError(
+        said("{key}: what «{program}» printed is not UTF-8 text.").format(key=key, program=program), "", hint
+    )
 
 
 def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Account], str] | None) -> str:
@@ -249,7 +255,7 @@ def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Ac
             raise UsageError(
                 said("The environment variable {name} is not set.").format(name=account.password_env),
                 "",
-                said("Account «{name}» takes its password from there (password_env).").format(name=account.name),
+                said("Account «{name}» takes its password from it (password_env).").format(name=account.name),
             )
         return found
     if account.keyring:
@@ -260,7 +266,7 @@ def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Ac
             raise _no_keyring(account, error) from None
         if not kept:
             raise LoginRefused(
-                said("The keyring holds no password for account «{name}».").format(name=account.name),
+                said("The keyring has no password for account «{name}».").format(name=account.name),
                 "",
                 said("Run `evidence login {name}` to store it.").format(name=account.name),
             )
@@ -303,10 +309,10 @@ def _service(account: Account) -> str:
 def _no_keyring(account: Account, error: Exception) -> UsageError:
     said = _said()
     return UsageError(
-        said("This system has no keyring that can be used now."),
+        said("No usable keyring is available on this system now."),
         type(error).__name__,
         said(
-            "Timers run without a desktop session often cannot open one: use password_command or password_env "
+            "Scheduled runs without a desktop session often cannot open one: use password_command or password_env "
             "for account «{name}»."
         ).format(name=account.name),
     )
@@ -316,7 +322,7 @@ def _check_password(account: Account, password: str) -> None:
     if not password or re.search(r"[\r\n\0]", password):
         said = _said()
         raise UsageError(
-            said("The password of account «{name}» is empty or holds a line break.").format(name=account.name),
+            said("The password of account «{name}» is empty or contains a line break.").format(name=account.name),
             "",
             said("Store it again; only its first line counts."),
         )
@@ -326,8 +332,8 @@ def _checked_token(account: Account, token: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         said = _said()
         raise UsageError(
-            said("What was given as the access token of account «{name}» is none.").format(name=account.name),
-            said("A token is one word of ASCII letters, digits and signs (RFC 6750)."),
+            said("What account «{name}» supplied as its access token is not one.").format(name=account.name),
+            said("An access token is a single word of ASCII letters, digits and symbols (RFC 6750)."),
             said("Check token_command, or run `evidence login {name}`.").format(name=account.name),
         )
     return token
@@ -363,15 +369,15 @@ def _refusal(account: Account, error: Exception, secret: str, *octets: bytes) ->
         return MailboxError(
             said("{host} hung up during the login.").format(host=account.host),
             text,
-            said("Try again in a few minutes; if it stays so, check host, port and tls of account «{name}».").format(
-                name=account.name
-            ),
+            said(
+                "Try again in a few minutes; if that does not help, check host, port and tls of account «{name}»."
+            ).format(name=account.name),
         )
     code = re.search(r"\[([A-Z-]+)\]", text)
     wait = limit_seconds(code[1] if code else "", text)
     if wait is not None:
         return Throttled(
-            said("{host} does not accept a login now.").format(host=account.host),
+            said("{host} is not accepting logins at the moment.").format(host=account.host),
             text,
             said("Wait about {n} minutes; close other mail programs that use this mailbox.").format(n=round(wait / 60)),
             retry_after=wait,
@@ -412,8 +418,8 @@ def _refused_step(account: Account) -> str:
     if preset is not None:
         return preset.in_language(default_language()).refused
     return _said()(
-        "Check the username and the password. Many providers want a separate password for mail programs "
-        "(an app password); see their help, then run `evidence login`."
+        "Check the username and the password. Many providers require a separate password for mail programs (an "
+        "app password); see their help, then run `evidence login`."
     )
 
 

@@ -171,7 +171,7 @@ def bye(response: Response) -> MailboxError:
     text = response.text().removeprefix("* ")
     wait = limit_seconds(code, text)
     if wait is not None:
-        return Throttled(_("The mail server limits us and ended the connection."), text, retry_after=wait)
+        return Throttled(_("The mail server is limiting access and closed the connection."), text, retry_after=wait)
     return MailboxError(
-        _("The mail server ended the connection."), text, _("Run the command again; it goes on where it stopped.")
+        _("The mail server closed the connection."), text, _("Run the command again; it continues where it stopped.")
     )

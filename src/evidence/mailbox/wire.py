@@ -84,7 +84,7 @@ class _Clocked(io.RawIOBase):
             remaining = self._started + allowed - time.monotonic()
             if remaining <= 0:
                 raise MailboxError(
-                    _("The mail server answers too slowly; the connection was ended."),
+                    _("The mail server responds too slowly; the connection was closed."),
                     _("{octets} bytes in {seconds:.0f} seconds.").format(
                         octets=self._received, seconds=time.monotonic() - self._started
                     ),
@@ -106,7 +106,7 @@ class _Clocked(io.RawIOBase):
 
 def lost(why: str) -> MailboxError:
     return MailboxError(
-        _("The connection to the mail server broke."), why, _("Run the command again; it goes on where it stopped.")
+        _("The connection to the mail server broke."), why, _("Run the command again; it continues where it stopped.")
     )
 
 
@@ -156,9 +156,9 @@ class GuardedImap(imaplib.IMAP4):
     def read(self, size: int) -> bytes:
         if size > self._limits.message:
             raise MailboxError(
-                _("The mail server announced more than this program takes in one piece."),
+                _("The mail server announced more data than this program accepts in one piece."),
                 _("{size} bytes announced, {limit} allowed.").format(size=size, limit=self._limits.message),
-                _("The connection was ended before reading them."),
+                _("The connection was closed before reading them."),
             )
         octets = self._reader.read(size)
         if octets is None or len(octets) < size:
@@ -170,8 +170,8 @@ class GuardedImap(imaplib.IMAP4):
         self._stray += len(line)
         if len(line) > self._limits.line or self._stray > self._limits.stray:
             raise MailboxError(
-                _("The mail server sends without end; the connection was ended."),
-                _("{octets} bytes unasked for.").format(octets=self._stray),
+                _("The mail server sends data without end; the connection was closed."),
+                _("{octets} bytes that were not requested.").format(octets=self._stray),
             )
         if not line:
             raise lost("The server closed it.")
@@ -222,7 +222,7 @@ class GuardedImap(imaplib.IMAP4):
     def starttls(self, ssl_context: ssl.SSLContext | None = None) -> Any:
         """RFC 9051 section 6.2.1. Refuses a server that offers none, and text that came before the handshake."""
         if ssl_context is None or self._tls is not None:
-            raise MailboxError(_("STARTTLS was asked for on a connection that has TLS."))
+            raise MailboxError(_("STARTTLS was requested on a connection that already uses TLS."))
         if self.state != "NONAUTH" or "STARTTLS" not in self.capabilities:
             self.starttls_missing()
         typ, answer = self._simple_command("STARTTLS")
@@ -231,7 +231,7 @@ class GuardedImap(imaplib.IMAP4):
         if self._clock.buffered_only(self._reader):
             raise MailboxError(
                 _("The mail server sent text before encryption began, so the password was not sent."),
-                _("Such text can be injected by someone in between (CVE-2011-0411 and its kin)."),
+                _("Such text can be injected by someone in between (CVE-2011-0411 and similar attacks)."),
             )
         try:
             sock = ssl_context.wrap_socket(self.sock, server_hostname=self.host)
@@ -247,7 +247,7 @@ class GuardedImap(imaplib.IMAP4):
         raise MailboxError(
             _("The mail server does not offer STARTTLS, so the password was not sent."),
             _("Someone between you and the server may have removed the offer."),
-            _('Use tls = "implicit" with port 993 if the provider has it.'),
+            _('Use tls = "implicit" with port 993 if the provider offers it.'),
         )
 
     def fingerprint(self) -> str:
@@ -266,7 +266,7 @@ def _unreachable(host: str, port: int, error: OSError) -> MailboxError:
         )
     if isinstance(error, ssl.SSLError):
         return MailboxError(
-            _("No encrypted connection to {host}:{port} could be made.").format(host=host, port=port),
+            _("An encrypted connection to {host}:{port} could not be established.").format(host=host, port=port),
             str(error),
             _("Check port and tls."),
         )
@@ -283,7 +283,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise MailboxError(
-            _("The file of the certificate authority, {ca_file}, cannot be read.").format(ca_file=ca_file), str(error)
+            _("The certificate authority file {ca_file} cannot be read.").format(ca_file=ca_file), str(error)
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

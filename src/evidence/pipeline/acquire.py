@@ -148,7 +148,7 @@ def sync(
         raise UsageError(
             _("The configuration has no account called {names}.").format(names=", ".join(sorted(unknown))),
             "",
-            _("It has: {names}.").format(names=", ".join(a.name for a in config.account) or "—"),
+            _("Its accounts: {names}.").format(names=", ".join(a.name for a in config.account) or "—"),
         )
     if not wanted:
         raise UsageError(
@@ -242,7 +242,7 @@ def _not_before(moment: datetime | None, config: Config) -> tuple[str, ...]:
     if moment is None:
         return ()
     when = moment.astimezone(config.zone).strftime("%Y-%m-%d %H:%M %z")
-    return (_("The provider limits how much may be read; go on after {when}.").format(when=when),)
+    return (_("The provider limits how much may be read; continue after {when}.").format(when=when),)
 
 
 @contextmanager
@@ -299,7 +299,7 @@ def import_files(
         raise UsageError(
             _("There is no such file or folder: {paths}.").format(paths=", ".join(missing)),
             "",
-            _("Check the spelling; a path with blanks stands in quotation marks."),
+            _("Check the spelling; put a path with spaces in quotation marks."),
         )
     with open_archive(config, now, create=True) as archive:
         before = log_size(archive)
@@ -332,7 +332,7 @@ def add_file(
         raise UsageError(
             _("There is no file {path}.").format(path=path),
             "",
-            _("Check the spelling; a path with blanks stands in quotation marks."),
+            _("Check the spelling; put a path with spaces in quotation marks."),
         )
     import mimetypes
 
@@ -394,7 +394,7 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     archive.commit()
     if not failed:
         return []
-    return [f"{failed} of {len(wanted)} DKIM keys could not be had from DNS; the answers are stored as they came."]
+    return [f"{failed} of {len(wanted)} DKIM keys could not be obtained from DNS; the answers are stored as they came."]
 
 
 def _index(archive: Archive, config: Config, wanted: bool, *, now: Callable[[], datetime], progress: Progress) -> None:

@@ -28,7 +28,7 @@ def export(case: CaseFile, config: Config, form: str, target: Path, *, everythin
     letters = [letter for letter in case.letters(everything=everything) if not letter.withheld]
     if target.exists() and (target.is_file() or any(target.iterdir())):
         raise UsageError(
-            _("{path} exists already.").format(path=target), _("Nothing is overwritten."), _("Name another place.")
+            _("{path} already exists.").format(path=target), _("Nothing is overwritten."), _("Choose another place.")
         )
     if form == "eml":
         return _eml(case, letters, target, progress)

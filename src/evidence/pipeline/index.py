@@ -210,7 +210,7 @@ def _read(
     for rows in crew.share(read_chunk, tasks, len(numbers), meanwhile=True):
         spool.put(rows)
         facts |= {fact.number: fact for fact, *_rest in rows}
-        progress.step(_("reading letters"), len(facts), len(numbers))
+        progress.step(_("reading messages"), len(facts), len(numbers))
     return facts
 
 

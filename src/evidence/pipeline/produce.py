@@ -41,9 +41,9 @@ def produce_bundle(
         shown = view(config, case)
         if not shown.letters:
             raise UsageError(
-                _("There is no message between the two sides in the archive, so there is nothing to bundle."),
+                _("The archive holds no message between the two sides, so there is nothing to bundle."),
                 _(
-                    "Either the sync has not run, or the addresses of [us] and [client] in the configuration fit no message."
+                    "Either the sync has not run, or the addresses under [us] and [client] in the configuration match no message."
                 ),
                 _("Run `evidence sync`, then `evidence status`; `evidence timeline --all` shows what was archived."),
             )
