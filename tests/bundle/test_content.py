@@ -230,7 +230,7 @@ def test_an_issued_bundle_is_never_overwritten(make: Maker) -> None:
     case = dispute("shelf", most=1)
     made = make(case).result
     before = made.pdf.read_bytes()
-    with pytest.raises(EvidenceError, match="there already"):
+    with pytest.raises(EvidenceError, match="already exists"):
         make(case)
     assert made.pdf.read_bytes() == before
 

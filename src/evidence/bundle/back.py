@@ -53,16 +53,18 @@ def _completeness(b: Brief) -> dict[str, Any]:
     counts = case.folder_counts()
     text = [
         _(
-            "For every folder that was read, the table says how many messages the server held when it was last looked at, and what became of each of them. A folder not listed here was not read."
+            "For every folder that was read, the table shows how many messages the server held when the folder was last read, and what became of each of them. A folder not listed here was not read."
         ),
         _(
-            "In scope: a letter between our side and the other side. Context: archived because a thread or a wish of the owner ties it in, shown only when a person includes it. Out of scope: no address of the other side in it; not archived."
+            "In scope: a message between our side and the other side. Context: archived because a thread or the owner's own choice connects it to the matter, shown only when a person includes it. Out of scope: no address of the other side in it; not archived."
         ),
     ]
     imports = [r for r in case.acquisitions() if r.get("kind") == "import"]
     if imports:
         text.append(
-            _("Letters also came from %s of files; what such files cannot prove is said on the letters' pages.")
+            _(
+                "Messages also came from %s of files; what such files cannot prove is stated on the pages of those messages."
+            )
             % words.count("%s import", "%s imports", len(imports))
         )
     folders = [
@@ -106,7 +108,7 @@ def _completeness(b: Brief) -> dict[str, Any]:
             "sha256": x.sha256,
             "reason": f"{r.get('reason', '')} — {r.get('actor', '')}, {_day(b, r.get('at'))}",
         }
-        for what, found in ((_("left out"), b.selection.excluded), (_("taken in"), b.selection.included))
+        for what, found in ((_("left out"), b.selection.excluded), (_("included"), b.selection.included))
         for x, r in found
     ]
     redactions = [
@@ -174,7 +176,7 @@ def _dkim(b: Brief, e: Exhibit) -> list[dict[str, Any]]:
         facts = [d.algorithm, d.canonicalization, _("%s bits") % d.key_bits if d.key_bits else ""]
         signed = _("signed headers: %s") % ", ".join(d.signed_headers)
         if d.length_tag is not None:
-            signed += "; " + _("only the first %s octets of the body are signed (l=)") % b.words.number(d.length_tag)
+            signed += "; " + _("only the first %s bytes of the body are signed (l=)") % b.words.number(d.length_tag)
         rows.append(
             {
                 "number": e.number,
@@ -235,9 +237,9 @@ def _anchor(b: Brief, a: Mapping[str, Any]) -> dict[str, Any]:
     at = moment(a.get("stated_at") or a.get("at"))
     note = ""
     if a.get("test"):
-        note = b._("TEST: issued by oneself, proves nothing about time")
+        note = b._("TEST: self-issued, proves nothing about time")
     elif a.get("kind") == "witness":
-        note = b._("a witness's mail, not a time-stamp authority")
+        note = b._("an e-mail held by a witness, not a time-stamp authority")
     return {
         "at": b.words.moment(at) if at else "—",
         "who": ", ".join(x for x in (str(a.get("authority") or ""), str(a.get("serial") or "")) if x),

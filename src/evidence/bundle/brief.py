@@ -68,7 +68,7 @@ def kind_name(b: Brief) -> str:
     names = {
         "full": b._("Bundle of correspondence"),
         "police": b._("Bundle of correspondence with a statement of events"),
-        "notary": b._("Sheet for the inspection of a mailbox"),
+        "notary": b._("Mailbox inspection sheet"),
         "extract": b._("Extract from a bundle of correspondence"),
     }
     name = names["extract"] if b.options.kind == "full" and b.options.selective else names[b.options.kind]

@@ -32,7 +32,7 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
         stated = sidecar.read_text(encoding="ascii", errors="replace").split()[:1]
         if stated != [digest]:
             problems.append(
-                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states another")
+                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states a different one")
             )
     if recorded is not None and recorded != digest:
         problems.append(Problem("log", path.name, f"its SHA-256 is {digest}, and the custody log records {recorded}"))
@@ -43,11 +43,13 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
             damage = pdf.check_pdf_syntax()
             problems += [Problem("pdf", path.name, str(line)) for line in damage]
     except pikepdf.PdfError as error:
-        return _report(path, 0, 0, [*problems, Problem("pdf", path.name, f"is no sound PDF: {error}")], digest)
+        return _report(path, 0, 0, [*problems, Problem("pdf", path.name, f"is not a sound PDF: {error}")], digest)
     printed = _printed_hashes(path, progress)
     for name in sorted(embedded):
         if hashlib.sha256(embedded[name]).hexdigest() not in printed:
-            problems.append(Problem("original", name, "the embedded file has a SHA-256 that no page prints"))
+            problems.append(
+                Problem("original", name, "the embedded file has a SHA-256 that is not printed on any page")
+            )
     return _report(path, pages, len(embedded), problems, digest, sidecar=sidecar.exists() or recorded is not None)
 
 
@@ -74,7 +76,7 @@ def _printed_hashes(path: Path, progress: Progress | None) -> set[str]:
 def _report(
     path: Path, pages: int, originals: int, problems: list[Problem], digest: str, *, sidecar: bool = False
 ) -> VerificationReport:
-    unknowable = ["who wrote a letter; what was said by telephone or in messengers"]
+    unknowable = ["who wrote a message; what was said by telephone or in messaging apps"]
     if not sidecar:
         unknowable.insert(0, f"whether this file is the one handed over: compare its SHA-256 {digest} with the receipt")
     return VerificationReport(
@@ -102,8 +104,8 @@ def verify_package(path: Path, *, progress: Progress | None = None) -> Verificat
     if result is None:
         raise UsageError(
             _("{path} is neither an archive, nor a bundle, nor a package.").format(path=path),
-            _("A package has bagit.txt in it."),
-            _("Name archive.db, bundle.pdf, package.zip or the unpacked package."),
+            _("A package contains a bagit.txt file."),
+            _("Give the path of archive.db, bundle.pdf, package.zip or the unpacked package."),
         )
     problems, checked, unknown = result
     found = tuple(Problem("package", *line.partition(": ")[::2]) for line in problems)

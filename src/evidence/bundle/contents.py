@@ -18,7 +18,7 @@ def sections(b: Brief) -> list[tuple[str, str]]:
         ("s-cover", _("Cover")),
         ("s-contents", _("Contents")),
         ("s-verify", _("How to verify this bundle")),
-        ("s-court", _("Four questions a court asks of mail")),
+        ("s-court", _("Four questions a court asks about e-mail")),
         ("s-custody", _("Statement of custody")),
         ("s-people", _("People and addresses")),
         ("s-summary", _("Summary")),

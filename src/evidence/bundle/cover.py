@@ -19,13 +19,13 @@ def cover(b: Brief) -> dict[str, Any]:
         (_("Other side"), b.config.client.name),
         (_("Period covered"), words.days([x.at for x in letters]) if letters else _("none")),
         (
-            _("Letters"),
+            _("Messages"),
             _("%(all)s: %(us)s from our side, %(client)s from the other side, %(third)s from third parties")
             % {"all": words.number(len(letters)), **{k: words.number(v) for k, v in sides.items()}},
         ),
         (_("Files from outside the mail"), words.number(len(s.files))),
         (_("Exhibits"), ranges(numbers) or _("none")),
-        (_("Times"), _("in the zone %s, with offset; UTC beside them on each exhibit") % words.zone_name),
+        (_("Times"), _("in the time zone %s, with offset; UTC alongside on each exhibit") % words.zone_name),
         (_("Dated"), words.day(b.dated)),
         (_("State of the archive"), _("custody log of %s") % words.count("%s event", "%s events", b.head.size)),
     ]
@@ -35,7 +35,7 @@ def cover(b: Brief) -> dict[str, Any]:
             "This is an extract. It leaves out %(omitted)s of %(all)s in scope. A full bundle of the matter exists or can be made at any time from the same archive."
         ) % {
             "omitted": words.number(s.omitted),
-            "all": words.count("%s letter", "%s letters", s.in_scope),
+            "all": words.count("%s message", "%s messages", s.in_scope),
         }
     supplement = ""
     if b.options.supplement and b.supplements:
@@ -62,15 +62,17 @@ def left_out(b: Brief) -> list[str]:
     if s.omitted:
         lines.append(_filter_line(b))
     if s.earlier:
-        lines.append(_("Already in an earlier bundle: %s.") % words.count("%s letter", "%s letters", s.earlier))
-    lines.append(_("Withheld as correspondence with counsel: %s.") % words.count("%s letter", "%s letters", s.withheld))
+        lines.append(_("Already in an earlier bundle: %s.") % words.count("%s message", "%s messages", s.earlier))
     lines.append(
-        _("Archived as context only (no party of ours writes to one of theirs or back) and not included: %s.")
-        % words.count("%s letter", "%s letters", s.context)
+        _("Withheld as correspondence with counsel: %s.") % words.count("%s message", "%s messages", s.withheld)
+    )
+    lines.append(
+        _("Archived as context only (not sent between our side and the other side) and not included: %s.")
+        % words.count("%s message", "%s messages", s.context)
     )
     reasons = "; ".join(f"{words.short_day(x.at)}: {r.get('reason', '')}" for x, r in s.excluded[:6])
     lines.append(
-        _("Left out by a person, with a reason: %s.") % words.count("%s letter", "%s letters", len(s.excluded))
+        _("Left out by a person, with a reason: %s.") % words.count("%s message", "%s messages", len(s.excluded))
         + (f" {reasons}" if reasons else "")
     )
     counts = b.case.folder_counts()
@@ -79,12 +81,12 @@ def left_out(b: Brief) -> list[str]:
         % words.count("%s message", "%s messages", sum(c.out_of_scope for c in counts))
     )
     lines.append(
-        _("Asked for and not received from the server: %s.")
+        _("Requested from the server but not received: %s.")
         % words.count("%s message", "%s messages", len(b.case.owed_now()))
     )
     if redacted := b.case.redactions():
         lines.append(_("Redacted by a person: %s.") % words.count("%s place", "%s places", len(redacted)))
-    lines.append(_("Telephone, messengers and other channels were not searched."))
+    lines.append(_("Telephone, messaging apps and other channels were not searched."))
     return lines
 
 
@@ -99,7 +101,7 @@ def _filter_line(b: Brief) -> str:
         parts.append(_("no statement of the kind: %s") % ", ".join(labels.group(words, c) for c in o.category))
     return _("Left out by the filter of this extract (%(why)s): %(count)s.") % {
         "why": "; ".join(parts),
-        "count": words.count("%s letter", "%s letters", b.selection.omitted),
+        "count": words.count("%s message", "%s messages", b.selection.omitted),
     }
 
 

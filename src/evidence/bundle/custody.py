@@ -18,10 +18,10 @@ def anchor_line(b: Brief) -> str:
     real = real_anchors(b)
     if not real:
         return b._(
-            "This archive has no trusted time stamp yet: the third step then shows only that nothing was changed in part."
+            "This archive has no trusted time stamp yet: the third step therefore shows only that no single part was changed."
         )
     last = max(real, key=lambda a: int(a["size"]))
-    return b._("The latest time stamp: %(who)s, %(when)s, over %(size)s of the log.") % {
+    return b._("The latest time stamp: %(who)s, %(when)s, covering %(size)s of the log.") % {
         "who": last.get("authority") or "—",
         "when": _when(b, last.get("stated_at") or last.get("at")),
         "size": b.words.count("%s event", "%s events", int(last["size"])),
@@ -47,8 +47,8 @@ def court(b: Brief) -> list[dict[str, Any]]:
         {
             "question": _("Is it what it claims to be?"),
             "facts": [
-                (_("Each letter is shown with all its addresses, four independent clocks and the server's own line of receipt."), _first_exhibit(b)),
-                (_("Letters with a valid domain signature: %(n)s of %(all)s; signatures checked: %(checked)s.")
+                (_("Each message is shown with all its addresses, four independent clocks and the server's own Received line."), _first_exhibit(b)),
+                (_("Messages with a valid domain signature: %(n)s of %(all)s; signatures checked: %(checked)s.")
                  % {"n": words.number(passed), "all": words.number(letters), "checked": words.number(sum(map(len, signatures)))}, "s-dkim"),
                 (_("All header lines are printed."), "s-headers"),
             ],
@@ -56,28 +56,28 @@ def court(b: Brief) -> list[dict[str, Any]]:
         {
             "question": _("Is it complete?"),
             "facts": [
-                (_("Everything in scope is here in order of time, whomever it helps; what is left out is counted on the cover."), "s-cover"),
-                (_("Counted per folder: %(folders)s, %(on)s on the server, %(owed)s owed.")
+                (_("Everything in scope is here in date order, whichever side it helps; what is left out is counted on the cover."), "s-cover"),
+                (_("Counted folder by folder: %(folders)s, %(on)s on the server, %(owed)s not retrieved.")
                  % {"folders": words.count("%s folder", "%s folders", len(counts)),
                     "on": words.count("%s message", "%s messages", sum(c.on_server for c in counts)),
                     "owed": words.number(len(b.case.owed_now()))}, "s-complete"),
-                (_("Letters that vanished from the server after they were archived and are kept here: %s.") % words.number(gone), "s-complete"),
+                (_("Messages that vanished from the server after they were archived and are kept here: %s.") % words.number(gone), "s-complete"),
             ],
         },
         {
-            "question": _("Where did it come from, and who touched it?"),
+            "question": _("Where did it come from, and who has handled it?"),
             "facts": [
                 (_("%(runs)s recorded, with machine, program, time and outcome.") % {"runs": words.count("%s acquisition", "%s acquisitions", len(runs))}, "s-custody"),
-                (_("Read from the mail server in read-only mode: %(n)s of %(all)s letters; the others were imported from files, named on their pages.")
+                (_("Read from the mail server in read-only mode: %(n)s of %(all)s messages; any others were imported from files, which are named on their pages.")
                  % {"n": words.number(from_server), "all": words.number(letters)}, "s-custody"),
-                (_("Every step is an event of the custody log: %(size)s, bound by one root.") % {"size": words.count("%s event", "%s events", b.head.size)}, "s-log"),
+                (_("Every step is an event in the custody log: %(size)s, bound by one root.") % {"size": words.count("%s event", "%s events", b.head.size)}, "s-log"),
                 (_("Time stamps kept outside the archive: %s.") % words.number(len(real_anchors(b))), "s-log"),
             ],
         },
         {
-            "question": _("Is it the best original there is?"),
+            "question": _("Is it the best original available?"),
             "facts": [
-                (_("The exact octets of each letter are embedded in this file; their SHA-256 is printed on the exhibit and listed."), "s-hashes"),
+                (_("The exact bytes of each message are embedded in this file; their SHA-256 is printed on the exhibit and in the list of hashes."), "s-hashes"),
                 (_("The mailboxes named in the statement of custody remain the place where the originals can be inspected.")
                  if from_server else
                  _("The files read are named on the exhibits; where their originals are kept is for the person signing the statement of custody to state."), "s-custody"),
@@ -130,22 +130,22 @@ def custody(b: Brief) -> dict[str, Any]:
     if "sync" in kinds:
         text += [
             _(
-                "Each mailbox was opened in read-only mode (IMAP EXAMINE and BODY.PEEK): no message was marked, moved or deleted by the program. The octets delivered by the server were stored first, with their SHA-256, and read afterwards."
+                "Each mailbox was opened in read-only mode (IMAP EXAMINE and BODY.PEEK): no message was marked, moved or deleted by the program. The bytes delivered by the server were stored first, with their SHA-256, and interpreted afterwards."
             ),
             _("The originals remain in the mailboxes, and the archive file is available for inspection."),
         ]
     if "import" in kinds:
         text += [
             _(
-                "Files were read as they were found, and the octets they hold were stored with their SHA-256 before being interpreted. The program does not know how these files came to be; that is for the person signing to state."
+                "Files were read as they were found, and the bytes they contain were stored with their SHA-256 before being interpreted. The program does not know how these files came into being; that is for the person signing to state."
             ),
-            _("Where the originals of imported letters can be seen: to be stated by the person signing."),
+            _("Where the originals of imported messages can be inspected: to be stated by the person signing."),
         ]
-    text.append(_("The bundle was made from the archive at the size of the custody log named on the cover."))
+    text.append(_("The bundle was made from the archive as it stood at the custody log size stated on the cover."))
     if russian:
         text.append(
             _(
-                "Whose address is whose is stated by the owner; what shows it (a contract, an invoice, a website, earlier correspondence) is to be attached by the person signing."
+                "Which address belongs to whom is stated by the owner; evidence of this (a contract, an invoice, a website, earlier correspondence) is to be attached by the person signing."
             )
         )
     return {
@@ -153,16 +153,16 @@ def custody(b: Brief) -> dict[str, Any]:
             _("Name of the person making the statement"),
             _("Position, and right of access to the mailbox"),
             _("Contact details"),
-            _("What shows that the other side uses its addresses"),
+            _("Evidence that the other side uses its addresses"),
         ],
         "custody_text": text,
         "acquisitions": runs,
         "not_done": [
-            _("It made no finding on who wrote a letter."),
+            _("It made no finding as to who wrote a message."),
             _("It made no legal assessment of any statement."),
-            _("It did not search telephones, messengers or any mailbox not named here."),
+            _("It did not search telephones, messaging apps or any mailbox not named here."),
         ],
         "declaration": _(
-            "I have compared the SHA-256 of the copies with those of the originals, with the result and in the way stated below."
+            "I have compared the SHA-256 values of the copies with those of the originals, in the manner and with the result stated below."
         ),
     }

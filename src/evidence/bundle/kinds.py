@@ -60,7 +60,7 @@ def police_values(b: Brief) -> dict[str, Any]:
         "waiting": waiting,
         "first": words.day(min(x.at for x in letters)) if letters else "—",
         "last": words.day(max(x.at for x in letters)) if letters else "—",
-        "letters": words.count("%s letter", "%s letters", len(letters)),
+        "letters": words.count("%s message", "%s messages", len(letters)),
         "files": words.count("%s file", "%s files", len(b.selection.files)),
         "dated": words.day(b.dated),
         "groups": flag_groups(b),
@@ -107,7 +107,7 @@ def notary_values(b: Brief, exhibits: Sequence[Exhibit]) -> dict[str, Any]:
             for (account, folder, validity), rows in sorted(folders.items(), key=lambda x: (x[0][0], x[0][1], x[0][2] or 0))
         ],
         "imported": imported,
-        "count": words.count("%s letter", "%s letters", len(exhibits) - imported),
+        "count": words.count("%s message", "%s messages", len(exhibits) - imported),
         "omitted": b.selection.omitted,
         "root": b.head.root,
     }  # fmt: skip

@@ -77,29 +77,29 @@ _DKIM = {
     "error": N_("cannot be checked"),
 }
 _QUESTIONS = {
-    1: N_("Are there complaints without ground, or demands that cannot be met?"),
-    2: N_("Is staff treated with disrespect?"),
-    3: N_("Are obligations, such as payment, not met?"),
-    4: N_("Are reviews or publicity held out as a means of pressure?"),
+    1: N_("Are there complaints without grounds, or demands that cannot be met?"),
+    2: N_("Are staff treated with disrespect?"),
+    3: N_("Are obligations, such as payment, not being met?"),
+    4: N_("Are reviews or publicity used as a means of pressure?"),
 }
 _ANSWERS = {"yes": N_("yes"), "no": N_("no"), "unclear": N_("unclear")}
 _OBSERVATIONS = {
     "folder-empty-confirmed": N_("the folder was found empty a second time"),
     "folder-gone": N_("the folder is no longer on the server"),
-    "folder-list-doubted": N_("the server's list of folders was doubted and not taken over"),
-    "folder-suddenly-empty": N_("the folder was suddenly empty; nothing was taken as deleted"),
+    "folder-list-doubted": N_("the server's list of folders looked doubtful and was not adopted"),
+    "folder-suddenly-empty": N_("the folder was suddenly empty; nothing was treated as deleted"),
     "gone-before-fetched": N_("a message was gone before it could be fetched"),
     "server-went-back": N_("the server showed an earlier state of the folder"),
-    "uid-reused": N_("a UID stood for another message than before; both are kept"),
-    "uid-twice": N_("a UID came with other octets than before; both are kept"),
-    "uidvalidity-changed": N_("the server numbered the folder anew (UIDVALIDITY)"),
+    "uid-reused": N_("a UID referred to a different message than before; both are kept"),
+    "uid-twice": N_("a UID returned different bytes than before; both are kept"),
+    "uidvalidity-changed": N_("the server renumbered the folder (UIDVALIDITY)"),
     "source-changed": N_("a file changed while it was being read"),
-    "passed-over": N_("files that hold no mail were passed over"),
-    "delegate-proposed": N_("a further address writes in this correspondence"),
+    "passed-over": N_("files that contain no mail were skipped"),
+    "delegate-proposed": N_("a further address takes part in this correspondence"),
 }
 _OUTCOMES_OF_RUNS = {
     "complete": N_("complete"),
-    "incomplete": N_("incomplete: something is owed"),
+    "incomplete": N_("incomplete: not everything was retrieved"),
     "failed": N_("failed"),
     "interrupted": N_("interrupted"),
 }

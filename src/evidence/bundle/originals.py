@@ -25,7 +25,7 @@ def originals(
         raw = b.case.raw(e.letter.sha256)
         if hashlib.sha256(raw).hexdigest() != e.letter.sha256:
             raise EvidenceError(
-                _("The stored octets of exhibit {number} are not those of its hash.").format(number=e.number),
+                _("The stored bytes of exhibit {number} do not match its hash.").format(number=e.number),
                 e.letter.sha256,
                 _("Run `evidence verify`: it names what is wrong."),
             )

@@ -279,9 +279,11 @@ def verify_text(result: BundleResult) -> str:
         _("The bundle itself: compare the SHA-256 of data/bundle.pdf with the receipt you were given."),
         "",
         _(
-            "What it shows: no file was changed, added or removed since the package was made; each original is the one whose hash the bundle prints and stands in the custody log with the stated root."
+            "What it shows: no file has been changed, added or removed since the package was made; each original is the one whose hash is printed in the bundle, and it is recorded in the custody log with the stated root."
         ),
-        _("What it does not show: who wrote a letter, and when, unless a trusted time stamp is in data/anchors."),
+        _(
+            "What it does not show: who wrote a message; nor when, unless there is a trusted time stamp in data/anchors."
+        ),
         "",
         _("Custody log: {size} events, root {root}").format(size=result.log_size, root=result.root),
         "",

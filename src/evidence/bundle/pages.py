@@ -155,15 +155,15 @@ class Pages:
         notes = []
         if found.given_up:
             reasons = {
-                "time": _("it took longer or more memory than is allowed"),
+                "time": _("it took more time or memory than is allowed"),
                 "size": _("it has too many elements"),
             }
             notes.append(
-                _("The HTML part is not drawn: %s. The text above and the embedded original stand for it.")
+                _("The HTML part is not shown: %s. The text above and the embedded original take its place.")
                 % reasons.get(found.given_up, reasons["time"])
             )
         elif not found.text_differs and e.parsed.body_source == "plain":
-            notes.append(_("The text part of the message says the same words and is not printed again."))
+            notes.append(_("The text part of the message has the same wording and is not printed again."))
         if found.boxes and found.boxes.flattened:
             notes.append(_("Deeply nested or very long tables are printed as plain lines."))
         if found.hidden:
@@ -171,7 +171,7 @@ class Pages:
             notes.append(_("Text that the sender's styles hide from the reader: %s") % listed)
         if found.removed:
             notes.append(
-                _("Left out of the rendering, unread and unfetched: %s")
+                _("Left out of the rendering, neither read nor fetched: %s")
                 % ", ".join(f"{_(kind)}: {count}" for kind, count in found.removed)
             )
         return {
@@ -213,7 +213,7 @@ class Pages:
             shown = words.moment(at) if at else _("none")
             rows.append({"name": name, "stated": shown, "utc": self._utc(at)})
         chosen = {"date": 0, "received": 1, "internaldate": 2, "capture": 3}[e.letter.at_clock]
-        rows[chosen]["stated"] += "  ·  " + _("orders this exhibit")
+        rows[chosen]["stated"] += "  ·  " + _("used for ordering")
         return rows
 
     def _utc(self, at: datetime | None) -> str:
@@ -295,10 +295,10 @@ class Pages:
             return _("shown below, reduced to print resolution") + frames
         return {
             "large": _("too large to be shown on paper"),
-            "time": _("not shown: drawing it took longer or more memory than is allowed"),
+            "time": _("not shown: rendering it took more time or memory than is allowed"),
             "unreadable": _("not shown: the file is damaged, encrypted or of an unknown kind"),
             "withheld": "",
-        }.get(drawn.why, _("not of a kind that is shown on paper; contained in the embedded original"))
+        }.get(drawn.why, _("not a kind of file that can be shown on paper; contained in the embedded original"))
 
     def _drawn(self, index: int, filename: str, drawn: Drawn) -> dict[str, Any]:
         _, name = self.words.gettext, one_line(filename, 120)
@@ -336,7 +336,7 @@ class Pages:
                 _("Original"),
                 _("embedded in this file as %s") % embedded_as
                 if embedded_as
-                else _("too large to be embedded: handed over in the package, bound by the hash below"),
+                else _("too large to be embedded: handed over in the package, identified by the hash below"),
             ),
         ]
         shown = self._why(drawn) if drawn.kind or drawn.why in ("large", "time", "unreadable") else ""

@@ -66,7 +66,7 @@ def front_chunks(b: Brief, pages: Pages) -> tuple[list[Chunk], list[ManifestRow]
         chunks.append(Chunk(pages.finish(pages.part("picture.html", picture=picture_markup(b)))))
     lines = chronology(b)
     note = b._(
-        "In order of time, in the zone %(zone)s. The time is the one that orders the exhibit; where the clocks of a letter differ, its page says so."
+        "In date order; times are in the time zone %(zone)s. The time shown is the one by which exhibits are ordered; where the clocks of a message differ, its page says so."
     ) % {"zone": b.words.zone_name}
     periods = list(_periods(b, lines)) or [[]]
     for index, period in enumerate(periods):

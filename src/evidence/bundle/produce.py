@@ -70,9 +70,9 @@ def produce(
     folder = out / f"{brief.number:04d}-{'supplement' if options.supplement else options.kind}"
     if folder.exists():
         raise EvidenceError(
-            _("{folder} is there already.").format(folder=folder),
+            _("{folder} already exists.").format(folder=folder),
             _("An issued bundle is never overwritten."),
-            _("Name another folder or number."),
+            _("Choose another folder or number."),
         )
     out.mkdir(parents=True, exist_ok=True)
     return _Maker(brief, now, progress).make(out, folder)
@@ -183,7 +183,7 @@ class _Maker:
         found = []
         for done, letter in enumerate(letters, start=1):
             found.append(build(b.case, letter, b.selection, self.hidden, renderer, b.known))
-            self.progress.step(b._("Reading letters"), done, len(letters))
+            self.progress.step(b._("Reading messages"), done, len(letters))
         return found
 
     def _files(self, renderer: Renderer) -> list[OutsideDrawn]:
@@ -236,7 +236,7 @@ class _Maker:
             raise EvidenceError(
                 _("Exhibit {number} cannot be printed even as text.").format(number=e.number),
                 failure.reason,
-                _("Exclude it with a reason, or report it."),
+                _("Exclude it, giving a reason, or report the fault."),
             ) from failure
 
     def _clean(self, text: str) -> str:

@@ -40,13 +40,13 @@ def signer_from_p12(path: Path, password: str, *, tsa_url: str = "") -> Sign:
         raise UsageError(
             _("{path} cannot be read as a key (PKCS#12).").format(path=path),
             str(error),
-            _("Name the .p12 or .pfx file that your certification authority gave you."),
+            _("Give the path of the .p12 or .pfx file from your certification authority."),
         ) from None
     if signer is None:
         raise UsageError(
             _("{path} could not be opened.").format(path=path),
             _("The passphrase is wrong, or the file is damaged."),
-            _("Try the passphrase again; if it is right, export the key anew."),
+            _("Try the passphrase again; if it is correct, export the key again."),
         )
     return _sign_with(signers, signer, timestamps.HTTPTimeStamper(tsa_url) if tsa_url else None)
 
@@ -89,7 +89,7 @@ def _pyhanko() -> tuple[Any, Any]:
     try:
         from pyhanko.sign import signers, timestamps
     except ImportError:
-        raise UsageError(_("Signing needs the extra «sign»."), "", "pip install 'evidence[sign]'") from None
+        raise UsageError(_("Signing needs the extra “sign”."), "", "pip install 'evidence[sign]'") from None
     return signers, timestamps
 
 

@@ -40,14 +40,14 @@ def summary(b: Brief) -> dict[str, Any]:
         "us_short": labels.side(words, "us"),
         "client_short": labels.side(words, "client"),
         "counts": counts,
-        "waiting": _("Found as possible only, waiting for a person's review and printed nowhere: %s.")
+        "waiting": _("Possible findings awaiting a person's review, and therefore not printed anywhere: %s.")
         % words.number(waiting),
         "questions": _questions(b),
         "ours_line": _ours(b),
         "flag_groups": flag_groups(b),
         "request_groups": _request_groups(b),
         "search_note": _(
-            "“No reply found” means: no letter of the other side in the folders searched, up to the time stated. Other channels were not searched."
+            "“No reply found” means: no reply in the same thread by the date shown, and no answer found in the folders searched, up to the time stated. Other channels were not searched."
         ),
     }
 
@@ -177,7 +177,9 @@ def _questions(b: Brief) -> list[dict[str, Any]]:
 def _ours(b: Brief) -> str:
     if b.assessment is None:
         return ""
-    return b._("Requests of the other side with no reply of ours found: %(none)s; answered late: %(late)s.") % {
+    return b._(
+        "Requests from the other side to which no reply of ours was found: %(none)s; answered late: %(late)s."
+    ) % {
         "none": b.words.number(len(b.assessment.ours_unanswered)),
         "late": b.words.number(len(b.assessment.ours_late)),
     }

@@ -183,7 +183,7 @@ def check(package):
     if "bagit.txt" not in names or "manifest-sha256.txt" not in names:
         return None
     for name in getattr(package, "doubled", []):
-        problems.append("%s: stands twice in the zip" % name)
+        problems.append("%s: appears twice in the zip" % name)
     known, files = {}, 0
     for algorithm in ("sha256", "sha512"):
         for kind in ("manifest", "tagmanifest"):
@@ -259,9 +259,7 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits = False
         if fits:
-            checked.append(
-                "nothing that stood in the log at %d events was changed before %d" % (proof["first"], proof["second"])
-            )
+            checked.append("nothing in the log at %d events was changed before %d" % (proof["first"], proof["second"]))
         else:
             problems.append("%s: the earlier log is not the beginning of this one" % name)
 
@@ -283,10 +281,12 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits, states = False, None
         if not fits or states is None:
-            problems.append("%s: is not over this log" % name)
+            problems.append("%s: does not cover this log" % name)
             continue
         anchors += 1
-        checked.append("time stamp %s states %s over %d events" % (folder.rpartition("/")[2], states[1], made["size"]))
+        checked.append(
+            "time stamp %s states %s, covering %d events" % (folder.rpartition("/")[2], states[1], made["size"])
+        )
         unknown.append(
             "The signature of %s is checked with: openssl ts -verify -in %s -data %s/statement.json -CAfile %s/chain.pem"
             % (name, name, folder, folder)
@@ -299,7 +299,7 @@ def check(package):
         "Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s"
         % known.get("data/bundle.pdf", {}).get("sha256", "-")
     )
-    unknown.append("Who wrote a letter, and what was said by telephone or in messengers.")
+    unknown.append("Who wrote a message, and what was said by telephone or in messaging apps.")
     return problems, checked, unknown
 
 
@@ -315,10 +315,10 @@ def main(arguments):
         print("Cannot be read: %s" % error)
         return 20 if os.path.exists(target) else 2
     if result is None:
-        print("%s is no package: bagit.txt is missing." % target)
+        print("%s is not a package: bagit.txt is missing." % target)
         return 2
     problems, checked, unknown = result
-    print("NOT SOUND. This does not fit:" if problems else "SOUND. Everything fits.")
+    print("NOT SOUND. The following does not match:" if problems else "SOUND. Everything matches.")
     for line in problems:
         print("  x " + line)
     print("Checked:")
