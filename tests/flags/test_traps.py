@@ -151,6 +151,13 @@ def test_several_demands_of_one_sentence_stand_apart() -> None:
     assert "ущерб" not in demands["apology"]
 
 
+def test_a_quote_begins_with_a_word() -> None:
+    text = "Требую вернуть предоплату, костюмы заберите до пятницы, и принесите извинения в письменной форме всем нашим сотрудникам."
+    quotes = [f.quote for f in flags(text) if f.category == "demand"]
+    assert len(quotes) > 1
+    assert quotes == [q.strip() for q in quotes]
+
+
 def test_internal_mail_is_never_stated() -> None:
     found = find_flags(letter("Я подам на него заявление в полицию.", "us", addressees=("us",)), PACKS)
     assert "stated" not in {f.tier for f in found}
@@ -164,11 +171,21 @@ def test_a_number_is_never_cut_in_a_quote() -> None:
     text = (
         "Требуем возместить ущерб в размере 14 900 руб. в срок до 12 августа, а также принести официальные извинения."
     )
-    assert "срок до 12 августа" in {f.quote for f in flags(text) if f.category == "demand"}
+    assert any(
+        q.endswith("14 900 руб. в срок до 12 августа") for q in (f.quote for f in flags(text) if f.category == "demand")
+    )
 
 
-def test_a_demand_with_its_date_in_the_middle_is_one_demand() -> None:
-    text = "Требую в срок до 10 июня устранить недостаток за ваш счет."
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Требую в срок до 10 июня устранить недостаток за ваш счет.",
+        "Деньги за партию верните в течение трёх дней.",
+        "I want the £1,140 back on my account by Friday noon.",
+        "I hereby require repayment of £128 within 14 days of this letter.",
+    ],
+)
+def test_a_demand_with_its_date_is_one_demand(text: str) -> None:
     assert [f.quote for f in flags(text) if f.category == "demand"] == [text]
 
 
@@ -178,7 +195,7 @@ def test_what_an_and_adds_is_quoted_by_itself() -> None:
     assert quotes == ["Ожидаем перечисления 14 900 руб.", "возврата арендной платы за март в полном объёме"]
 
 
-def test_demands_lie_within_each_other_only_where_a_deadline_closes_the_clause() -> None:
+def test_demands_do_not_lie_within_each_other() -> None:
     (sentence,) = sentences("Pay the whole fee back by Friday noon, the full 2400 pounds.", 0, 60)
 
     def match(subtype: str, *places: int) -> Any:
@@ -186,4 +203,4 @@ def test_demands_lie_within_each_other_only_where_a_deadline_closes_the_clause()
 
     refund, deadline, sum_named = match("refund", 0, 4), match("deadline", 5, 6), match("compensation", 10)
     spans = [(0, 59, refund), (23, 37, deadline), (39, 59, sum_named)]
-    assert _apart(sentence, spans) == [(0, 59, refund), (23, 37, deadline)]
+    assert _apart(sentence, spans) == [(0, 59, refund)]

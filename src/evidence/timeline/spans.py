@@ -48,39 +48,35 @@ def demand_segments(sentence: Sentence, matches: Sequence[Match]) -> list[tuple[
     for kind, match in named.items():
         first, last = sentence.tokens[min(match.places)], sentence.tokens[max(match.places)]
         end = min(c for c in cuts if c >= last.end - sentence.start) + sentence.start
-        if kind == "deadline":  # often beside another demand of the same clause
+        if kind == "deadline":  # its own words only: beside another demand of the clause it belongs to that
             spans.setdefault((first.start, end), match)
             continue
-        start = max(c for c in cuts if c <= first.start - sentence.start) + sentence.start
+        start = _past_blanks(sentence.text, max(c for c in cuts if c <= first.start - sentence.start)) + sentence.start
         spans.setdefault((start, end), match)
     return _apart(sentence, [(a, b, m) for (a, b), m in sorted(spans.items(), key=lambda x: x[0])])
 
 
-def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[tuple[int, int, Match]]:
-    """Spans that overlap joined into one: «Требую в срок до 10 июня устранить недостаток» is one demand, not two within each other.
+def _past_blanks(text: str, at: int) -> int:
+    return len(text) - len(text[at:].lstrip())
 
-    A deadline that closes its clause is a demand of its own, also within another's words, and so is what an "and" adds.
+
+def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[tuple[int, int, Match]]:
+    """Spans that overlap joined into one: «Верните деньги в течение трёх дней» is one demand with its date, not two.
+
+    What an "and" adds is a demand of its own.
     """
     found: list[tuple[int, int, Match]] = []
     for start, end, match in spans:
-        # The one that reaches furthest: a closing deadline may lie within the one before it.
-        wide = max(range(len(found)), key=lambda n: found[n][1], default=0)
+        wide = max(range(len(found)), key=lambda n: found[n][1], default=0)  # the one that reaches furthest
         first, last, before = found[wide] if found else (0, 0, match)
-        closing = match.rule.subtype == "deadline" and not _goes_on(sentence, match, end)
         more = _AND.match(sentence.text, last - sentence.start, end - sentence.start) if start < last < end else None
-        if start >= last or closing:
+        if start >= last:
             found.append((start, end, match))
         elif more:
             found.append((more.end() + sentence.start, end, match))
         else:
             found[wide] = (first, max(last, end), match if before.rule.subtype == "deadline" else before)
     return found
-
-
-def _goes_on(sentence: Sentence, deadline: Match, end: int) -> bool:
-    """Whether what is to be done follows the date: an infinitive between it and the end of its span."""
-    after = sentence.tokens[max(deadline.places) + 1 :]
-    return any("INFN" in tags for t in after if t.end <= end for tags in t.word.readings[:1])
 
 
 def conditions(sentence: Sentence) -> list[tuple[str, int, int]]:
