@@ -139,7 +139,7 @@ def test_a_proof_holds_by_itself_and_fails_once_the_octets_change(own_copy: Made
     conn.close()
     datasette = serve.build(own_copy.path, language="en")
     assert not get(datasette, f"/-/evidence/message/{sha256}/proof.json").json()["holds"]
-    assert "Something does not fit" in get(datasette, f"/-/evidence/message/{sha256}").text
+    assert "Something does not match" in get(datasette, f"/-/evidence/message/{sha256}").text
 
 
 def test_russian_is_found_in_its_other_forms_and_marked(plain: Any) -> None:

@@ -69,8 +69,8 @@ def _of_archive(conn: sqlite3.Connection, words: Words, now: datetime) -> list[B
     owed = conn.execute("SELECT count(*) FROM owed_now").fetchone()[0]
     if owed:
         text = words.ngettext(
-            "%(n)s message was asked of the server and not had.",
-            "%(n)s messages were asked of the server and not had.",
+            "%(n)s message was requested from the server but not received.",
+            "%(n)s messages were requested from the server but not received.",
             owed,
         )
         found.append(Banner("owed", "warning", text, "evidence sync"))
@@ -78,7 +78,7 @@ def _of_archive(conn: sqlite3.Connection, words: Words, now: datetime) -> list[B
     anchored = conn.execute("SELECT max(size) FROM anchor").fetchone()[0]
     if size and anchored is None:
         text = _(
-            "No time stamp from outside stands over this archive yet: that nothing was changed can be shown only from here."
+            "No external time stamp covers this archive yet: only the archive itself can show that nothing was changed."
         )
         found.append(Banner("anchor", "note", text, "evidence anchor"))
     alarms = conn.execute("SELECT count(*) FROM observation WHERE severity = 'alarm'").fetchone()[0]

@@ -26,7 +26,7 @@ async def _form(datasette: Any, request: Any) -> tuple[Site, access.Session, dic
     session = access.session_of(datasette, site, request)
     if session is None:
         raise Forbidden(
-            said._("This browser may only read. Open the address that `evidence browse` printed to decide.")
+            said._("This browser has read-only access. To decide, open the address that `evidence browse` printed.")
         )
     if int(request.headers.get("content-length") or 0) > access.MAX_FORM_BYTES:
         raise Forbidden(said._("The form is too large."))
@@ -81,7 +81,7 @@ async def review_item(datasette: Any, request: Any) -> Response:
 
     item, history, notes, candidates = await read(datasette, site, fetch)
     if item is None:
-        raise NotFound(words_of(site, request)._("This flag or request is no longer found."))
+        raise NotFound(words_of(site, request)._("This flag or request can no longer be found."))
     values = {"item": item, "history": history, "notes": notes, "candidates": candidates, "here": "review", "categories": CATEGORIES,
               "back": args_of(request).get("back", f"{BASE}/review")}  # fmt: skip
     return await page(datasette, request, "item.html", values)
@@ -98,7 +98,7 @@ async def decide(datasette: Any, request: Any) -> Response:
     assert writer is not None  # noqa: S101 - session_of gives a session only where there is a writer
     item = await read(datasette, site, lambda conn: reviewing.item(conn, what, id_))
     if item is None:
-        raise NotFound(said._("This flag or request is no longer found."))
+        raise NotFound(said._("This flag or request can no longer be found."))
     current = {"decision": item.row["review"], "category": item.row.get("decided_category"), "note": item.row.get("decided_note"),
                "outcome": item.row.get("decided_outcome"), "answering_sha256": item.row.get("decided_answer")}  # fmt: skip
     if act == "note":
@@ -151,12 +151,12 @@ async def decide(datasette: Any, request: Any) -> Response:
     if wrong and after is not None and after.seen != expect:
         answer["conflict"] = True
         answer["message"] = said._(
-            "Not written: {who} decided on this meanwhile — {what}. Look again and decide anew."
+            "Not saved: {who} has decided on this in the meantime: {what}. Look at it again and decide afresh."
         ).format(who=after.row["actor"], what=said.of(words.REVIEWS, after.row["review"]))
     else:
         answer["message"] = wrong or {
-            "accept": said._("Accepted."), "reject": said._("Rejected."), "reopen": said._("Open again."), "undo": said._("Undone."),
-            "category": said._("Accepted in another category."), "answered": said._("Recorded: this message did answer it."),
+            "accept": said._("Accepted."), "reject": said._("Rejected."), "reopen": said._("Reopened."), "undo": said._("Undone."),
+            "category": said._("Accepted in another category."), "answered": said._("Recorded: this message answered it."),
             "outcome": said._("Recorded."),
         }[act]  # fmt: skip
     return _decided(request, fields, answer)
@@ -219,7 +219,9 @@ async def enter(datasette: Any, request: Any) -> Response:
     else:
         if not access.token_opens(site, args_of(request).get("token", "")):
             raise Forbidden(
-                said._("This address does not open the right to decide. Use the one that `evidence browse` printed.")
+                said._(
+                    "This address does not give you the right to decide. Use the one that `evidence browse` printed."
+                )
             )
         actor = site.actor
         answer = Response.redirect("/", status=303)

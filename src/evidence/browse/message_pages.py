@@ -21,7 +21,7 @@ async def short_link(datasette: Any, request: Any) -> Response:
     site = the_site(datasette)
     found = await read(datasette, site, lambda conn: messages.known(conn, request.url_vars["start"]))
     if len(found) != 1:
-        raise NotFound(words_of(site, request)._("No single message begins with these digits."))
+        raise NotFound(words_of(site, request)._("There is no single message whose SHA-256 begins with these digits."))
     return Response.redirect(f"{BASE}/message/{found[0]}")
 
 
@@ -117,7 +117,7 @@ async def message_proof(datasette: Any, request: Any) -> Response:
     size = int(asked) if asked.isdecimal() and len(asked) < 16 else None
     proof = await read(datasette, site, lambda conn: messages.inclusion(conn, site.cache, sha, size))
     if proof is None:
-        raise NotFound(words_of(site, request)._("The log of that size does not hold this message."))
+        raise NotFound(words_of(site, request)._("The log at that size does not contain this message."))
     return Response.json({
         "sha256": sha, "seq": proof.seq, "size": proof.size, "leaf": proof.leaf, "path": list(proof.path), "root": proof.root,
         "body": proof.body, "holds": proof.holds, "how": "RFC 9162 section 2.1.3; leaf = SHA-256(0x00 || body)",
@@ -130,7 +130,7 @@ async def _attachment(datasette: Any, request: Any) -> tuple[Any, bytes]:
     try:
         return await read(datasette, site, lambda conn: octets.attachment(conn, sha, int(request.url_vars["number"])))
     except octets.NotHere:
-        text = words_of(site, request)._("The octets of this attachment cannot be cut out here. Run: {command}")
+        text = words_of(site, request)._("This attachment cannot be extracted here. Run: {command}")
         command = f"evidence show {sha[:16]} --part attachment:{request.url_vars['number']}"
         raise NotFound(text.format(command=command)) from None
 
@@ -165,5 +165,5 @@ async def outside_file(datasette: Any, request: Any) -> Response:
 
     row, body = await read(datasette, site, fetch)
     if body is None or hashlib.sha256(body).hexdigest() != row["sha256"]:
-        raise NotFound(words_of(site, request)._("This file cannot be given out here."))
+        raise NotFound(words_of(site, request)._("This file cannot be downloaded here."))
     return download(body, row["filename"], row["sha256"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-SHA = "SHA-256 of the message's exact octets, lower-case hexadecimal"
+SHA = "SHA-256 of the message's exact bytes, lower-case hexadecimal"
 AT = "The time that orders and counts, UTC; at_clock says which clock it is"
 REVIEW = "The last decision of a person: unreviewed, accepted or rejected"
 SPEAKER = "Whose words these are: us, client or third"
@@ -17,7 +17,7 @@ VIEWS: dict[str, dict[str, Any]] = {
         "facets": ["speaker", "person", "kind", "scope", "folder"],
         "sort_desc": "at",
         "columns": {
-            "number": "Row id in the archive, in order of first acquisition", "sha256": SHA, "size": "Octets of the original",
+            "number": "Row id in the archive, in order of first acquisition", "sha256": SHA, "size": "Size of the original in bytes",
             "message_id": "Message-ID header; may repeat or be missing", "date": "Date header in ISO 8601 with its own offset",
             "at": AT, "at_clock": "date, received, internaldate or capture", "at_note": "Where the clocks disagree by over ten minutes",
             "received_at": "Topmost Received header, UTC", "internal_at": "The server's INTERNALDATE, UTC", "captured_at": "When it was stored here, UTC",
@@ -26,7 +26,7 @@ VIEWS: dict[str, dict[str, Any]] = {
             "scope": "in-scope, context or out-of-scope", "scope_reason": "Which header or link decided so",
             "withheld": "Always 0: counsel's withheld mail is in no view", "kind": "human, auto, bounce or list", "language": "Of the own words",
             "thread": "SHA-256 of the first message of the thread", "parent": "SHA-256 of the message replied to, if held",
-            "own_words": "Number of the sender's own words", "copy_of": "SHA-256 of the first of its copy group; empty: it is the first",
+            "own_words": "Number of the sender's own words", "copy_of": "SHA-256 of the first message of its group of copies; empty: it is the first",
             "attachments": "How many", "folder": "Folder of the first sighting", "failed": "Why it could not be read, if so",
         },
     },
@@ -54,7 +54,7 @@ VIEWS: dict[str, dict[str, Any]] = {
             "asked_at": "UTC", "due_at": "End of the time to answer, UTC", "outcome": "What holds now: a person's decision, else what was found",
             "found_outcome": "What the search found", "answering_sha256": "The message that answers", "answer_quote": "Its words",
             "other_messages": "JSON: later messages of theirs in which no answer was found", "waited_days": "Days until the answer or the judging date",
-            "waited_working_days": "The same in working days", "repeats": "Id of the first asking", "searched": "JSON: which folders, up to which UID and time, which addresses",
+            "waited_working_days": "The same in working days", "repeats": "Id of the request it repeats", "searched": "JSON: which folders, up to which UID and time, which addresses",
             "review": REVIEW, "reviewed_by": "Who decided",
         },
     },
@@ -73,11 +73,11 @@ VIEWS: dict[str, dict[str, Any]] = {
         "facets": ["content_type"],
         "columns": {
             "message_sha256": SHA, "number": "Counts from 1", "filename": "As the sender wrote it", "safe_name": "Harmless as a file name here",
-            "size": "Octets, decoded", "sha256": "SHA-256 of the decoded octets",
+            "size": "Bytes, decoded", "sha256": "SHA-256 of the decoded bytes",
         },
     },
     "trails": {
-        "title": "The way letters took",
+        "title": "Delivery paths",
         "description": "What is odd about the Received trail, and what other servers claim to have checked. Remarks, not verdicts.",
         "facets": ["kind", "what"],
         "columns": {"sha256": SHA, "kind": "observation or claim", "what": "The remark, or the header the claim stands in", "detail": "Hosts and times, or the claim as its server words it"},
@@ -97,10 +97,10 @@ VIEWS: dict[str, dict[str, Any]] = {
         "description": "The last acquisition of each folder and UIDVALIDITY. on_server = in_scope + context + out_of_scope + owed.",
         "columns": {
             "on_server": "Messages the server had", "in_scope": "Stored: sender on one side, a recipient on the other", "context": "Stored: the rest",
-            "out_of_scope": "Passed over", "owed": "Asked for and not had", "vanished": "Were there before and are not now", "last_uid": "All UIDs up to here were looked at",
+            "out_of_scope": "Looked at and not archived", "owed": "Requested and not received", "vanished": "Were there before and are not now", "last_uid": "All UIDs up to here were looked at",
         },
     },
-    "owed_now": {"title": "Owed", "description": "Asked of the server and not had so far.", "columns": {"what": "What is owed", "reason": "Why it was not had"}},
+    "owed_now": {"title": "Not retrieved", "description": "Requested from the server and not received so far.", "columns": {"what": "What is missing", "reason": "Why it was not received"}},
     "acquisitions": {"title": "Acquisitions", "facets": ["kind", "outcome"], "sort_desc": "id", "columns": {"record": "JSON: versions, host, operator, scope", "result": "JSON: greeting, TLS peer, clock offset, counts, errors"}},
     "observations": {"title": "Observations", "facets": ["severity", "kind"], "columns": {"severity": "note or alarm", "detail": "JSON"}},
     "outside_files": {"title": "Files from outside mail", "facets": ["kind"], "columns": {"event_date": "When what it shows took place, as stated by who added it", "added_by": "Who added it"}},
@@ -114,7 +114,7 @@ VIEWS: dict[str, dict[str, Any]] = {
         "sort_desc": "seq",
         "columns": {"seq": "Index of the leaf", "at": "UTC", "kind": "What happened", "table": "Which table's row it binds", "leaf": "Hexadecimal", "body": "Canonical JSON (RFC 8785)"},
     },
-    "reviews_latest": {"title": "Decisions that hold", "facets": ["target", "decision", "actor"], "columns": {"target": "flag or request", "target_id": "Its id", "event": "Custody event"}},
+    "reviews_latest": {"title": "Decisions in force", "facets": ["target", "decision", "actor"], "columns": {"target": "flag or request", "target_id": "Its id", "event": "Custody event"}},
     "selections_latest": {"title": "Included and excluded", "facets": ["action"], "columns": {"sha256": SHA, "action": "include or exclude", "reason": "As given"}},
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ async def context(datasette: Any, site: Site, request: Any) -> dict[str, Any]:
             datasette, site, lambda conn: banners.banners(conn, said, site.now(), site.banners, sealed=site.sealed)
         )
     except (sqlite3.Error, TooLong):
-        text = said._("What is stale or missing in this archive could not be read just now.")
+        text = said._("What is out of date or missing in this archive could not be checked just now.")
         shown = (
             banners.Banner("unread", "warning", text),
         )  # a page without its warnings must not look like one that needs none

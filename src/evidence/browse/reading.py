@@ -110,21 +110,21 @@ def in_words(mistake: QueryError, said: words.Words) -> str:
     shown, near = mistake.shown, mistake.near
     text = {
         "long": _("The query is longer than {shown} characters."),
-        "deep": _("The query has more than {shown} brackets inside one another."),
+        "deep": _("The query has more than {shown} levels of nested brackets."),
         "quote": _("A quotation mark is opened and not closed: {shown}"),
         "open": _("A bracket is opened and not closed."),
         "close": _("A bracket is closed that was not opened."),
         "empty": _("There is nothing between the brackets."),
         "operator": _(
-            "«{shown}» needs something to search for on both sides. To find the word itself, put it in quotation marks."
+            "“{shown}” needs something to search for on both sides. To find the word itself, put it in quotation marks."
         ),
-        "field": _("There is no search by «{shown}:». To find the text itself, put it in quotation marks."),
-        "value": _("«{shown}» has nothing to search for after it."),
-        "date": _("«{shown}» is not a date. Write it as 2025-04-30, 30.04.2025, 2025-04 or 2025."),
-        "hash": _("«{shown}» is not the beginning of a SHA-256: at least four of the signs 0–9 and a–f."),
-        "has": _("«{shown}» cannot be searched for with has: — attachment, flag, request and note can."),
-        "is": _("«{shown}» cannot be searched for with is: — unreviewed, context, excluded, gone and unreadable can."),
-        "category": _("There is no category «{shown}»."),
+        "field": _("There is no search by “{shown}:”. To find the text itself, put it in quotation marks."),
+        "value": _("“{shown}” has nothing to search for after it."),
+        "date": _("“{shown}” is not a date. Write it as 2025-04-30, 30.04.2025, 2025-04 or 2025."),
+        "hash": _("“{shown}” is not the beginning of a SHA-256: give at least four of the characters 0–9 and a–f."),
+        "has": _("“{shown}” cannot be searched for with has: — attachment, flag, request and note can."),
+        "is": _("“{shown}” cannot be searched for with is: — unreviewed, context, excluded, gone and unreadable can."),
+        "category": _("There is no category “{shown}”."),
     }[mistake.code].format(shown=shown)
     return text + (
         " " + _("Did you mean {near}?").format(near=f"{near}:" if mistake.code == "field" else near) if near else ""

@@ -122,7 +122,7 @@ async def sorry(datasette: Any, site: Site, request: Any, exception: Exception) 
     elif isinstance(exception, TooLong):
         title, text, status = (
             _("This takes too long"),
-            _("The search was ended after its time ran out. Narrow it with a date or a folder."),
+            _("The search took too long and was stopped. Narrow it with a date or a folder."),
             503,
         )
     elif isinstance(exception, sqlite3.OperationalError) and "no such" in str(exception):
@@ -134,7 +134,7 @@ async def sorry(datasette: Any, site: Site, request: Any, exception: Exception) 
     elif isinstance(exception, sqlite3.OperationalError) and "locked" in str(exception):
         title, text, status = (
             _("The archive is being written"),
-            _("A run holds the archive for a moment. Load the page again."),
+            _("Another command is using the archive. Reload the page in a moment."),
             503,
         )
     else:
@@ -157,7 +157,7 @@ async def sorry_of_datasette(datasette: Any, site: Site, request: Any, exception
         _ = words_of(site, request)._
         said = {
             "title": _("This cannot be shown"),
-            "text": _("The address asks for what these tables do not have. Go back and choose anew."),
+            "text": _("The address asks for something these tables do not have. Go back and choose again."),
             "here": "",
         }
         return await page(datasette, request, "sorry.html", said, 400)

@@ -41,7 +41,7 @@ def free_port(wanted: int = 0) -> int:
             raise UsageError(
                 _("Port {port} cannot be used.").format(port=wanted),
                 str(error),
-                _("Leave --port out to get a free one."),
+                _("Omit --port to use a free one."),
             ) from None
         return int(probe.getsockname()[1])
 

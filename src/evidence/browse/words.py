@@ -77,7 +77,7 @@ OUTCOMES = {
     "deferred": _("put off"),
     "reply-without-answer": _("a reply, but no answer found in it"),
     "no-reply": _("no reply found"),
-    "pending": _("time to answer still runs"),
+    "pending": _("time to answer still running"),
 }
 KINDS = {
     "question": _("question"),
@@ -106,7 +106,7 @@ DKIM = {
     "error": _("could not be checked"),
 }
 QUESTIONS = {
-    1: _("Does the client complain without ground or demand the impossible?"),
+    1: _("Does the client complain without grounds or demand the impossible?"),
     2: _("Is the client disrespectful to staff?"),
     3: _("Does the client fail its own obligations, such as paying?"),
     4: _("Does the client threaten reviews or publicity?"),
@@ -128,7 +128,7 @@ MESSAGE_KINDS = {
 RUNS = {"sync": _("mailbox read"), "import": _("files imported"), "add": _("file added")}
 RUN_OUTCOMES = {
     "complete": _("complete"),
-    "incomplete": _("incomplete: something is owed"),
+    "incomplete": _("incomplete: not everything was retrieved"),
     "failed": _("failed"),
     "interrupted": _("interrupted"),
 }
