@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--oauth-client-id", help=_("Microsoft 365: the client id of your own registered application."))
 @click.option("--allow-dns", is_flag=True, help=_("Ask DNS which server an unknown domain uses."))
 @click.option("--no-connect", is_flag=True, help=_("Do not try the login now."))
-@click.option("--title", help=_("What the dispute is called; printed on the cover."))
+@click.option("--title", help=_("Title of the dispute; printed on the cover."))
 @click.option("--us-name", help=_("Our name."))
 @click.option("--us-address", "us_addresses", multiple=True, help=_("Our address or @domain; may be repeated."))
 @click.option("--client-name", help=_("The client's name."))

@@ -242,7 +242,7 @@ class Dialogue:
     def rest(self) -> None:
         a = self.answers
         a.title = a.title or self.ask(
-            _("What the dispute is called"), _("Dispute with {name}").format(name=a.client_name), flag="--title"
+            _("Title of the dispute"), _("Dispute with {name}").format(name=a.client_name), flag="--title"
         )
         if self.silent:
             return

@@ -64,12 +64,12 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
         click.echo(
             _(
                 "  {account}/{folder}: {on_server} on the server = {in_scope} in scope + {context} context + "
-                "{out_of_scope} out of scope + {owed} outstanding; {vanished} vanished"
+                "{out_of_scope} out of scope + {owed} not retrieved; {vanished} vanished"
             ).format(**folder)
         )
     if state.owed:
         click.secho(
-            pasteable(_("Outstanding     {n}; run `evidence sync` again").format(n=len(state.owed))), fg="yellow"
+            pasteable(_("Not retrieved   {n}; run `evidence sync` again").format(n=len(state.owed))), fg="yellow"
         )
     if state.vanished:
         click.echo(_("Disappeared     {n} (our copies stay)").format(n=state.vanished))
@@ -126,7 +126,7 @@ def _all(folder: Path, as_json: bool) -> int:
         json_lines(rows)
     else:
         for row in rows:
-            said = row.get("error") or _("{messages} messages, last sync {last_sync}, {n} outstanding").format(
+            said = row.get("error") or _("{messages} messages, last sync {last_sync}, {n} not retrieved").format(
                 n=len(row["owed"]), **(row | {"last_sync": row["last_sync"] or _("never")})
             )
             click.echo(f"{row['folder']}: {said}")

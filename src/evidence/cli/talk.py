@@ -45,7 +45,7 @@ def report_lines(report: AcquireReport) -> list[str]:
         lines.append(_("The log was time-stamped: {when}.").format(when=report.anchored))
     if report.anchor_error:
         lines.append(
-            _("The time stamp could not be obtained and will be requested again: {error}").format(
+            _("The time stamp could not be obtained; the next run will request it again: {error}").format(
                 error=report.anchor_error
             )
         )

@@ -177,7 +177,7 @@ def _archive(config: Config, now: datetime) -> Iterator[Check]:
                 f"{said} ({_ended(state.last_outcome)})",
                 "evidence sync",
             )
-        yield Check(_("outstanding messages"), not state.owed, str(len(state.owed)), "evidence sync")
+        yield Check(_("messages not retrieved"), not state.owed, str(len(state.owed)), "evidence sync")
     if state.anchors:
         renew = datetime.fromisoformat(state.renew_by.replace("Z", "+00:00")) if state.renew_by else None
         fresh = renew is None or renew - now > RENEW_SOON
