@@ -25,7 +25,7 @@ def reference() -> str:
         "| 0 | done |",
         "| 1 | failed |",
         "| 2 | usage or configuration error |",
-        "| 3 | incomplete: what is outstanding is listed |",
+        "| 3 | incomplete: what was not retrieved is listed |",
         "| 10 | no archive |",
         "| 11 | locked by another run |",
         "| 12 | login refused |",

@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", _("Set up a matter: a few questions, and a commented config.toml")),
     "login": ("login", _("Store a mailbox password in the system's keyring, or sign in with OAuth")),
     "doctor": ("doctor", _("Check everything the program needs, with the next step for each problem")),
-    "status": ("status", _("Last sync, what is outstanding, gaps, anchors: on one screen")),
+    "status": ("status", _("Last sync, what was not retrieved, gaps, anchors: on one screen")),
     "sync": ("sync", _("Archive what is new in every mailbox, changing nothing there")),
     "import": ("import_", _("Archive mail from mbox, Maildir, .eml, .zip, .msg or .pst files")),
     "add": ("add", _("Archive a file that did not come by e-mail: a recording, a screenshot, a statement")),
@@ -86,8 +86,9 @@ class LazyGroup(click.Group):
         "and produces a dated evidence bundle. Reads mailboxes, never changes them."
     ),
     epilog=_(
-        "Exit codes: 0 ok, 1 failed, 2 usage or configuration error, 3 incomplete (something is outstanding), 10 "
-        "no archive, 11 locked by another run, 12 login refused, 20 integrity failure, 130 interrupted."
+        "Exit codes: 0 ok, 1 failed, 2 usage or configuration error, 3 incomplete (not everything was "
+        "retrieved), 10 no archive, 11 locked by another run, 12 login refused, 20 integrity failure, 130 "
+        "interrupted."
     ),
 )
 @click.option(

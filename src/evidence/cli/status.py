@@ -17,7 +17,7 @@ from evidence.cli.text import _, help_end, outcome_in_words
 @click.command(
     "status",
     help=_(
-        "Where the matter stands: last sync, messages, folders, what is outstanding, what vanished, anchors, "
+        "Where the matter stands: last sync, messages, folders, what was not retrieved, what vanished, anchors, "
         "bundles, what is waiting for a decision."
     ),
     epilog=help_end(

@@ -33,8 +33,8 @@ def report_lines(report: AcquireReport) -> list[str]:
             lines.append("  " + gone.format(n=account.vanished))
         if account.owed:
             owed = ngettext(
-                "{n} item is outstanding and will be requested again:",
-                "{n} items are outstanding and will be requested again:",
+                "{n} item was not retrieved and will be requested again:",
+                "{n} items were not retrieved and will be requested again:",
                 len(account.owed),
             )
             lines.append("  " + owed.format(n=len(account.owed)))

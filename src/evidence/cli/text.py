@@ -16,7 +16,7 @@ def help_end(*examples: str, codes: tuple[int, ...]) -> str:
         0: _("ok"),
         1: _("failed"),
         2: _("usage or configuration error"),
-        3: _("incomplete (what is outstanding is listed)"),
+        3: _("incomplete (what was not retrieved is listed)"),
         10: _("no archive"),
         11: _("locked by another run"),
         12: _("login refused"),
