@@ -46,6 +46,11 @@ class Brief:
         review = self.reviews.get((target, target_id))
         return review.decision if review else "unreviewed"
 
+    @property
+    def partial(self) -> bool:
+        """True where letters in scope stand elsewhere: left out of an extract, or printed in an earlier bundle."""
+        return self.options.selective or self.options.supplement
+
     def printed(self, sha256: str | None) -> bool:
         return sha256 in self.selection.printed
 

@@ -17,6 +17,7 @@ from evidence.bundle.options import ManifestRow
 from evidence.bundle.select import stands
 from evidence.bundle.text import one_line
 from evidence.model import Flag, Letter
+from evidence.reckoning import TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,17 @@ def chronology(b: Brief) -> list[Line]:
         )))  # fmt: skip
     files = {f.sha256: f for f in b.selection.files}
     for entry in b.entries:
-        if entry.kind == "message" or not _in_window(b, entry.at):
+        if entry.kind == "message":
             continue
-        if entry.kind == "outside" and entry.sha256 not in files:
-            continue
+        if entry.sha256 not in files if entry.kind == "outside" else not _in_window(b, entry.at):
+            continue  # a file stands wherever the selection has it, an event only in a bundle of all kinds
         outside = b.selection.numbers.get(f"file:{files[entry.sha256].id}") if entry.sha256 in files else None
         row = {
             "day": words.short_day(entry.at),
             "time": f"— {words.short_day(entry.until)}" if entry.until and entry.until != entry.at else "",
             "who": entry.actor,
             "to": "",
-            "text": one_line(entry.gist, 240),
+            "text": one_line(_happened(b, entry), 240),
             "note": one_line(entry.at_note, 160),
             "marks": [],
             "exhibit": outside,
@@ -111,6 +112,17 @@ def chronology(b: Brief) -> list[Line]:
         shown.append((at, number, row, ManifestRow(at, "outside", file.added_by, "", row["text"], (), number, None)))
     shown.sort(key=lambda x: (x[0], x[1]))
     return [Line(x[2], x[3]) for x in shown]
+
+
+def _happened(b: Brief, entry: TimelineEntry) -> str:
+    """A silence and a disappearance in words: they have none of their own."""
+    if entry.kind == "silence":
+        days = b.words.count("%s day", "%s days", int(entry.detail.get("days", 0)))
+        return b._("No messages between the sides for %s") % days
+    if entry.kind == "disappearance":
+        said = b._("No longer on the server in the folder %s") % b.words.quote(str(entry.detail.get("folder", "?")))
+        return f"{said}: {b.words.quote(entry.gist)}" if entry.gist else said
+    return entry.gist
 
 
 def recipients_of(letter: Letter) -> list[str]:

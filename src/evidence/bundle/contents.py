@@ -69,7 +69,11 @@ def bookmarks(
         for file, *_ in files:
             number = b.selection.number_of_file(file)
             items.append(
-                Bookmark(clean(f"{number} · {file.event_date} · {one_line(file.title, 100)}"), f"x{number}", 2)
+                Bookmark(
+                    clean(f"{number} · {words.stated_day(file.event_date)} · {one_line(file.title, 100)}"),
+                    f"x{number}",
+                    2,
+                )
             )
         if items:
             found.append(Bookmark(title, items[0].anchor))

@@ -41,7 +41,7 @@ def cover(b: Brief) -> dict[str, Any]:
     if b.options.supplement and b.supplements:
         supplement = _(
             "This supplement adds to bundle No. %(number)s of %(day)s. It holds only what is new; exhibit numbers continue and none has changed."
-        ) % {"number": b.supplements.number, "day": words.day(b.supplements.issued_at)}
+        ) % {"number": f"{b.supplements.number:04d}", "day": words.day(b.supplements.issued_at)}
     return {
         "kind_name": kind_name(b),
         "number": f"{b.number:04d}",

@@ -328,7 +328,7 @@ class Pages:
         rows = [
             (_("File name"), one_line(file.filename)),
             (_("Type and size"), f"{file.content_type}, {words.size(file.size)}"),
-            (_("Date of the event, as stated when it was added"), file.event_date),
+            (_("Date of the event, as stated when it was added"), words.stated_day(file.event_date)),
             (_("Added"), f"{words.moment(file.added_at)}, {file.added_by}"),
             (_("Note"), file.note),
             (_("Bears on"), "; ".join(bears_on)),

@@ -63,7 +63,7 @@ def front_chunks(b: Brief, pages: Pages) -> tuple[list[Chunk], list[ManifestRow]
     found = summary(b)
     chunks += [Chunk(pages.finish(pages.part("summary.html", f=found, s=part))) for part in _summary_parts(b, found)]
     if b.picture:
-        chunks.append(Chunk(pages.finish(pages.part("picture.html", picture=picture_markup(b)))))
+        chunks.append(Chunk(pages.finish(pages.part("picture.html", picture=picture_markup(b), whole=not b.partial))))
     lines = chronology(b)
     note = b._(
         "In date order; times are in the time zone %(zone)s. The time shown is the one by which exhibits are ordered; where the clocks of a message differ, its page says so."

@@ -42,6 +42,9 @@ def summary(b: Brief) -> dict[str, Any]:
         "counts": counts,
         "waiting": _("Possible findings awaiting a person's review, and therefore not printed anywhere: %s.")
         % words.number(waiting),
+        "whole_matter": _("These counts cover every message in scope; quoted below is only what is in this bundle.")
+        if b.partial
+        else "",
         "questions": _questions(b),
         "ours_line": _ours(b),
         "flag_groups": flag_groups(b),
@@ -60,7 +63,7 @@ def flag_groups(b: Brief) -> list[dict[str, Any]]:
             for f in b.flags
             if category_of(f, b.reviews) == key and stands(f, b.reviews, b.options) and f.sha256 in b.selection.numbers
         ]
-        if b.options.selective or b.options.supplement:
+        if b.partial:
             found = [f for f in found if b.printed(f.sha256)]
         if found:
             rows = [_flag_row(b, f) for f in sorted(found, key=lambda f: (b.letters[f.sha256].at, f.part, f.start))]
@@ -100,7 +103,7 @@ def _request_groups(b: Brief) -> list[dict[str, Any]]:
                 continue
             if decision == "unreviewed" and (r.tier != "stated" or b.options.only_accepted):
                 continue
-            if (b.options.selective or b.options.supplement) and not b.printed(r.sha256):
+            if b.partial and not b.printed(r.sha256):
                 continue
             rows.append(_request_row(b, r))
         if rows:

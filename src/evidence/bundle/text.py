@@ -157,6 +157,15 @@ class Words:
         pattern = "d MMM y" if self.language == "en" else "dd.MM.y"
         return format_date(day, pattern, locale="en_GB" if self.language == "en" else "ru").replace(" ", NBSP)
 
+    def stated_day(self, stated: str) -> str:
+        """A day a person stated in ISO form, with its time if one was stated; anything else as it stands."""
+        try:
+            at = datetime.fromisoformat(stated)
+        except ValueError:
+            return stated
+        day = self.short_day(at.date())
+        return day if len(stated) <= 10 else f"{day},{NBSP}{at:%H:%M}" + (f"{NBSP}{offset(at)}" if at.tzinfo else "")
+
     def days(self, times: Sequence[datetime]) -> str:
         """The day of the first of ``times``, and of the last where it is another. ``times`` are not empty."""
         first, last = self.day(min(times)), self.day(max(times))
