@@ -292,4 +292,4 @@ def test_hot_journal_in_a_read_only_folder_is_said_plainly(
     )
     done = as_nobody(code, str(path))
     folder.chmod(0o755)
-    assert "unfinished write" in done.stdout, done.stdout + done.stderr
+    assert "in the middle of a write" in done.stdout, done.stdout + done.stderr

@@ -157,7 +157,7 @@ def test_two_browsers_do_not_lose_a_decision(archive: Opened) -> None:
         first = opened.review("flag", "f1", "accepted", actor="Anna", expect=0)
         with pytest.raises(Superseded) as caught:
             opened.review("flag", "f1", "rejected", actor="Boris", expect=0)
-        assert "was not written" in caught.value.next_step
+        assert "was not saved" in caught.value.next_step
         opened.review("flag", "f1", "rejected", actor="Boris", expect=first)
         reader = ArchiveReader(opened.connection)
         assert [(r.actor, r.decision) for r in reader.review_history("flag", "f1")] == [
@@ -350,7 +350,7 @@ def test_making_over_something_is_refused(archive: Opened) -> None:
     path = archive().path
     archive_again = ticking()
     (path.parent / "archive.db.lock").unlink(missing_ok=True)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         Archive.create(path, now=archive_again, tool="x")
 
 

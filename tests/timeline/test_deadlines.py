@@ -57,7 +57,7 @@ def test_the_countrys_own_calendar_decides(day: date, country: str, working: boo
 
 
 def test_an_unknown_country_is_named_to_the_person() -> None:
-    with pytest.raises(UsageError, match="«XX»"):
+    with pytest.raises(UsageError, match="“XX”"):
         is_working_day(date(2026, 1, 1), "XX")
 
 

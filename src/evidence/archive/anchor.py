@@ -157,20 +157,20 @@ def take_witness(archive: Archive, raw: bytes, now: datetime | Callable[[], date
     found = read_witness(raw)
     if found.uuid != archive.uuid:
         raise UsageError(
-            _("This mail is about another archive ({uuid}).").format(uuid=found.uuid),
+            _("This e-mail is about another archive ({uuid}).").format(uuid=found.uuid),
             _("This one is {uuid}.").format(uuid=archive.uuid),
         )
     head = _head(archive)
     known = _root_at(archive, found.size) if found.size <= head.size else None
     if known != found.root:
         raise IntegrityFailure(
-            _("The root in this mail is not the root this log has at that size."),
-            _("The mail: size {size}, root {root}. Here: {value}.").format(
+            _("The root in this e-mail is not the root this log has at that size."),
+            _("The e-mail: size {size}, root {root}. Here: {value}.").format(
                 size=found.size,
                 root=found.root,
                 value=known or _("the log has only {size} events").format(size=head.size),
             ),
-            _("Keep the mail and this file as they are: one of them was changed. Run `evidence verify`."),
+            _("Keep the e-mail and this file as they are: one of them has been changed. Run `evidence verify`."),
         )
     row = {
         "kind": "witness", "root": found.root, "size": found.size,
@@ -227,7 +227,7 @@ def trusted_roots(config: AnchorConfig | None, folder: Path = Path()) -> tuple[b
         raise UsageError(
             _("[anchor] ca_file: {path} cannot be read.").format(path=path),
             str(error),
-            _("Name a PEM file of certificates."),
+            _("Give a PEM file of certificates."),
         ) from None
     return tuple(der for der in found if load(der).subject == load(der).issuer) or found
 
@@ -318,8 +318,8 @@ def _check_token(
 def _check_witness(row: Mapping[str, Any], uuid: str, made: Mapping[str, Any]) -> AnchorVerdict:
     found = read_witness(row["token"])
     if (found.uuid, found.size, found.root) != (uuid, row["size"], row["root"]):
-        return AnchorVerdict(**made, sound=False, trusted=False, problems=(_("The mail states another root."),))
-    said = (_("A mail proves as much as the mailbox of the one who got it: compare with the copy there."),)
+        return AnchorVerdict(**made, sound=False, trusted=False, problems=(_("The e-mail states a different root."),))
+    said = (_("Such an e-mail proves only as much as the recipient's mailbox does: compare it with the copy there."),)
     return AnchorVerdict(**made, sound=True, trusted=True, said=said)
 
 
@@ -355,8 +355,7 @@ def export_tokens(reader: ArchiveReader, folder: Path) -> tuple[Path, ...]:
 def root_text(reader: ArchiveReader, *, title: str = "", language: str = "en") -> str:
     """The root as a short text to print or to mail: a sentence on what it is, then the lines ``take_witness`` looks for."""
     said = translation("archive", language).gettext(
-        "This fixes the state of the e-mail archive on this day. Please keep this message: "
-        "if the archive is changed later, comparing it with these numbers will show it."
+        "This records the state of the e-mail archive on this day. Please keep this message: if the archive is changed later, comparing it with these numbers will show it."
     )
     return "\n".join(([title] if title else []) + [said, "", root_lines(reader.uuid, reader.head())])
 

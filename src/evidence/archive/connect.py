@@ -84,9 +84,11 @@ def _let_sqlite_roll_back(path: Path) -> None:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
         raise EvidenceError(
-            _("{path} was left in an unfinished write, and this place is read-only.").format(path=path),
-            _("The journal beside it must be undone before the archive can be read ({error}).").format(error=error),
-            _("Copy the file and its -journal together to a folder where you may write, and read them there."),
+            _("{path} was left in the middle of a write, and this location is read-only.").format(path=path),
+            _("The journal beside it must be rolled back before the archive can be read ({error}).").format(
+                error=error
+            ),
+            _("Copy the file and its -journal together to a folder you can write to, and use them there."),
         ) from error
     finally:
         connection.close()
@@ -97,7 +99,7 @@ def require_archive(path: Path) -> None:
         raise NoArchive(
             _("There is no archive at {path}.").format(path=path),
             "",
-            _("Run `evidence sync` to make one, or name its configuration with -c."),
+            _("Run `evidence sync` to create one, or give its configuration with -c."),
         )
 
 
@@ -150,13 +152,13 @@ def in_words(error: Exception, path: Path) -> EvidenceError:
         return EvidenceError(
             _("The disk that holds {path} is full.").format(path=path),
             _("Everything acknowledged so far is stored; the message in hand is not."),
-            _("Make room and run the command again: it goes on where it stopped."),
+            _("Free some space and run the command again: it continues where it stopped."),
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return EvidenceError(
             _("{path} cannot be written.").format(path=path),
             _("The file or its folder is read-only for you ({error}).").format(error=error),
-            _("Give yourself the right to write there, or copy the folder to where you may."),
+            _("Give yourself write permission there, or copy the folder to a place where you have it."),
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or not name:
         return IntegrityFailure(

@@ -44,7 +44,7 @@ class Judging(Acquiring):
                         _("The last decision is number {last}; you were shown number {expect}.").format(
                             last=last, expect=expect
                         ),
-                        _("Look at it again and decide anew. Your decision was not written."),
+                        _("Look at it again and decide afresh. Your decision was not saved."),
                     )
             row = {
                 "target": target, "target_id": target_id, "decision": decision, "category": category, "outcome": outcome,

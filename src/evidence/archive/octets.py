@@ -54,7 +54,7 @@ def hash_file(path: Path, file: int) -> tuple[str, list[tuple[int, str]]]:
         if whole.hexdigest() == recorded[0]:
             return whole.hexdigest(), []
         wrong = [
-            (number, _("the octets are not those recorded."))
+            (number, _("the bytes are not those recorded."))
             for number, sha256, octets in connection.execute(chunks, (file,))
             if sha256_hex(octets) != sha256
         ]

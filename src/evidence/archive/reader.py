@@ -54,7 +54,7 @@ class ArchiveReader(LogReader):
         if sha256_hex(raw) != sha256:
             raise IntegrityFailure(
                 _("The message {sha256} is not what it was when it was stored.").format(sha256=sha256),
-                _("Its octets no longer have the SHA-256 that the custody log binds."),
+                _("Its bytes no longer have the SHA-256 recorded in the custody log."),
                 _("Run `evidence verify`, and go back to a copy that is sound."),
             )
         return raw

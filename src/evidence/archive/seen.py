@@ -70,7 +70,7 @@ def alarms(connection: sqlite3.Connection, uuid: str) -> tuple[str, ...]:
     if row is None or bytes(row[0]).hex() != note["last_leaf"]:
         return (
             _(
-                "The log of this archive was CHANGED since this machine last saw it on {value}: event {value2} is another. It was rewritten, or it grew on from an old copy."
+                "The log of this archive has been CHANGED since this machine last saw it on {value}: event {value2} is a different one. It was rewritten, or it was continued from an old copy."
             ).format(value=note.get("at", "?"), value2=note["size"] - 1),
         )
     return ()

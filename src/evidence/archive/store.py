@@ -55,9 +55,9 @@ class Archive(Judging):
         try:
             if path.exists():
                 raise UsageError(
-                    _("{path} exists already.").format(path=path),
+                    _("{path} already exists.").format(path=path),
                     _("An archive is never overwritten."),
-                    _("Name another file."),
+                    _("Choose another file."),
                 )
             unfinished = path.with_name(path.name + ".new")
             for leftover in (unfinished, unfinished.with_name(unfinished.name + "-journal")):
@@ -210,15 +210,15 @@ def _take(path: Path, now: Clock) -> run_lock.RunLock:
         lock = run_lock.take(name)
     except run_lock.Taken:
         raise Locked(
-            _("Another run is at work on {path}{holder}.").format(path=path, holder=_holder(name)),
-            _("Two runs at once would tread on each other."),
+            _("Another run is using {path}{holder}.").format(path=path, holder=_holder(name)),
+            _("Two runs at once would interfere with each other."),
             _("Wait until it has finished and run this again."),
         ) from None
     except OSError as error:
         raise EvidenceError(
             _("{path} cannot be written.").format(path=path),
-            _("The lock file beside it cannot be made ({strerror}).").format(strerror=error.strerror),
-            _("Give yourself the right to write in that folder, or copy it to where you may."),
+            _("The lock file beside it cannot be created ({strerror}).").format(strerror=error.strerror),
+            _("Give yourself write permission for that folder, or copy it to a place where you have it."),
         ) from None
     with suppress(OSError):  # Windows locks the octets themselves; the message then goes without the number
         name.write_text(json.dumps({"pid": os.getpid(), "since": utc_text(now())}), encoding="utf-8")

@@ -39,7 +39,7 @@ class TokenRefused(EvidenceError):
 
     def __init__(self, check: str, what: str, why: str = "") -> None:
         super().__init__(
-            what, why, _("The anchor was not taken. Ask the authority, or name another in [anchor] tsa_url.")
+            what, why, _("The anchor was not accepted. Ask the authority, or set another one in [anchor] tsa_url.")
         )
         self.check = check
 

@@ -151,7 +151,7 @@ def _check_schema(connection: sqlite3.Connection, found: Findings) -> None:
         found.add(
             "schema",
             name,
-            _("The {kind} {name} is no part of this format, and nothing binds it.").format(kind=kind, name=name),
+            _("The {kind} {name} is not part of this format, and nothing binds it.").format(kind=kind, name=name),
         )
     found.checked["schema objects"] = len(expected)
 
@@ -193,14 +193,14 @@ def _check_heads(connection: sqlite3.Connection, log: Log, found: Findings, head
         "SELECT number, log_size, root, event FROM bundle ORDER BY number"
     ):
         if log.roots.get(size) != root:
-            found.add("bundle-root", "bundle", _("Bundle {number} was issued over another log than this: its root is not ours.").format(number=number),
+            found.add("bundle-root", "bundle", _("Bundle {number} was issued from a different log: its root is not a root of this one.").format(number=number),
                       number, "root", event)  # fmt: skip
     for head in heads:
         if head.size > log.size:
             found.add(
                 "older-copy",
                 "event",
-                _("The log had {size} events once; here it has {size2}. The end is cut off.").format(
+                _("The log once had {size} events; here it has {size2}. Its end has been cut off.").format(
                     size=head.size, size2=log.size
                 ),
             )
@@ -208,7 +208,7 @@ def _check_heads(connection: sqlite3.Connection, log: Log, found: Findings, head
             found.add(
                 "head-root",
                 "event",
-                _("The first {size} events have another root than was kept elsewhere.").format(size=head.size),
+                _("The first {size} events do not have the root that was kept elsewhere.").format(size=head.size),
             )
 
 
@@ -227,7 +227,7 @@ def _unknowable(log: Log, anchors: Sequence[Mapping[str, Any]], quick: bool) -> 
         if last < log.size:
             said.append(
                 _(
-                    "Events {last} to {value} are later than the last anchor: that they were not rewritten or cut off is not vouched for by anyone outside."
+                    "Events {last} to {value} are later than the last anchor: nobody outside vouches that they were not rewritten or cut off."
                 ).format(last=last, value=log.size - 1)
             )
         said.append(
@@ -236,7 +236,7 @@ def _unknowable(log: Log, anchors: Sequence[Mapping[str, Any]], quick: bool) -> 
     if any(a["test"] for a in anchors):
         said.append(_("An anchor marked TEST proves that the program works and nothing about time."))
     if quick:
-        said.append(_("A quick check compares sizes: an octet changed in place is found only by the full check."))
+        said.append(_("A quick check compares sizes: a byte changed in place is found only by the full check."))
     said.append(
         _("Derived rows (zones, flags, requests, full text) are not evidence and are not checked: `evidence reindex`.")
     )

@@ -93,7 +93,9 @@ def check_log(
         if frontier.size % 5000 == 0:
             talk.step("log", frontier.size, total)
     if frontier.size == 0:
-        found.add("log-empty", "event", _("The custody log is empty: not even the making of the archive is recorded."))
+        found.add(
+            "log-empty", "event", _("The custody log is empty: not even the creation of the archive is recorded.")
+        )
     found.checked["events"] = frontier.size
 
 
@@ -133,7 +135,7 @@ def _bound_table(seq: int, text: str, found: Findings) -> str:
         found.add(
             "log-body",
             "event",
-            _("Event {seq} binds a row of «{table}», which this format has not.").format(seq=seq, table=table),
+            _("Event {seq} binds a row of “{table}”, a table this format does not have.").format(seq=seq, table=table),
             seq,
             "body",
             seq,

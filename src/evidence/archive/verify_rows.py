@@ -78,13 +78,13 @@ def _name_difference(
         if name == blob and not (recorded == value or (not hashed and _size_of(recorded) == value["size"])):
             found.add(
                 "octets-altered", table,
-                _("The octets in row {rowid} of {table} are not those that event {event} recorded (SHA-256 {value}).").format(rowid=rowid, table=table, event=event, value=bound.get('sha256', '?')), rowid, blob, event,
+                _("The bytes in row {rowid} of {table} are not those that event {event} recorded (SHA-256 {value}).").format(rowid=rowid, table=table, event=event, value=bound.get('sha256', '?')), rowid, blob, event,
             )  # fmt: skip
     if bound.keys() != row.keys():
         found.add(
             "log-body",
             "event",
-            _("Event {event} records other columns than {table} has.").format(event=event, table=table),
+            _("Event {event} does not record the columns that {table} has.").format(event=event, table=table),
             event,
             "body",
             event,
@@ -114,7 +114,7 @@ def check_message_names(connection: sqlite3.Connection, found: Findings) -> None
         " WHERE json_valid(e.body) AND json_extract(e.body, '$.row.sha256') IS NOT json_extract(e.body, '$.row.raw.sha256')"
     )
     for number, event in rows:
-        found.add("name-false", "message", _("Message {number} is named by a hash that is not of its octets.").format(number=number),
+        found.add("name-false", "message", _("Message {number} is stored under a hash that does not match its bytes.").format(number=number),
                   number, "sha256", event)  # fmt: skip
 
 
@@ -159,14 +159,14 @@ def check_files(
         found.add(
             "row-unbound",
             "outside_chunk",
-            _("There are octets of a file {file} that is not recorded.").format(file=file),
+            _("There are bytes of a file {file} that is not recorded.").format(file=file),
             file,
             "file",
         )
     work = [] if quick else [(row, pool.submit(hash_file, path, row[0])) for row in rows]
     for number, _sha256, size, event in rows:
         if sizes.get(number, 0) != size:
-            found.add("octets-altered", "outside_file", _("File {number} has {value} octets, not {size}.").format(number=number, value=sizes.get(number, 0), size=size),
+            found.add("octets-altered", "outside_file", _("File {number} has {value} bytes, not {size}.").format(number=number, value=sizes.get(number, 0), size=size),
                       number, "size", event)  # fmt: skip
     for (number, sha256, _size, event), future in work:
         whole, wrong = future.result()
@@ -181,7 +181,7 @@ def check_files(
                 event,
             )
         if whole != sha256:
-            found.add("octets-altered", "outside_file", _("The octets of file {number} do not have the SHA-256 recorded.").format(number=number),
+            found.add("octets-altered", "outside_file", _("The bytes of file {number} do not have the SHA-256 recorded.").format(number=number),
                       number, "sha256", event)  # fmt: skip
     if not quick:
         found.checked["octets"] = found.checked.get("octets", 0) + sum(sizes.values())

@@ -56,9 +56,9 @@ def read_witness(raw: bytes) -> Witness:
             at = _date(received) or _date(str(message.get("Date", "")))
             return Witness(archive[1].lower(), int(size[1]), root[1].lower(), sender, at)
     raise UsageError(
-        _("This mail does not hold the root of a custody log."),
-        _("It must have the lines «archive», «size» and «root» as `evidence anchor --print` gives them."),
-        _("Save the mail as .eml with its whole text and try again."),
+        _("This e-mail does not contain the root of a custody log."),
+        _("It must contain the lines “archive”, “size” and “root” as `evidence anchor --print` prints them."),
+        _("Save the e-mail as .eml with its full text and try again."),
     )
 
 

@@ -106,9 +106,9 @@ def loopback_url(url: str) -> str:
         local = False
     if parts.scheme not in ("http", "https") or not local or parts.username is not None:
         raise UsageError(
-            _("[assist] url = «{url}» is not on this machine.").format(url=url),
-            _("Mail never leaves the machine: only 127.0.0.1, ::1 or localhost are taken."),
-            _("Name a model server that runs here, or leave url empty."),
+            _("[assist] url = “{url}” is not on this machine.").format(url=url),
+            _("Mail never leaves the machine: only 127.0.0.1, ::1 or localhost is accepted."),
+            _("Give the address of a model server on this machine, or leave url empty."),
         )
     return url.rstrip("/")
 
@@ -208,15 +208,15 @@ def _ask(address: str, model: str, system: str, user: str, timeout: float) -> Ma
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise _unreadable(address, str(error)) from None
     if not isinstance(answer, Mapping):
-        raise _unreadable(address, _("The answer holds no JSON object."))
+        raise _unreadable(address, _("The answer contains no JSON object."))
     return answer
 
 
 def _unreadable(address: str, why: str) -> NetworkError:
     return NetworkError(
-        _("The second reader at {address} answered what cannot be read.").format(address=address),
+        _("The second reader at {address} gave an answer that cannot be read.").format(address=address),
         why,
-        _("Name another model under [assist]."),
+        _("Choose another model under [assist]."),
     )
 
 
@@ -224,5 +224,5 @@ def _inner(content: str) -> str:
     """The JSON object in an answer that may have prose or a code fence around it."""
     start, end = content.find("{"), content.rfind("}")
     if start < 0 or end < start:
-        raise ValueError(_("The answer holds no JSON object."))
+        raise ValueError(_("The answer contains no JSON object."))
     return content[start : end + 1]

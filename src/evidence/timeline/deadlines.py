@@ -28,7 +28,7 @@ def _calendar(country: str, year: int) -> Any:
         return holidays.country_holidays(code, subdiv=subdivision or None, years=[year])
     except NotImplementedError:
         raise UsageError(
-            _("No calendar of public holidays is known for the country «{country}».").format(country=country),
+            _("No calendar of public holidays is known for the country “{country}”.").format(country=country),
             "",
             _("Give timeline.country as a two-letter code such as RU, GB or US (GB-SCT for Scotland)."),
         ) from None

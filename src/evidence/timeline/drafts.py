@@ -36,7 +36,7 @@ _WORDING: Mapping[str, _Wording] = {
     "reminder": _Wording(
         N_("Open requests: %(title)s"),
         N_("We refer to our correspondence on the matter named above."),
-        N_("To the following requests we have not found your answer in our mail:"),
+        N_("We have found no answer from you in our mail to the following requests:"),
         (
             N_("Please answer each of them by %(until)s. If you have already answered, please tell us when and by which channel, so that we can find it."),
         ),
@@ -44,16 +44,16 @@ _WORDING: Mapping[str, _Wording] = {
     "final-notice": _Wording(
         N_("Final notice: %(title)s"),
         N_("We have asked you for the following more than once, or the time to answer has passed."),
-        N_("To the following requests we have not found your answer in our mail:"),
+        N_("We have found no answer from you in our mail to the following requests:"),
         (
             N_("We ask you for the last time to answer by %(until)s."),
-            N_("[State here what you will do if no answer comes, and on which clause of the contract or provision of law it rests.]"),
+            N_("[State here what you will do if no answer comes, and the clause of the contract or provision of law you rely on.]"),
         ),
     ),
     "termination": _Wording(
         N_("Notice of termination: %(title)s"),
-        N_("We give notice that we end the contract [number, date] under clause [number] with effect from [date]."),
-        N_("Among the reasons are these requests, to which we have not found your answer in our mail:"),
+        N_("We give notice that we terminate the contract [number, date] under clause [number] with effect from [date]."),
+        N_("The reasons include the following requests, to which we have found no answer from you in our mail:"),
         (
             N_("[State the clause and the notice period, what is to be returned, collected or paid, and by when.]"),
             N_("Please confirm receipt of this notice by %(until)s."),
@@ -61,8 +61,8 @@ _WORDING: Mapping[str, _Wording] = {
     ),
     "preservation": _Wording(
         N_("Request to preserve evidence: %(title)s"),
-        N_("A dispute between us is possible. Please keep, unchanged, everything that bears on the matter named above from %(since)s on: mail and its server logs, messages in messengers, call records, documents, photographs and recordings from cameras."),
-        N_("This holds in particular for what these requests concern:"),
+        N_("A dispute between us is possible. Please preserve, unaltered, everything relating to the matter named above from %(since)s onwards: e-mail and its server logs, messages in messaging apps, call records, documents, photographs and camera recordings."),
+        N_("This applies in particular to whatever concerns the following requests:"),
         (
             N_("Please suspend automatic deletion where it would affect them, and confirm by %(until)s that you have done so."),
         ),
@@ -146,7 +146,7 @@ def _item(
     times = next(n for x, n in chosen if x.id == r.id)
     asked = str(format_date(r.asked_at.astimezone(config.zone), "d MMMM y", locale=language))
     letter = letters.get(r.sha256)
-    subject = _(" (letter «%s»)") % letter.subject if letter and letter.subject else ""
+    subject = _(" (message “%s”)") % letter.subject if letter and letter.subject else ""
     said = _("%(date)s%(subject)s: “%(quote)s”") % {
         "date": asked,
         "subject": subject,
@@ -157,7 +157,7 @@ def _item(
     if r.outcome == "deferred":
         said += " " + _("You wrote that an answer would follow.")
     if r.outcome == "reply-without-answer":
-        said += " " + _("[They wrote after this; check that their letters do not answer it.]")
+        said += " " + _("[They wrote after this; check that their messages do not answer it.]")
     return said
 
 

@@ -35,7 +35,7 @@ def _blocker(name: str, _: Say) -> str:
         "idiom": _("is it a figure of speech?"),
         "kind": _("is it kind praise?"),
         "third": _("is it somebody else's affair?"),
-        "context": _("do other words of the sentence speak against it?"),
+        "context": _("do other words in the sentence speak against it?"),
     }[name]
 
 
@@ -47,7 +47,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
     lines = [
         f"{_category(flag.category, _)} · {_tier(flag, _)}",
         f"{_('Quote')}: «{flag.quote}»",
-        f"{_('Stands in')}: {flag.part}, {flag.start}–{flag.end}",
+        f"{_('Found in')}: {flag.part}, {flag.start}–{flag.end}",
     ]
     if sentence is not None:
         lines.append(f"{_('Sentence')}: {sentence.text}")
@@ -73,7 +73,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
     else:
         lines.append(f"{_('Proposed by')}: {flag.pack}; {_('score')} {flag.score:.2f}")
         if words := flag.detail.get("words"):
-            lines.append(f"{_('Carried by the words')}: {', '.join(words)}")
+            lines.append(f"{_('Based on the words')}: {', '.join(words)}")
         for stop in flag.detail.get("blocked", ()):
             lines.append(f"  {_('a rule was stopped')}: {stop}")
     if objection := flag.detail.get("objection"):

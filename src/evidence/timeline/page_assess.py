@@ -24,7 +24,7 @@ from evidence.timeline.words import (
 def assessment_part(page: Page, a: Assessment) -> str:
     _ = page._
     parts = [
-        f"<p>{escape(_('The program counts; people judge. Flags that no person has looked at are counted apart.'))}</p>"
+        f"<p>{escape(_('The program counts; people judge. Flags that no person has looked at are counted separately.'))}</p>"
     ]
     for q in a.questions:
         parts.append(f"<section><h2>{q.number}. {escape(_(QUESTION_WORDS[q.key]))}</h2>{_answer(page, q)}")
@@ -39,9 +39,9 @@ def assessment_part(page: Page, a: Assessment) -> str:
     parts.append(
         f"<ul>{lapses}</ul>"
         if lapses
-        else f"<p>{escape(_('No request of theirs is found without reply or answered late.'))}</p>"
+        else f"<p>{escape(_('No request of theirs was found that had no reply or was answered late.'))}</p>"
     )
-    parts.append(f"<h2>{escape(_('Claims of the client'))}</h2>{_claims(page, a.claims)}")
+    parts.append(f"<h2>{escape(_('Claims by the client'))}</h2>{_claims(page, a.claims)}")
     parts.append(f"<h2>{escape(_('Notices we gave'))}</h2>{_notices(page, a.notices)}")
     return "".join(parts)
 
@@ -49,11 +49,11 @@ def assessment_part(page: Page, a: Assessment) -> str:
 def _answer(page: Page, q: AssessedQuestion) -> str:
     _ = page._
     if q.answer is None:
-        return f'<p class="answer"><b>{escape(_("Answer of a person"))}</b>: {escape(_("not answered"))}</p>'
+        return f'<p class="answer"><b>{escape(_("Answer given by a person"))}</b>: {escape(_("not answered"))}</p>'
     when = f", {page.day(q.answered_at)}" if q.answered_at else ""
     note = f" — {escape(q.answer_note)}" if q.answer_note else ""
     return (
-        f'<p class="answer"><b>{escape(_("Answer of a person"))}</b>: {escape(_(ANSWER_WORDS.get(q.answer, q.answer)))}'
+        f'<p class="answer"><b>{escape(_("Answer given by a person"))}</b>: {escape(_(ANSWER_WORDS.get(q.answer, q.answer)))}'
         f" ({escape(q.answered_by)}{when}){note}</p>"
     )
 
@@ -125,7 +125,7 @@ def _claims(page: Page, claims: Sequence[ClaimLine]) -> str:
             f"<td>{escape(_('open') if c.open else _('something answers it'))}</td></tr>"
         )
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Claims of the client"))}"><table><caption>{escape(_("Claims of the client"))}'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Claims by the client"))}"><table><caption>{escape(_("Claims by the client"))}'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -174,14 +174,14 @@ def assessment_lines(assessment: Assessment, *, language: str, timezone: str) ->
         answer = (
             _("not answered") if q.answer is None else f"{_(ANSWER_WORDS.get(q.answer, q.answer))} ({q.answered_by})"
         )
-        lines.append(f"   {_('Answer of a person')}: {answer}" + (f" — {q.answer_note}" if q.answer_note else ""))
+        lines.append(f"   {_('Answer given by a person')}: {answer}" + (f" — {q.answer_note}" if q.answer_note else ""))
     lines.append("")
     lines.append(
-        _("Requests of theirs: without reply found %d, answered late %d")
+        _("Their requests: no reply found %d, answered late %d")
         % (len(assessment.ours_unanswered), len(assessment.ours_late))
     )
     open_claims = sum(c.open for c in assessment.claims)
-    lines.append(_("Claims of the client: %d, open %d") % (len(assessment.claims), open_claims))
+    lines.append(_("Claims by the client: %d, open %d") % (len(assessment.claims), open_claims))
     for c in assessment.claims:
         if c.recorded:
             lines.append(f"   {c.name}: {c.title} — {_('open') if c.open else _('something answers it')}")

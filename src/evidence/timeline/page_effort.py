@@ -40,13 +40,13 @@ def effort_part(page: Page, effort: Effort) -> str:
     hours = sum(x.estimated_minutes + x.logged_minutes for x in effort.lines) / 60
     head = "".join(f'<th scope="col"{" class=n" if i > 1 else ""}>{escape(h)}</th>' for i, h in enumerate(heads))
     share = (
-        f"<p>{escape(_('Share of all mail on the server: %.1f %%') % (effort.share_of_traffic * 100))}</p>"
+        f"<p>{escape(_('Share of all mail on the server: %.1f%%') % (effort.share_of_traffic * 100))}</p>"
         if effort.share_of_traffic is not None
         else ""
     )
     return (
         f"<p>{escape(_('Estimate: %s.') % formula_in_words(effort.formula, page.language))}</p>"
-        f"<p><b>{escape(_('Together %.1f hours, %.0f %s') % (hours, total, effort.currency)).strip()}</b></p>{share}"
+        f"<p><b>{escape(_('Total: %.1f hours, %.0f %s') % (hours, total, effort.currency)).strip()}</b></p>{share}"
         f'<figure class="picture">{_bars(bars, most, page)}</figure>'
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Effort per person and month"))}"><table><caption>{escape(_("Effort per person and month"))}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

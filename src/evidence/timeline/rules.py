@@ -230,7 +230,7 @@ def read_pack(path: Path, common: Mapping[str, Mapping[str, list[str]]] | None =
         raise UsageError(
             _("The rule pack {name} cannot be used.").format(name=path.name),
             str(error),
-            _("Mend it and run `evidence rules check {path}`.").format(path=path),
+            _("Correct it and run `evidence rules check {path}`.").format(path=path),
         ) from None
     return label, rules
 

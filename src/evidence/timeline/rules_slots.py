@@ -90,7 +90,7 @@ def parse_slots(texts: Sequence[str], lists: Mapping[str, Sequence[str]]) -> tup
         slots.append(Slot(text, tuple(_alternatives(text.removesuffix("?"), lists)), gap, optional))
         gap = 0
     if gap or not slots:
-        raise ValueError(_("a row of slots cannot be empty or end in a gap"))
+        raise ValueError(_("a sequence of slots cannot be empty or end in a gap"))
     return tuple(slots)
 
 
@@ -102,7 +102,7 @@ def _alternatives(text: str, lists: Mapping[str, Sequence[str]]) -> list[Alterna
     while at <= len(text):
         match = _PIECE.match(text, at)
         if match is None or (match.end() < len(text) and text[match.end()] != "|"):
-            raise ValueError(_("cannot read the slot «{text}» at «{rest}»").format(text=text, rest=text[at:]))
+            raise ValueError(_("cannot read the slot “{text}” at “{rest}”").format(text=text, rest=text[at:]))
         word, features = match.group(1).strip(), (match.group(2) or "").strip("{}")
         lemmas, forms, pattern = _words(word, lists)
         needs, bars = _grammemes(features)
@@ -115,7 +115,7 @@ def _alternatives(text: str, lists: Mapping[str, Sequence[str]]) -> list[Alterna
     if plain_lemmas or plain_forms:
         found.append(Alternative(frozenset(plain_lemmas), frozenset(plain_forms), None, frozenset(), frozenset()))
     if not found:
-        raise ValueError(_("the slot «{text}» accepts nothing").format(text=text))
+        raise ValueError(_("the slot “{text}” accepts nothing").format(text=text))
     return found
 
 
@@ -128,13 +128,13 @@ def _words(word: str, lists: Mapping[str, Sequence[str]]) -> tuple[set[str], set
         return set(), {fold(word[1:])}, None
     if word.startswith("@"):
         if word[1:] not in lists:
-            raise ValueError(_("no list is called {word}").format(word=word))
+            raise ValueError(_("there is no list called {word}").format(word=word))
         lemmas: set[str] = set()
         forms: set[str] = set()
         for entry in lists[word[1:]]:
             more_lemmas, more_forms, pattern = _words(entry, lists)
             if pattern is not None:
-                raise ValueError(_("the list {word} holds a pattern; lists hold words").format(word=word))
+                raise ValueError(_("the list {word} contains a pattern; lists contain words only").format(word=word))
             lemmas |= more_lemmas
             forms |= more_forms
         return lemmas, forms, None

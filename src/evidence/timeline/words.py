@@ -61,7 +61,7 @@ OUTCOME_WORDS: Mapping[str, str] = {
 SIDE_WORDS: Mapping[str, str] = {"us": N_("we"), "client": N_("client"), "third": N_("others")}
 
 QUESTION_WORDS: Mapping[str, str] = {
-    "demands": N_("Complains without ground, or demands the impossible?"),
+    "demands": N_("Complains without grounds, or demands the impossible?"),
     "disrespect": N_("Disrespectful to staff?"),
     "obligations": N_("Fails its own obligations, such as paying?"),
     "publicity": N_("Threatens reviews or publicity?"),
