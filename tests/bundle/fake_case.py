@@ -36,6 +36,7 @@ class FakeCase:
     bundles_: list[IssuedBundle] = field(default_factory=list)
     exhibits_: list[IssuedExhibit] = field(default_factory=list)
     anchors_: list[dict[str, Any]] = field(default_factory=list)
+    sources_: list[dict[str, Any]] = field(default_factory=list)
     dkim_: dict[str, list[DkimResult]] = field(default_factory=dict)
     withheld: set[str] = field(default_factory=set)
     context: set[str] = field(default_factory=set)
@@ -154,6 +155,9 @@ class FakeCase:
                 "ended_at": "2025-05-20T06:01:00Z", "outcome": "complete", "result": json.dumps({"clock_offset": 0}),
             }
         ]  # fmt: skip
+
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        return self.sources_
 
     def anchors(self) -> Sequence[Mapping[str, Any]]:
         return self.anchors_

@@ -281,3 +281,19 @@ def test_custody_speaks_of_a_mail_server_only_where_one_was_read(make: Maker) ->
     assert "The originals remain in the mailboxes" in read
     assert "EXAMINE" not in imported and "server" not in imported and "mailboxes, and" not in imported
     assert "none; the mail was imported from files" in imported and "Files were read as they were found" in imported
+
+
+def test_a_file_that_was_imported_is_named_with_its_hash_and_what_it_cannot_prove(make: Maker) -> None:
+    class Imported(FakeCase):
+        def acquisitions(self) -> Sequence[Mapping[str, Any]]:
+            return [{**super().acquisitions()[0], "kind": "import", "account": "import"}]
+
+    case = Imported([(mail(), "INBOX", "client")])
+    case.sources_ = [
+        {"id": 1, "acquisition": 1, "path": "saved/letters", "kind": "folder", "size": 2487, "sha256": "ab" * 32,
+         "caveat": "Lines end in LF; mail travels with CRLF, so these octets are not those the server sent\nAn unknown caveat: 7"}
+    ]  # fmt: skip
+    text = squeezed(text_of(make(case).result.pdf)).replace("\xa0", " ")
+    assert "Часть писем получена из 1 загрузки файлов" in text and "сказано ниже" in text
+    assert "saved/letters, 2 487 байт" in text and "ab" * 32 in text.replace(" ", "")
+    assert "это не те байты, которые отдал сервер" in text and "An unknown caveat: 7" in text

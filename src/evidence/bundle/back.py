@@ -62,9 +62,7 @@ def _completeness(b: Brief) -> dict[str, Any]:
     imports = [r for r in case.acquisitions() if r.get("kind") == "import"]
     if imports:
         text.append(
-            _(
-                "Messages also came from %s of files; what such files cannot prove is stated on the pages of those messages."
-            )
+            _("Messages also came from %s of files; what such files cannot prove is stated below.")
             % words.count("%s import", "%s imports", len(imports))
         )
     folders = [
@@ -80,6 +78,14 @@ def _completeness(b: Brief) -> dict[str, Any]:
             "vanished": words.number(c.vanished),
         }
         for c in counts
+    ]
+    sources = [
+        {
+            "place": f"{one_line(str(s.get('path') or ''), 160)}, {words.size(int(s.get('size') or 0))}",
+            "sha256": str(s.get("sha256") or ""),
+            "caveats": [translated("mailbox", words.language, c) for c in str(s.get("caveat") or "").split("\n") if c],
+        }
+        for s in case.sources()
     ]
     numbers = b.selection.numbers
     gone = []
@@ -126,6 +132,7 @@ def _completeness(b: Brief) -> dict[str, Any]:
     return {
         "complete_text": text,
         "folders": folders,
+        "sources": sources,
         "owed": owed,
         "gone": gone,
         "observations": observations,
