@@ -429,4 +429,4 @@ def test_verdict_is_said_in_the_persons_language(copy: Path, monkeypatch: pytest
         == "Строка 1 таблицы hours: столбец minutes не совпадает с тем, что записано в событии 22."
     )
     assert report.problems[0].column == "minutes"
-    assert any(text.startswith("Записи с 33 по") for text in report.unknowable)
+    assert any(text.startswith("События с 33 по") for text in report.unknowable)
