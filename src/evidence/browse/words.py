@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 
 from evidence.i18n import translated, translation
 from evidence.wording import why_in_words
+from evidence.wording.effort import formula_in_words
 from evidence.wording.requests import request_why
 
 
@@ -132,6 +133,21 @@ RUN_OUTCOMES = {
     "failed": _("failed"),
     "interrupted": _("interrupted"),
 }
+BUNDLES = {
+    "full": _("full bundle"),
+    "police": _("bundle for the police"),
+    "notary": _("sheet for a notary"),
+    "extract": _("extract"),
+}
+FILES = {
+    "recording": _("recording"),
+    "act": _("acceptance certificate"),
+    "photo": _("photo"),
+    "screenshot": _("screenshot"),
+    "contract": _("contract"),
+    "statement": _("staff statement"),
+    "other": _("other file"),
+}
 TABLES = {"all": _("All")}
 UNITS = (_("KB"), _("MB"), _("GB"))
 del _
@@ -166,6 +182,10 @@ class Words:
     def sentence(self, text: str) -> str:
         """A sentence of the message stage that is stored as a value: a DKIM reason or warning, a remark on the trail."""
         return translated("message", self.language, text)
+
+    def imported(self, text: str) -> str:
+        """A sentence of the mailbox stage that is stored as a value: a caveat of an import, why something was not received."""
+        return translated("mailbox", self.language, text)
 
     def why(self, flag: Mapping[str, Any]) -> str:
         """The reason of a flag as ``judged.flags_of`` gives it."""
@@ -221,6 +241,27 @@ class Words:
         if n is None:
             return "—"
         return str(format_decimal(round(n, digits), locale=self.locale))
+
+    def formula(self, formula: str) -> str:
+        """How the hours were estimated."""
+        return formula_in_words(formula, self.language)
+
+    def waited(self, days: float | str) -> str:
+        """Days waited: whole ones, below three with a decimal, as the command line gives them."""
+        days = float(days)
+        return self.number(days, 0 if days >= 3 else 1)
+
+    def days(self, first: str | Day | datetime | None, last: str | Day | datetime | None) -> str:
+        """The first day and, where it is another, the last."""
+        begin, end = self.date(first), self.date(last)
+        return begin if begin == end else f"{begin} {'—' if self.language == 'ru' else '–'} {end}"
+
+    def stated_day(self, stated: str) -> str:
+        """A day a person stated in ISO form; anything else as it stands."""
+        try:
+            return self.date(Day.fromisoformat(stated[:10])) if len(stated) <= 10 else self.moment(stated)
+        except ValueError:
+            return stated
 
     def size(self, octets: int) -> str:
         if octets < 1024:

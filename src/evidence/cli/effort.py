@@ -10,7 +10,8 @@ import click
 from evidence.cli.filters import DAY, read_view, reading
 from evidence.cli.output import csv_rows, table
 from evidence.cli.session import Session, now
-from evidence.cli.text import _, help_end
+from evidence.cli.text import _, help_end, language
+from evidence.wording.effort import formula_in_words
 
 
 @click.group(
@@ -86,7 +87,7 @@ def command(
             "cost": _("cost"),
         },
     )
-    click.echo(result.formula, err=True)
+    click.echo(formula_in_words(result.formula, language), err=True)
     return 0
 
 

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from html import escape
 
 from babel.dates import format_date
+from babel.numbers import format_decimal
 
-from evidence.i18n import translation
 from evidence.reckoning import Effort
 from evidence.timeline.page_parts import Page
-from evidence.timeline.words import (
-    N_,
-)
+from evidence.wording.effort import formula_in_words
 
 
 def effort_part(page: Page, effort: Effort) -> str:
@@ -27,8 +25,9 @@ def effort_part(page: Page, effort: Effort) -> str:
     for x in effort.lines:
         month = format_date(x.month, "LLLL y", locale=page.language)
         cells = (
-            x.messages_in, x.messages_out, x.words_in, x.words_out, f"{x.estimated_minutes / 60:.1f}", f"{x.logged_minutes / 60:.1f}",
-            f"{x.rate:g}", f"{x.cost:.0f}",
+            *(_number(n, page) for n in (x.messages_in, x.messages_out, x.words_in, x.words_out)),
+            *(_number(minutes / 60, page, 1) for minutes in (x.estimated_minutes, x.logged_minutes)),
+            _number(x.rate, page) if x.rate == int(x.rate) else _number(x.rate, page, 2), _number(x.cost, page),
         )  # fmt: skip
         rows.append(
             f'<tr><th scope="row">{escape(x.person)}</th><td>{escape(month)}</td>'
@@ -40,25 +39,23 @@ def effort_part(page: Page, effort: Effort) -> str:
     hours = sum(x.estimated_minutes + x.logged_minutes for x in effort.lines) / 60
     head = "".join(f'<th scope="col"{" class=n" if i > 1 else ""}>{escape(h)}</th>' for i, h in enumerate(heads))
     share = (
-        f"<p>{escape(_('Share of all mail on the server: %.1f%%') % (effort.share_of_traffic * 100))}</p>"
+        f"<p>{escape(_('Share of all mail on the server: %s%%') % _number(effort.share_of_traffic * 100, page, 1))}</p>"
         if effort.share_of_traffic is not None
         else ""
     )
     return (
         f"<p>{escape(_('Estimate: %s.') % formula_in_words(effort.formula, page.language))}</p>"
-        f"<p><b>{escape(_('Total: %.1f hours, %.0f %s') % (hours, total, effort.currency)).strip()}</b></p>{share}"
+        f"<p><b>{escape(_('Total: %s hours, %s %s') % (_number(hours, page, 1), _number(total, page), effort.currency)).strip()}</b></p>{share}"
         f'<figure class="picture">{_bars(bars, most, page)}</figure>'
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Effort per person and month"))}"><table><caption>{escape(_("Effort per person and month"))}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def formula_in_words(formula: str, language: str) -> str:
-    """The formula of ``Effort.formula`` with its words in ``language``; the numbers stay."""
-    _ = translation("timeline", language).gettext
-    for part in (N_("min per message"), N_("own words read"), N_("own words written"), N_("per min")):
-        formula = formula.replace(part, _(part))
-    return formula
+def _number(value: float, page: Page, digits: int = 0) -> str:
+    """A number as the page's language writes it: 2 281,9 in Russian, 2,281.9 in English."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return str(format_decimal(value, format=pattern, locale=page.language))
 
 
 def _bars(bars: Sequence[tuple[str, float, float]], most: float, page: Page) -> str:
@@ -76,12 +73,12 @@ def _bars(bars: Sequence[tuple[str, float, float]], most: float, page: Page) -> 
             f'<rect x="{300 + first:.1f}" y="{y}" width="{second:.1f}" height="16" fill="#ffffff" stroke="#5c5c5c"/>'
         )
         parts.append(
-            f'<text x="{306 + first + second:.1f}" y="{y + 12}" font-size="12" fill="#1a1a1a">{estimated + logged:.1f}</text>'
+            f'<text x="{306 + first + second:.1f}" y="{y + 12}" font-size="12" fill="#1a1a1a">{_number(estimated + logged, page, 1)}</text>'
         )
     legend = _("dark: estimated hours; white: logged hours")
     parts.append(f'<text x="300" y="{height - 8}" font-size="11" fill="#1a1a1a">{escape(legend)}</text>')
     title = escape(_("Hours per person and month"))
-    desc = escape("; ".join(f"{label}: {a + b:.1f}" for label, a, b in bars))
+    desc = escape("; ".join(f"{label}: {_number(a + b, page, 1)}" for label, a, b in bars))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 {height}" width="850" height="{height}" role="img" aria-labelledby="effort-title effort-desc"'
         f' font-family="sans-serif"><title id="effort-title">{title}</title><desc id="effort-desc">{desc}</desc>'
