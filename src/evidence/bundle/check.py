@@ -32,7 +32,7 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
         stated = sidecar.read_text(encoding="ascii", errors="replace").split()[:1]
         if stated != [digest]:
             problems.append(
-                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states a different one")
+                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states another")
             )
     if recorded is not None and recorded != digest:
         problems.append(Problem("log", path.name, f"its SHA-256 is {digest}, and the custody log records {recorded}"))
