@@ -292,7 +292,7 @@ def test_a_draft_says_twice_that_a_lawyer_must_check_it_and_quotes_what_is_open(
     text = draft(kind, requests, small_config(language), {x.sha256: x for x in letters}, as_of("shelf"), language, form)
     assert text.count({"ru": "ЧЕРНОВИК", "en": "DRAFT"}[language]) == 2
     assert "Что внутри и можно ли ставить их на верхний ярус?" in text
-    assert {"ru": "17 марта 2025", "en": "17 March 2025"}[language] in text
+    assert {"ru": "17\xa0марта\xa02025\xa0г.", "en": "17 March 2025"}[language] in text and "г.." not in text
     assert "%(" not in text
     if form == "html":
         outline(text)

@@ -95,7 +95,7 @@ def draft(
     )  # fmt: skip
 
     def day(x: datetime) -> str:
-        return str(format_date(x.astimezone(config.zone), "d MMMM y", locale=language))
+        return day_in_words(x.astimezone(config.zone), language)
 
     since = min((x.at for x in letters.values() if x.scope == "in-scope"), default=now)
     values = {"title": config.matter.title, "until": day(reckoner.due(now)), "since": day(since)}
@@ -124,6 +124,13 @@ def draft(
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
+def day_in_words(day: datetime, language: str) -> str:
+    """12 March 2025 / 12 марта 2025 г. The Russian one is tied by no-break spaces and ends with its own full stop."""
+    if language == "ru":
+        return str(format_date(day, "d MMMM y 'г.'", locale="ru")).replace(" ", "\u00a0")
+    return str(format_date(day, "d MMMM y", locale=language))
+
+
 def open_requests(requests: Sequence[Request]) -> list[tuple[Request, int]]:
     """Our open requests in order of first asking, each once: the latest asking with how many times it was made."""
     chains: dict[str, list[Request]] = {}
@@ -144,7 +151,7 @@ def _item(
 ) -> str:
     _ = translation("timeline", language).gettext
     times = next(n for x, n in chosen if x.id == r.id)
-    asked = str(format_date(r.asked_at.astimezone(config.zone), "d MMMM y", locale=language))
+    asked = day_in_words(r.asked_at.astimezone(config.zone), language)
     letter = letters.get(r.sha256)
     subject = _(" (message “%s”)") % letter.subject if letter and letter.subject else ""
     said = _("%(date)s%(subject)s: “%(quote)s”") % {
