@@ -26,7 +26,7 @@ def _mark(text: str) -> str:
 
 _ = _mark
 
-SIDES = {"us": _("We"), "client": _("Client"), "third": _("Third parties")}
+SIDES = {"us": _("Our side"), "client": _("Client"), "third": _("Third parties")}
 CATEGORIES = {
     "threat": _("Possible threats"),
     "demand": _("Demands"),
