@@ -61,8 +61,8 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, titl
             click.echo("\t".join(_cell(row.get(key)).replace("\t", " ").replace("\n", " ") for key in columns))
         return
     grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for heading in columns.values():
-        grid.add_column(heading, overflow="fold")
+    for key, heading in columns.items():
+        grid.add_column(heading, overflow="fold", no_wrap=key == "id")  # an id is copied: it stays in one piece
     for row in rows:
         grid.add_row(*[_cell(row.get(key)) for key in columns])
     console.print(grid)

@@ -10,7 +10,7 @@ import click
 from evidence.cli.filters import read_view
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
-from evidence.cli.text import _, help_end, language
+from evidence.cli.text import _, help_end, language, tier_in_words
 from evidence.errors import UsageError
 from evidence.model import CATEGORIES
 
@@ -162,10 +162,26 @@ def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int
     if as_json:
         json_lines(rows)
     else:
+        targets_in_words = {"flag": _("flag"), "request": _("request")}
         for row in rows:
-            mark = _("orphaned: its text is no longer flagged") if row["orphaned"] else f"{row['tier']}, {row['what']}"
-            click.echo(f"{row['id']}  {row['target']:8}{mark}  {_cell(row['quote'])}")
+            if row["orphaned"]:
+                mark = _("orphaned: its text is no longer flagged")
+            else:
+                mark = f"{tier_in_words(row['tier'])}, {_what(targets[row['target'], row['id']])}"
+            quote = " ".join(_cell(row["quote"]).split())
+            click.echo(f"{row['id']}  {targets_in_words.get(row['target'], row['target']):8}{mark}  «{quote}»")
     return 0
+
+
+def _what(item: Any) -> str:
+    """What a flag says, or who asked and what became of it, for people."""
+    from evidence.i18n import translation
+    from evidence.timeline.words import CATEGORY_WORDS, SIDE_WORDS, SUBTYPE_WORDS
+
+    said = translation("timeline", language).gettext
+    if category := getattr(item, "category", None):
+        return said(SUBTYPE_WORDS.get((category, item.subtype or "")) or CATEGORY_WORDS[category])
+    return f"{said(SIDE_WORDS[item.asker])}: {_outcome(item.outcome)}"
 
 
 def _outcome(outcome: str) -> str:
@@ -194,9 +210,11 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
     click.echo(_("a accept, r reject, s skip, q stop"), err=True)
     for number, ((kind, whole), item) in enumerate(waiting, 1):
         letter = shown.by_sha[item.sha256]
-        what = getattr(item, "category", None) or f"{item.asker}: {_outcome(item.outcome)}"
-        click.echo(f"\n{number}/{len(waiting)}  {letter.at:%Y-%m-%d}  {_cell(letter.person)}  [{item.tier}] {what}")
-        click.echo(f"    {_cell(item.quote)}")
+        day = letter.at.astimezone(session.config.zone)
+        click.echo(
+            f"\n{number}/{len(waiting)}  {day:%Y-%m-%d}  {_cell(letter.person)}  [{tier_in_words(item.tier)}] {_what(item)}"
+        )
+        click.echo(f"    «{' '.join(_cell(item.quote).split())}»")
         click.echo(f"    {_why(kind, item)}")
         for row in shown.proposed.get(whole, ()) if kind == "request" else ():
             said = _("proposed by {model}: {outcome}, {day}").format(

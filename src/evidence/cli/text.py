@@ -51,6 +51,11 @@ def tier_in_words(tier: str) -> str:
     return {"stated": _("stated"), "possible": _("possible")}.get(tier, tier)
 
 
+def grouped(n: int) -> str:
+    """A count with its thousands parted: 126 175 in Russian, 126,175 in English."""
+    return f"{n:,}".replace(",", "\u00a0") if language == "ru" else f"{n:,}"
+
+
 def days_in_words(days: float | None) -> str:
     """Days waited: whole ones, below three with a decimal, nothing where nobody waited."""
     if days is None:

@@ -10,7 +10,7 @@ import click
 
 from evidence.cli.output import TerminalProgress, one_json
 from evidence.cli.session import Session
-from evidence.cli.text import _, help_end, ngettext
+from evidence.cli.text import _, grouped, help_end, ngettext
 from evidence.errors import UsageError
 
 INTEGRITY = 20
@@ -111,13 +111,13 @@ def _counts(checked: Mapping[str, int]) -> str:
     if "events" in checked and "message" in checked:
         rest = sum(n for name, n in checked.items() if name not in ("events", "message", "octets", "anchors"))
         said = [
-            ngettext("{n} message", "{n} messages", checked["message"]).format(n=checked["message"]),
-            ngettext("{n} byte", "{n} bytes", checked.get("octets", 0)).format(n=checked.get("octets", 0)),
-            ngettext("{n} log entry", "{n} log entries", checked["events"]).format(n=checked["events"]),
-            ngettext("{n} other record", "{n} other records", rest).format(n=rest),
+            ngettext("{n} message", "{n} messages", checked["message"]).format(n=grouped(checked["message"])),
+            ngettext("{n} byte", "{n} bytes", checked.get("octets", 0)).format(n=grouped(checked.get("octets", 0))),
+            ngettext("{n} log entry", "{n} log entries", checked["events"]).format(n=grouped(checked["events"])),
+            ngettext("{n} other record", "{n} other records", rest).format(n=grouped(rest)),
         ]
         if stamps := checked.get("anchors", 0):
-            said.append(ngettext("{n} anchor", "{n} anchors", stamps).format(n=stamps))
+            said.append(ngettext("{n} anchor", "{n} anchors", stamps).format(n=grouped(stamps)))
         return ", ".join(said)
     return ", ".join(
         name if count == 1 and " " in name else f"{count} {name}" for name, count in checked.items() if count
