@@ -43,6 +43,7 @@ from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
 TREES = ROOT / "src/evidence/timeline/answers_trees.json"
 HARD_AUTHORS = frozenset(name.removeprefix("disputes-") for name in (*HARD, "disputes-ru-20", "disputes-en-20"))
+WEIGHTS = {"corpus": 3.0, "ru-23": 2.0, "en-23": 2.0}
 
 
 @dataclass
@@ -151,8 +152,9 @@ def outcome_of(asked: Asked, scores: list[float]) -> str:
 
 
 def weight_of(author: str) -> float:
-    """How often a letter counts. The labels of the corpus were read twice, and it is most like mail; hard exchanges are least like it."""
-    return 3.0 if author == "corpus" else 0.1 if author in HARD_AUTHORS else 1.0
+    """How often a letter counts. The labels of the corpus were read twice, and it is most like mail; what was written in its manner
+    comes next, hard exchanges are least like it."""
+    return WEIGHTS.get(author, 0.1 if author in HARD_AUTHORS else 1.0)
 
 
 def cross(rows: list[Asked]) -> None:
