@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
@@ -12,6 +13,8 @@ import pytest
 from evidence.archive import run_lock
 from evidence.archive.run_lock import Taken, take
 from evidence.archive.schema import BOUND_TABLES, DERIVED_TABLES, columns, make_schema_1
+from evidence.archive.store import Archive
+from evidence.errors import EvidenceError
 
 
 def test_a_lock_held_through_filelock_is_respected(tmp_path: Path) -> None:
@@ -127,3 +130,18 @@ def test_an_archive_is_made_with_what_sqlite_utils_would_have_made(tmp_path: Pat
             assert made.execute(history).fetchall() == other.execute(history).fetchall()
             assert made.execute("SELECT applied_at FROM _sqlite_migrations").fetchall() == [(str(now),)]
             assert not migrations().pending(sqlite_utils.Database(made))
+
+
+def test_a_disk_that_fails_while_an_archive_is_made_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(self))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", failing)
+        with pytest.raises(EvidenceError) as told:
+            Archive.create(tmp_path / "archive.db", now=datetime.now(UTC), tool="test")
+    assert "archive.db" in told.value.what
+    assert "Input/output error" in told.value.why
+    Archive.create(tmp_path / "archive.db", now=datetime.now(UTC), tool="test").close()  # the lock was let go

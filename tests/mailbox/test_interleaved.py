@@ -7,7 +7,7 @@ import select
 import pytest
 
 from evidence.mailbox.imap import ImapMailbox
-from evidence.mailbox.mailbox import Wanted
+from evidence.mailbox.mailbox import MailboxError, Wanted
 from tests.mailbox import matter
 from tests.mailbox.matter import letter
 from tests.servers.fake import FakeFolder, FakeImap, Session
@@ -90,3 +90,19 @@ def test_the_later_of_two_fetches_may_end_first() -> None:
         got = {m.uid for m in mailbox.fetch([Wanted(n, 4_000_000) for n in range(1, 5)])}
         assert got == {1, 2, 3, 4}
         mailbox.close()
+
+
+def test_what_was_asked_early_is_unknown_once_the_connection_is_gone() -> None:
+    """The record of a run that was cut still names the server; asking a closed connection must not break it."""
+
+    def cut(session: Session, _tag: bytes, _rest: bytes) -> bool:
+        session.sock.close()
+        return True
+
+    with FakeImap({b"INBOX": FakeFolder()}, b"IMAP4rev1 ESEARCH ID") as server:
+        server.on["ID"] = cut
+        mailbox = ImapMailbox.connect(matter.account(server.port), "secret", deadline=20.0)
+        with pytest.raises(MailboxError):
+            mailbox.list_folders()
+        mailbox.close()
+        assert mailbox.server_id == {}

@@ -74,8 +74,14 @@ class Archive(Judging):
             unfinished.rename(path)
             _sync_folder(path.parent)
             return cls._opened(path, clock, lock, True)
-        except BaseException:
+        except BaseException as error:
             lock.release()
+            if isinstance(error, OSError):
+                raise EvidenceError(
+                    _("{path} could not be created.").format(path=path),
+                    error.strerror or str(error),
+                    _("Check the disk and try again."),
+                ) from error
             raise
 
     @classmethod

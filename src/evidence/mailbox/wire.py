@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -160,13 +161,13 @@ class GuardedImap(imaplib.IMAP4):
                 _("{size} bytes announced, {limit} allowed.").format(size=size, limit=self._limits.message),
                 _("The connection was closed before reading them."),
             )
-        octets = self._reader.read(size)
+        octets = self._buffered(self._reader.read, size)
         if octets is None or len(octets) < size:
             raise lost("The server closed it in the middle of a message.")
         return octets
 
     def readline(self) -> bytes:
-        line = self._reader.readline(self._limits.line + 1)
+        line = self._buffered(self._reader.readline, self._limits.line + 1)
         self._stray += len(line)
         if len(line) > self._limits.line or self._stray > self._limits.stray:
             raise MailboxError(
@@ -178,6 +179,12 @@ class GuardedImap(imaplib.IMAP4):
         if not line.endswith(b"\n"):
             raise lost("The server closed it in the middle of a line.")
         return line
+
+    def _buffered(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except ValueError:  # how a reader says that it was closed: what was sent early is still asked for after a cut
+            raise lost("It is closed already.") from None
 
     def skip(self, size: int) -> None:
         """Read and drop ``size`` octets."""
