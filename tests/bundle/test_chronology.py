@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from evidence.bundle.text import Words
 from evidence.ports import IssuedBundle, OutsideFile
 from evidence.reckoning import TimelineEntry
 from tests.bundle.conftest import Maker
@@ -65,3 +67,12 @@ def test_a_new_file_from_outside_mail_stands_in_the_chronology_of_a_supplement(m
     made = make(case, supplement=True).result
     assert [(r.kind, r.text, r.exhibit) for r in made.manifest.chronology] == [("outside", "Запись звонка", 3)]
     assert "Это дополнение к комплекту № 0001" in squeezed(text_of(made.pdf, 1)).replace("\xa0", " ")
+
+
+def test_a_span_of_one_day_is_written_once() -> None:
+    words = Words("ru", ZoneInfo("Europe/Moscow"), "Europe/Moscow")
+    first = datetime(2025, 4, 1, 7, tzinfo=UTC)
+    assert words.short_days(first, first + timedelta(hours=9)) == "01.04.2025"
+    assert words.short_days(first, first + timedelta(days=2)) == "01.04.2025\xa0— 03.04.2025"
+    assert words.stated_day("2025-04-24") == "24.04.2025" and words.stated_day("весной") == "весной"
+    assert words.stated_day("2025-04-24T14:30+03:00") == "24.04.2025,\xa014:30\xa0+03:00"

@@ -59,7 +59,7 @@ def people(b: Brief) -> list[dict[str, Any]]:
                 "warning": _("⚠ looks like %s, but is another address") % twin if twin else "",
                 "sent": words.number(len(sent[address])),
                 "received": words.number(len(received[address])),
-                "span": f"{words.short_day(min(times))} — {words.short_day(max(times))}" if times else "",
+                "span": words.short_days(min(times), max(times)) if times else "",
             }
         )
     titles = {"us": config.us.name, "client": config.client.name, "third": _("Third parties")}

@@ -155,7 +155,7 @@ def _questions(b: Brief) -> list[dict[str, Any]]:
             "a": found.accepted, "u": found.unreviewed, "r": found.rejected,
         }  # fmt: skip
         if found.first and found.last:
-            text += f"; {words.short_day(found.first)} — {words.short_day(found.last)}"
+            text += f"; {words.short_days(found.first, found.last)}"
         return text
 
     rows = []

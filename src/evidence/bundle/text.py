@@ -157,6 +157,11 @@ class Words:
         pattern = "d MMM y" if self.language == "en" else "dd.MM.y"
         return format_date(day, pattern, locale="en_GB" if self.language == "en" else "ru").replace(" ", NBSP)
 
+    def short_days(self, first: datetime, last: datetime) -> str:
+        """01.04.2025, or 20.03.2025 — 31.03.2025 where the last day is another."""
+        begin, end = self.short_day(first), self.short_day(last)
+        return begin if begin == end else f"{begin}{NBSP}— {end}"
+
     def stated_day(self, stated: str) -> str:
         """A day a person stated in ISO form, with its time if one was stated; anything else as it stands."""
         try:

@@ -96,7 +96,8 @@ def _datasette() -> Check:
 def _disk(config: Config) -> Check:
     free = shutil.disk_usage(config.folder).free
     writable = os.access(config.folder, os.W_OK)
-    said = _("{n} GB free in {folder}").format(n=f"{free / 1e9:.1f}", folder=config.folder)
+    shown = f"{free / 1e9:.1f}".replace(".", "," if default_language() == "ru" else ".")
+    said = _("{n} GB free in {folder}").format(n=shown, folder=config.folder)
     if not writable:
         return Check(
             _("disk"), False, _("{folder} is not writable").format(folder=config.folder), f"ls -ld '{config.folder}'"
