@@ -9,13 +9,15 @@ letters are read before the first round.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 from common import hold, matter, parser, report, scratch, spread
 from rebuilding import rebuild
+
+from evidence.model import Flag
 
 TOGETHER = 50  # letters scored in one go, as in a rebuild
 
@@ -68,7 +70,12 @@ def main() -> None:
             "flags", lambda chunks=chunks: [f for c in chunks for row in find_flags_in(c, packs) for f in row]
         )
         linked = timed("links", lambda some=some, flags=flags: link(some, flags, timezone="Europe/Moscow"))
-        requests = timed("requests", lambda some=some: find_requests(some, RequestSettings.of(config), (), as_of=now()))
+        requests = timed(
+            "requests",
+            lambda some=some, linked=linked: find_requests(
+                some, RequestSettings.of(config), (), as_of=now(), flags=by_letter(linked)
+            ),
+        )
         found = {"flags": found["flags"] + len(linked), "requests": found["requests"] + len(requests)}
     for name, seconds in took.items():
         took[name] = seconds[-given.rounds :]  # without the letters before the first round
@@ -84,6 +91,13 @@ def main() -> None:
         {"zones_flags_requests_letters_a_second": spread([given.size / t for t in whole], 0), "own_words_a_letter": round(words / len(letters)),
          **found},
     )  # fmt: skip
+
+
+def by_letter(flags: Iterable[Flag]) -> dict[str, list[Flag]]:
+    found: dict[str, list[Flag]] = {}
+    for flag in flags:
+        found.setdefault(flag.sha256, []).append(flag)
+    return found
 
 
 def _letters(archive: Any) -> Any:

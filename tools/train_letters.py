@@ -4,8 +4,8 @@
 
 The open disputes and hard exchanges (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
 against every candidate letter up to the one that answered it. ``--cross`` prints figures with each author left out in turn. The trees are
-grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` comes first:
-its models give some of the features.
+grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` and
+``tools/train_ranker.py`` come first: the models of the one, and what is flagged with the other, give some of the features.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
 
 from evidence.archive.reader import ArchiveReader  # noqa: E402
 from evidence.config import load_config  # noqa: E402
-from evidence.model import Letter, other_side  # noqa: E402
+from evidence.model import Flag, Letter, other_side  # noqa: E402
 from evidence.timeline.answers import answering_text, files_of, inline_reply, least_score  # noqa: E402
 from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
 from evidence.timeline.answers_model import TreeModel  # noqa: E402
@@ -94,9 +94,12 @@ def examples(place: Path, author: str) -> list[Asked]:
     gold = json.loads((place / "gold.json").read_text(encoding="utf-8"))
     with ArchiveReader(config.archive_path) as reader:
         letters = reader.letters(everything=True)
+        flags: dict[str, list[Flag]] = {}
+        for flag in reader.flags():
+            flags.setdefault(flag.sha256, []).append(flag)
     settings = replace(RequestSettings.of(config), days="calendar", answer_within_days=gold["reply_days"])
     as_of = settings.reckoner.end_of_day(datetime.fromisoformat(gold["as_of"]).date())
-    search, asked, repeats = prepared(letters, settings, (), as_of=as_of)
+    search, asked, repeats = prepared(letters, settings, (), as_of=as_of, flags=flags)
     next_at = {(letter.sha256, ask.start): repeats.next_at(n) for n, (letter, ask) in enumerate(asked)}
     found: dict[str, list[Ask]] = {}
     for letter, ask in asked:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from evidence.config import Config
-from evidence.model import Address, Attachment, Letter, Zone, sha256_hex
+from evidence.model import Address, Attachment, Flag, Letter, Zone, sha256_hex
+from evidence.timeline.flags import find_flags_in
 from evidence.timeline.parties import Parties
 from evidence.timeline.requests import RequestSettings
+from evidence.timeline.rules import load_packs
 
 CORPUS = Path(__file__).resolve().parents[2] / "fixtures" / "corpus"
 ZONES = {"shelf": "Europe/Moscow", "studio": "Europe/London", "supply": "Europe/Moscow"}
@@ -115,3 +117,10 @@ def letters_of(dispute: str) -> tuple[Letter, ...]:
             )
         )
     return tuple(found)
+
+
+@cache
+def flags_of(dispute: str) -> dict[str, tuple[Flag, ...]]:
+    """What was flagged in each letter, by its sha256."""
+    letters = letters_of(dispute)
+    return {x.sha256: found for x, found in zip(letters, find_flags_in(letters, load_packs()), strict=True)}

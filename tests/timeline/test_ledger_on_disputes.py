@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evidence.timeline.requests import find_requests
-from tests.timeline.disputes import CORPUS, as_of, gold_of, letters_of, settings_of
+from tests.timeline.disputes import CORPUS, as_of, flags_of, gold_of, letters_of, settings_of
 
 
 @cache
@@ -29,7 +29,9 @@ def scored(dispute: str) -> dict[str, Any]:
             "asker": r.asker,
             "outcome": score.SAME_AS.get(r.outcome, r.outcome),
         }
-        for r in find_requests(letters_of(dispute), settings_of(dispute), (), as_of=as_of(dispute))
+        for r in find_requests(
+            letters_of(dispute), settings_of(dispute), (), as_of=as_of(dispute), flags=flags_of(dispute)
+        )
     ]
     result: dict[str, Any] = score.score([gold_of(dispute)], rows)
     return result

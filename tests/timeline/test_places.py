@@ -7,9 +7,11 @@ from datetime import timedelta
 from evidence.model import Letter
 from evidence.stems import words
 from evidence.timeline.answers import Vocabulary, stems_of
-from evidence.timeline.answers_letter import Place
+from evidence.timeline.answers_letter import CALM, FLAGGED, Place, Tone
 from evidence.timeline.answers_places import ELSEWHERE_NEAR, NEAR_WORDS, Asking, Correspondence
+from evidence.timeline.flags import find_flags
 from evidence.timeline.requests import asks_of
+from evidence.timeline.rules import load_packs
 from tests.timeline.letters import CLIENT, START, US, ledger, letter
 
 ASK = letter("Какого цвета печатать обложку?", subject="Обложка каталога")
@@ -18,7 +20,7 @@ ASK = letter("Какого цвета печатать обложку?", subject
 def places(*others: Letter, until: float | None = None) -> list[tuple[Letter, Place]]:
     letters = sorted((ASK, *others), key=lambda x: x.at)
     vocabulary = Vocabulary(letters)
-    between = Correspondence(letters, vocabulary, {x.sha256: stems_of(x.own_text()) for x in letters})
+    between = Correspondence(letters, vocabulary, {x.sha256: stems_of(x.own_text()) for x in letters}, {})
     repeated = None if until is None else START + timedelta(hours=until)
     return between.candidates(Asking(ASK, asks_of(ASK)[0], START + timedelta(days=3), repeated, 1, 0, ()))
 
@@ -89,3 +91,13 @@ def test_a_promise_under_another_subject_defers_nothing_that_it_does_not_speak_o
     same = letter("Акт приёмки от 1 марта пришлю завтра.", hours=20, sender=CLIENT, thread="B", subject="Лампы")
     (request,) = (r for r in ledger(ask, same) if r.asker == "us")
     assert request.outcome == "deferred"
+
+
+def test_what_is_flagged_in_a_letter_is_told_with_its_place() -> None:
+    other = letter("Ваш акт фальшивка, жулики. Подам в суд.", hours=24, sender=CLIENT)
+    flags = find_flags(other, load_packs())
+    assert {f.category for f in flags} >= {"threat", "insult"}
+    tone = Tone.of(flags)
+    assert dict(zip(FLAGGED, tone.counts, strict=True))["threat"] == 1
+    assert tone.hostile >= 2
+    assert Tone.of(()) == CALM

@@ -28,7 +28,7 @@ from evidence.timeline.page_assess import assessment_lines
 from evidence.timeline.picture import SHAPES, picture
 from evidence.timeline.requests import find_requests
 from evidence.timeline.requests_words import outcome_in_words, searched_in_words
-from tests.timeline.disputes import ZONES, as_of, config_of, letters_of, settings_of
+from tests.timeline.disputes import ZONES, as_of, config_of, flags_of, letters_of, settings_of
 from tests.timeline.letters import CLIENT, START, ledger, letter
 from tests.timeline.test_building import flag_on
 
@@ -42,7 +42,9 @@ MINE = "parties deadlines answers answers_features answers_model answers_rules r
 @cache
 def matter(dispute: str) -> tuple[list[Letter], tuple[Request, ...], tuple[FolderCount, ...]]:
     coverage = (FolderCount("office", "INBOX", 1, as_of(dispute), 30, 30, 0, 0, 0, 0, 30),)
-    requests = find_requests(letters_of(dispute), settings_of(dispute), coverage, as_of=as_of(dispute))
+    requests = find_requests(
+        letters_of(dispute), settings_of(dispute), coverage, as_of=as_of(dispute), flags=flags_of(dispute)
+    )
     return [x for x in letters_of(dispute) if x.scope == "in-scope"], requests, coverage
 
 
@@ -206,7 +208,7 @@ def test_the_assessment_reads_in_a_terminal(language: str) -> None:
     a = assess(letters, (), requests, {}, {}, (), (), (), as_of=as_of("shelf"))
     lines = assessment_lines(a, language=language, timezone="Europe/Moscow")
     assert [line[:2] for line in lines if line[:1].isdigit()] == ["1.", "2.", "3.", "4."]
-    assert sum(({"ru": "ответ не дан", "en": "not answered"}[language]) in line for line in lines) == 4
+    assert sum(({"ru": "Ответ человека: не дан", "en": "not answered"}[language]) in line for line in lines) == 4
 
 
 # ---- picture -------------------------------------------------------------------------------

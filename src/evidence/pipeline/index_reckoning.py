@@ -52,7 +52,7 @@ def reckon(
             promises[letter.sha256] = promises_text
     flags = linked(config, letters, found, promises)
     derived.replace_flags(connection, flags)
-    requests = find_all_requests(config, letters, reader.folder_counts(), as_of, asks)
+    requests = find_all_requests(config, letters, reader.folder_counts(), as_of, flags, asks)
     derived.replace_requests(connection, requests)
     pieces = _pieces(config, reader, letters, flags, requests, alarms, as_of)
     derived.replace_rendered(connection, pieces)
@@ -77,11 +77,15 @@ def find_all_requests(
     letters: Sequence[Letter],
     coverage: Sequence[Any],
     as_of: datetime,
+    flags: Iterable[Flag],
     asks: Mapping[str, Sequence[Any]] | None = None,
 ) -> tuple[Request, ...]:
     from evidence.timeline.requests import RequestSettings, find_requests
 
-    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, asks=asks)
+    of_letter: dict[str, list[Flag]] = {}
+    for flag in flags:
+        of_letter.setdefault(flag.sha256, []).append(flag)
+    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, flags=of_letter, asks=asks)
 
 
 def _pieces(

@@ -50,7 +50,7 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
 
         whole = tuple(letter for letter in whole if letter.at <= as_of)
         shown = tuple(letter for letter in shown if letter.at <= as_of)
-        requests = find_all_requests(config, whole, case.folder_counts(), as_of)
+        requests = find_all_requests(config, whole, case.folder_counts(), as_of, flags)
     by_sha = {letter.sha256: letter for letter in whole}
     flags = [*flags, *proposed_flags(case, by_sha, (flag.id for flag in flags))]
     held = {letter.sha256 for letter in shown if not letter.withheld}

@@ -7,11 +7,13 @@ a score is the same on every machine. Nothing here knows which side asked: the l
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from evidence.model import Flag
 from evidence.stems import words
 from evidence.timeline.answers_features import (
     alternatives,
@@ -57,9 +59,37 @@ CUE_NAMES = (
 TYPES = ("when", "how-much", "why", "who", "where", "which", "how", "confirm", "what", "yes-no", "pay", "send", "do")
 
 
+FLAGGED = ("threat", "insult", "accusation", "refusal", "admission")
+_HOSTILE = ("threat", "insult", "accusation", "demand")
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """What was flagged in a letter: how often each of ``FLAGGED``, and how many passages attack or demand.
+
+    Who answers with a threat or an insult in the words of the question has mostly not answered it.
+    """
+
+    counts: tuple[int, ...] = (0,) * len(FLAGGED)
+    hostile: int = 0
+
+    @classmethod
+    def of(cls, flags: Iterable[Flag]) -> Tone:
+        """Of a letter's flags as the rules and the learned reader found them, whatever a person decided since."""
+        found = list(flags)
+        counts = Counter(flag.category for flag in found)
+        return cls(
+            tuple(counts[category] for category in FLAGGED),
+            len({(flag.part, flag.start, flag.end) for flag in found if flag.category in _HOSTILE}),
+        )
+
+
+CALM = Tone()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a letter stands to the asking: what is known of it without reading its words."""
+    """Where a letter stands to the asking, and what was flagged in it: what is known of it without reading its words."""
 
     direct: bool  # a reply to the very letter
     in_thread: bool
@@ -85,6 +115,7 @@ class Place:
     letters: float = 0.0  # … and of the asking letter's words that this letter says
     next_near: float = 0.0  # how much of the asked words the asker's next letter anywhere says
     to_asker: bool = True  # addressed to the person who asked
+    tone: Tone = CALM
     speaks_of_it: bool = (
         True  # in the thread, or says two of the asked words and a weighted third; no feature of the trees
     )
@@ -174,6 +205,7 @@ def read_letter(ask: str, kind: str, reply: str, attachments: Sequence[str], pla
         "shared": len(asked & frozenset().union(*said)),
         "shared at once": max(len(asked & s) for s in said),
         "whole near": round(1000 * overlap(ask, reply + " " + " ".join(attachments))),
+        "hostile share": 1000 * place.tone.hostile // len(run),
         "alternative": int(bool(alternatives(ask) & frozenset().union(*said))),
         "numbers new": min(len(set(_DIGITS.findall(reply)) - set(_DIGITS.findall(ask))), 5),
         "conditional": int(conditional(run[best].text)),
@@ -280,6 +312,8 @@ def _of_place(place: Place, of: str, ask: str, asked: frozenset[str]) -> dict[st
         "letters": round(1000 * place.letters),
         "next near": round(1000 * place.next_near),
         "to asker": int(place.to_asker),
+        **{f"says {name}": min(n, 5) for name, n in zip(FLAGGED, place.tone.counts, strict=True)},
+        "hostile": min(place.tone.hostile, 8),
         "parts": min(parts_asked(ask), 4),
         "ask words": min(len(words(ask)), 60),
         "ask question": int("?" in ask),

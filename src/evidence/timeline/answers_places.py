@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from evidence.model import Letter, other_side
 from evidence.timeline.answers import Vocabulary, stems_of
-from evidence.timeline.answers_letter import Place
+from evidence.timeline.answers_letter import CALM, Place, Tone
 from evidence.timeline.requests_find import Ask
 from evidence.timeline.requests_repeats import Again
 
@@ -74,9 +74,16 @@ def _bare_subject(subject: str) -> str:
 
 
 class Correspondence:
-    """The human letters between the sides. ``stems``: of each one's words, by its sha256."""
+    """The human letters between the sides. ``stems``: of each one's words, by its sha256; ``tones``: of what was flagged in it."""
 
-    def __init__(self, letters: Sequence[Letter], vocabulary: Vocabulary, stems: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        letters: Sequence[Letter],
+        vocabulary: Vocabulary,
+        stems: Mapping[str, frozenset[str]],
+        tones: Mapping[str, Tone],
+    ) -> None:
+        self._tones = tones
         human = [x for x in letters if x.speaker != "third" and x.sha256 in stems]
         self._by_hash = {x.sha256: x for x in human}
         self._vocabulary = vocabulary
@@ -147,5 +154,6 @@ class Correspondence:
             letters=overlap(self._stems[letter.sha256], self._stems[other.sha256]),
             next_near=overlap(asked, self._stems[following_anywhere.sha256]) if following_anywhere else 0.0,
             to_asker=letter.sender.casefold() in {a.address.casefold() for a in other.addresses},
+            tone=self._tones.get(other.sha256, CALM),
             speaks_of_it=speaks,
         )

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from evidence.canonical import canonical_json
 from evidence.config import Config
-from evidence.model import Letter, Outcome, Request, Side, Tier, judged_id, other_side
+from evidence.model import Flag, Letter, Outcome, Request, Side, Tier, judged_id, other_side
 from evidence.ports import FolderCount
 from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, weigh
 from evidence.timeline.answers_features import stems_in
-from evidence.timeline.answers_letter import Place
+from evidence.timeline.answers_letter import Place, Tone
 from evidence.timeline.answers_places import Asking, Correspondence, Run
 from evidence.timeline.answers_reports import acknowledged, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
@@ -67,14 +67,16 @@ def find_requests(
     coverage: Sequence[FolderCount],
     *,
     as_of: datetime,
+    flags: Mapping[str, Sequence[Flag]],
     asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Request, ...]:
     """All requests of both sides in ``letters`` as they stood at ``as_of``; later mail is not looked at.
 
+    ``flags``: what ``find_flags`` gave per letter's sha256; a letter that attacks answers less often than its words suggest.
     Asking letters are human, in scope and addressed to the other side. The result is in order of asking. ``asks`` is what
     ``asks_of`` gave per letter's sha256, if somebody has it already (worker processes, say).
     """
-    search, asked, repeats = prepared(letters, settings, coverage, as_of=as_of, asks=asks)
+    search, asked, repeats = prepared(letters, settings, coverage, as_of=as_of, flags=flags, asks=asks)
     first_of: dict[int, int] = {}
     for index in range(len(asked)):
         before = repeats.ties.get(index)
@@ -89,6 +91,7 @@ def prepared(
     coverage: Sequence[FolderCount],
     *,
     as_of: datetime,
+    flags: Mapping[str, Sequence[Flag]],
     asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Search, list[tuple[Letter, Ask]], Repeats]:
     """What is searched, every asking in order of time, and which of them repeat an earlier one."""
@@ -99,7 +102,8 @@ def prepared(
         vocabulary.learn(one)
     asked = [(x, ask) for x in known for ask in (asks_of(x) if asks is None else asks.get(x.sha256, ()))]
     repeats = Repeats(asked, vocabulary)
-    return Search(known, settings, coverage, as_of, vocabulary, stems, asked, repeats), asked, repeats
+    tones = {x.sha256: Tone.of(flags.get(x.sha256, ())) for x in known}
+    return Search(known, settings, coverage, as_of, vocabulary, stems, tones, asked, repeats), asked, repeats
 
 
 def _may_ask(letter: Letter) -> bool:
@@ -134,6 +138,7 @@ class Search:
         as_of: datetime,
         vocabulary: Vocabulary,
         stems: Mapping[str, frozenset[str]],
+        tones: Mapping[str, Tone],
         asked: Sequence[tuple[Letter, Ask]],
         repeats: Repeats,
     ) -> None:
@@ -152,7 +157,7 @@ class Search:
             x for x in letters if x.kind == "human" and x.speaker != "third" and other_side(x.speaker) in x.addressees
         ]
         files = {x.sha256: stems_of(" ".join(files_of(x))) for x in human}
-        self._between = Correspondence(human, vocabulary, {x: stems[x] | named for x, named in files.items()})
+        self._between = Correspondence(human, vocabulary, {x: stems[x] | named for x, named in files.items()}, tones)
         self._human = self._between.of
         self._reports = {x.sha256: found for x in human if (found := reported(x))}
         self._reporting: Mapping[str, Run] = {
