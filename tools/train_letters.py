@@ -2,8 +2,9 @@
 
     python tools/train_letters.py [--cross] [--write] [--keep FOLDER]
 
-The open disputes and hard exchanges (``tools/disputes.py``) and those of ``fixtures/corpus`` go as mail through the whole program; each labelled request is held
-against every candidate letter up to the one that answered it. ``--cross`` prints figures with each author left out in turn. The trees are
+The disputes and hard exchanges of ``tools/disputes.py`` and those of ``fixtures/corpus`` go as mail through the whole program; each
+labelled request is held against every candidate letter up to the one that answered it. Disputes that are held out for flags are
+taken too, once their requests have been measured. ``--cross`` prints figures with each author left out in turn. The trees are
 grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` and
 ``tools/train_ranker.py`` come first: the models of the one, and what is flagged with the other, give some of the features.
 """
@@ -26,7 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from disputes import HARD, OPEN, read, write  # noqa: E402
+from disputes import HARD, OPEN, SHUT, read, write  # noqa: E402
 from grow_trees import grow_named  # noqa: E402
 from measure_answers import wilson  # noqa: E402
 from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
@@ -43,7 +44,7 @@ from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
 TREES = ROOT / "src/evidence/timeline/answers_trees.json"
 HARD_AUTHORS = frozenset(name.removeprefix("disputes-") for name in (*HARD, "disputes-ru-20", "disputes-en-20"))
-WEIGHTS = {"corpus": 3.0, "ru-23": 2.0, "en-23": 2.0}
+WEIGHTS = {"corpus": 3.0, "ru-23": 2.0, "en-23": 2.0, "ru-24": 2.0, "en-24": 2.0}
 
 
 @dataclass
@@ -204,7 +205,7 @@ def main() -> int:
         folder = a.keep or Path(scratch)
         places = [
             (folder / d.name if (folder / d.name / "archive.db").exists() else write(d, folder), d.author)
-            for d in read((*OPEN, *HARD))
+            for d in read((*OPEN, *HARD, *SHUT))
         ]
         places += [(corpus_place(folder, name), "corpus") for name in scorer().DISPUTES]
         for place, author in places:

@@ -24,7 +24,7 @@ from evidence.timeline.requests_find import Ask
 
 Verdict = Literal["answered", "deferred", "none"]
 
-ANSWERED_AT = 0.55  # the trained score from which a letter in the thread and in time counts as the answer …
+ANSWERED_AT = 0.45  # the trained score from which a letter in the thread and in time counts as the answer …
 FAR_AT = 0.3  # … and a late one, or one elsewhere: to assert silence wrongly costs more than to believe an answer too readily
 SURE_AT = 0.75
 _QUOTE_MARKS = re.compile(r"(?m)^[> ]+")
