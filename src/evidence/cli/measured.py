@@ -18,8 +18,8 @@ def measured() -> str:
         files("evidence.timeline").joinpath("model_data", "measured.json").read_text(encoding="utf-8")
     )
     head = _(
-        "How well this works, measured on {letters} messages from {disputes} disputes that were not used to "
-        "build the program. They are invented, so your mail will differ; and unflagged does not mean absent. "
+        "How well this works, measured on {letters} messages from {disputes} disputes on which nothing that "
+        "flags was built. They are invented, so your mail will differ; and unflagged does not mean absent. "
         "Right: the share of flags that are right; found: the share of what should be flagged that was; in "
         "brackets, the 95 % interval."
     ).format(letters=kept["letters"], disputes=kept["disputes"])
