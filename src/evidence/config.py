@@ -22,7 +22,7 @@ def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not re.fullmatch(r"[^\s@<>,;]*@[^\s@<>,;]+", value):
             raise ValueError(
-                tr("«{value}» is neither an address (name@domain) nor a domain (@domain)").format(value=value)
+                tr("“{value}” is neither an address (name@domain) nor a domain (@domain)").format(value=value)
             )
     return tuple(_lower_domain(v) for v in values)
 
@@ -39,7 +39,7 @@ def _known_zone(value: str) -> str:
         ZoneInfo(value)
     except Exception as error:
         raise ValueError(
-            tr("no time zone is called «{value}»; use a name such as Europe/Moscow").format(value=value)
+            tr("no time zone is called “{value}”; use a name such as Europe/Moscow").format(value=value)
         ) from error
     return value
 
@@ -98,7 +98,7 @@ class Account(Section):
         """One secret, and a safe way there."""
         if self.tls == "none" and self.host not in LOOPBACK_HOSTS:
             raise ValueError(
-                tr('tls = "none" is allowed only within this machine (loopback); «{host}» is another machine').format(
+                tr('tls = "none" is allowed only within this machine (loopback); “{host}” is another machine').format(
                     host=self.host
                 )
             )
@@ -275,7 +275,7 @@ def _in_words(mistake: Mistake, text: str) -> str:
         import difflib
 
         near = difflib.get_close_matches(str(place[-1]), _keys_beside(place), n=1, cutoff=0.5)
-        hint = tr("; did you mean «{name}»?").format(name=near[0]) if near else ""
+        hint = tr("; did you mean “{name}”?").format(name=near[0]) if near else ""
         return f"  {where}{dotted}: " + tr("no such key") + hint
     if mistake.kind == "missing":
         return f"  {where}{dotted}: " + tr("this key is required")

@@ -278,7 +278,7 @@ def test_a_command_that_fails_is_named_without_what_it_printed(tmp_path: Path, t
 
 
 def test_a_command_that_is_not_there_or_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="the program «nowhere-to-be-found» was not found or cannot be run"):
+    with pytest.raises(UsageError, match="the program “nowhere-to-be-found” was not found or cannot be run"):
         run_for_secret("nowhere-to-be-found x", "password_command")
     with pytest.raises(UsageError, match="not a valid command line"):
         run_for_secret("'unclosed", "password_command")

@@ -115,7 +115,7 @@ def test_no_archive_is_exit_code_10(words: list[str], tmp_path: Path) -> None:
 def test_a_mistyped_command_is_answered_with_the_nearest(tmp_path: Path) -> None:
     ended = evidence("sinc", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "«sync»" in ended.stderr
+    assert "“sync”" in ended.stderr
 
 
 def test_an_unknown_option_is_a_usage_error(tmp_path: Path) -> None:

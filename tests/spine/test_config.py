@@ -59,8 +59,8 @@ def test_domains_are_lower_case_and_paths_are_beside_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("added", "said"),
     [
-        ("[matter2]\nx = 1\n", "did you mean «matter»"),
-        ("[timeline]\nanswer_within_day = 3\n", "did you mean «answer_within_days»"),
+        ("[matter2]\nx = 1\n", "did you mean “matter”"),
+        ("[timeline]\nanswer_within_day = 3\n", "did you mean “answer_within_days”"),
         ("[timeline]\ndays = 'workdays'\n", "'working' or 'calendar'"),
         (
             "[[account]]\nname='a'\nhost='imap.far.example'\nusername='u'\ntls='none'\n",

@@ -69,8 +69,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
-            hint = _(" Did you mean «{name}»?").format(name=near[0]) if near else ""
-            ctx.fail(_("There is no command «{name}».").format(name=args[0]) + hint)
+            hint = _(" Did you mean “{name}”?").format(name=near[0]) if near else ""
+            ctx.fail(_("There is no command “{name}”.").format(name=args[0]) + hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -31,7 +31,7 @@ class Day(click.ParamType[date]):
                 return datetime.strptime(value, form).date()  # a day has no zone
             except ValueError:
                 continue
-        return self.fail(_("«{text}» is not a day; write 2026-03-31 or 31.03.2026.").format(text=value), param, ctx)
+        return self.fail(_("“{text}” is not a day; write 2026-03-31 or 31.03.2026.").format(text=value), param, ctx)
 
 
 DAY = Day()
@@ -67,7 +67,7 @@ def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[An
             moment = end_of_day(as_of, session.config)
         except ValueError:
             raise UsageError(
-                _("«{text}» is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)
+                _("“{text}” is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)
             ) from None
     case = session.current()
     return case, pipeline.view(session.config, case, as_of=moment, everything=everything)

@@ -20,7 +20,7 @@ from evidence.model import CATEGORIES
     "flags",
     help=_(
         "Threats, demands, accusations, refusals, broken promises and the like, by either side, each with its "
-        "exact quote. Tier «stated» rests on an exact rule; «possible» waits for a person's decision. What is "
+        "exact quote. Tier “stated” rests on an exact rule; “possible” waits for a person's decision. What is "
         "not flagged may still be there."
     ),
     epilog=help_end(

@@ -143,7 +143,7 @@ def _parts(text: str, count: int) -> tuple[str, ...]:
     parts = [part.strip() for part in text.split("=")]
     if len(parts) > count or not parts[0]:
         raise UsageError(
-            _("«{text}»: write {form}.").format(text=text, form="NAME=ADDRESS" if count == 2 else "NAME=ADDRESS=RATE")
+            _("“{text}”: write {form}.").format(text=text, form="NAME=ADDRESS" if count == 2 else "NAME=ADDRESS=RATE")
         )
     return tuple(parts + [""] * (count - len(parts)))
 
@@ -152,4 +152,4 @@ def rate(text: str) -> float:
     try:
         return float(text.replace(",", ".") or 0)
     except ValueError:
-        raise UsageError(_("«{text}» is not a rate; enter a number.").format(text=text)) from None
+        raise UsageError(_("“{text}” is not a rate; enter a number.").format(text=text)) from None

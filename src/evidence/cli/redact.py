@@ -54,7 +54,7 @@ def command(
         start = text.find(passage)
         if start < 0:
             raise UsageError(
-                _("That passage does not occur in the part «{part}» of this message.").format(part=part),
+                _("That passage does not occur in the part “{part}” of this message.").format(part=part),
                 "",
                 _("`evidence show {sha} --part {part}` prints the text to copy from.").format(
                     sha=whole[:12], part=part

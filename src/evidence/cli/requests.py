@@ -19,7 +19,7 @@ OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no
     "requests",
     help=_(
         "Questions asked, and documents, actions and payments requested, by either side, with what a search of "
-        "the archive found by way of an answer. «no-reply» means: no reply found in the folders searched; "
+        "the archive found by way of an answer. “no-reply” means: no reply found in the folders searched; "
         "telephone and messengers are not searched."
     ),
     epilog=help_end(

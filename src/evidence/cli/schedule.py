@@ -83,7 +83,7 @@ def install(session: Session, kind: str | None, every: str, print_only: bool, ye
         if account.password_env:
             click.secho(
                 _(
-                    "Account «{name}» takes its password from the environment variable {variable}, which scheduled runs do "
+                    "Account “{name}” takes its password from the environment variable {variable}, which scheduled runs do "
                     "not see: set password_command or keyring for it."
                 ).format(name=account.name, variable=account.password_env),
                 fg="yellow",

@@ -110,7 +110,7 @@ def whole_sha256(session: Session, prefix: str) -> str:
     prefix = prefix.lower()
     if len(prefix) < 6 or any(c not in "0123456789abcdef" for c in prefix):
         raise UsageError(
-            _("«{text}» is not a message's SHA-256 (or its first 6 or more hex digits).").format(text=prefix)
+            _("“{text}” is not a message's SHA-256 (or its first 6 or more hex digits).").format(text=prefix)
         )
     with closing(sqlite3.connect(f"file:{session.need_archive()}?mode=ro", uri=True)) as connection:
         found = [

@@ -42,7 +42,7 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
         elif part is not None:
             if part not in message.texts:
                 raise UsageError(
-                    _("This message has no part «{part}».").format(part=part),
+                    _("This message has no part “{part}”.").format(part=part),
                     "",
                     _("Its parts: {parts}.").format(parts=", ".join(message.texts)),
                 )

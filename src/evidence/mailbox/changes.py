@@ -30,7 +30,7 @@ def doubt_emptiness(run: Run, place: Place, listed: int) -> bool:
     run.mailbox.examine(place.name)
     if len(run.mailbox.uids()):
         raise MailboxError(
-            _("The folder «{folder}» looked empty and then did not.").format(folder=place.name.name)
+            _("The folder “{folder}” looked empty and then did not.").format(folder=place.name.name)
         )  # work it again
     place.doubted = True
     return True
@@ -115,7 +115,7 @@ def changed_uidvalidity(run: Run, place: Place, old: Generation) -> None:
     run.alarm("uidvalidity-changed", detail, place, folder=old.id)
     if verdict == "doubtful" and not trusted:
         raise FolderUnreadable(
-            _("The folder «{folder}» has a new UIDVALIDITY, and whether its messages are the same is doubtful.").format(
+            _("The folder “{folder}” has a new UIDVALIDITY, and whether its messages are the same is doubtful.").format(
                 folder=place.name.name
             ),
             _("{same} of {compared} agree, none contradicts.").format(same=detail["same"], compared=detail["compared"]),

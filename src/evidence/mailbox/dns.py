@@ -84,7 +84,7 @@ def make_resolver(address: str) -> dns.resolver.Resolver:
             made.port = int(match[2] or match[4] or 53)
         except ValueError:
             raise UsageError(
-                _("«{address}» is not the address of a DNS resolver.").format(address=address),
+                _("“{address}” is not the address of a DNS resolver.").format(address=address),
                 "",
                 _("Write dkim.resolver as an IP address, such as 9.9.9.9 or 127.0.0.1:5353, or leave it empty."),
             ) from None

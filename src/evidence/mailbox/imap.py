@@ -319,7 +319,7 @@ class ImapMailbox:
             self._drop_listing()
             self._raise_if_limited(responses[-1])
             raise FolderUnreadable(
-                _("The folder «{folder}» could not be opened.").format(folder=folder.name), responses[-1].text()
+                _("The folder “{folder}” could not be opened.").format(folder=folder.name), responses[-1].text()
             )
         numbers: dict[str, int] = {}
         self._exists = 0
@@ -330,7 +330,7 @@ class ImapMailbox:
             self._count(response)
         if "UIDVALIDITY" not in numbers:
             raise FolderUnreadable(
-                _("The folder «{folder}» has no lasting message numbers (UIDVALIDITY).").format(folder=folder.name),
+                _("The folder “{folder}” has no lasting message numbers (UIDVALIDITY).").format(folder=folder.name),
                 "",
                 _("Ask the provider; without them nothing can be proved."),
             )

@@ -89,7 +89,7 @@ def secret_for(
     if account.oauth:
         said = _said()
         raise UsageError(
-            said('Account «{name}»: oauth = "{kind}" needs a token_command.').format(
+            said('Account “{name}”: oauth = "{kind}" needs a token_command.').format(
                 name=account.name, kind=account.oauth
             ),
             "",
@@ -106,7 +106,7 @@ def sign_in(account: Account, *, folder: Path, say: Callable[[str], None]) -> No
     if account.oauth != "microsoft":
         said = _said()
         raise UsageError(
-            said("Account «{name}» gets its tokens from token_command; there is nothing to sign in to here.").format(
+            said("Account “{name}” gets its tokens from token_command; there is nothing to sign in to here.").format(
                 name=account.name
             )
         )
@@ -144,7 +144,7 @@ def password_secret(account: Account, password: str) -> Secret:
             said = _said()
             raise LoginRefused(
                 said(
-                    "The user name or password of account «{name}» contains characters that {host} does not accept."
+                    "The user name or password of account “{name}” contains characters that {host} does not accept."
                 ).format(name=account.name, host=account.host),
                 said(
                     "For characters outside ASCII, IMAP requires AUTHENTICATE PLAIN, which this server does not offer."
@@ -213,13 +213,13 @@ def run_for_secret(command: str, key: str) -> str:
         done = subprocess.run(words, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS, check=False)
     except (FileNotFoundError, PermissionError):
         raise UsageError(
-            said("{key}: the program «{program}» was not found or cannot be run.").format(key=key, program=program),
+            said("{key}: the program “{program}” was not found or cannot be run.").format(key=key, program=program),
             "",
             hint,
         ) from None
     except subprocess.TimeoutExpired:
         raise EvidenceError(
-            said("{key}: «{program}» did not finish within {n} seconds.").format(
+            said("{key}: “{program}” did not finish within {n} seconds.").format(
                 key=key, program=program, n=COMMAND_SECONDS
             ),
             "",
@@ -228,20 +228,20 @@ def run_for_secret(command: str, key: str) -> str:
     line = done.stdout.split(b"\n", 1)[0].rstrip(b"\r")
     if done.returncode != 0:
         raise EvidenceError(
-            said("{key}: «{program}» ended with exit code {code}.").format(
+            said("{key}: “{program}” ended with exit code {code}.").format(
                 key=key, program=program, code=done.returncode
             ),
             "",
             hint,
         )
     if not line:
-        raise EvidenceError(said("{key}: «{program}» printed nothing.").format(key=key, program=program), "", hint)
+        raise EvidenceError(said("{key}: “{program}” printed nothing.").format(key=key, program=program), "", hint)
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         pass
     raise EvidenceError(
-        said("{key}: what «{program}» printed is not UTF-8 text.").format(key=key, program=program), "", hint
+        said("{key}: what “{program}” printed is not UTF-8 text.").format(key=key, program=program), "", hint
     )
 
 
@@ -255,7 +255,7 @@ def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Ac
             raise UsageError(
                 said("The environment variable {name} is not set.").format(name=account.password_env),
                 "",
-                said("Account «{name}» takes its password from it (password_env).").format(name=account.name),
+                said("Account “{name}” takes its password from it (password_env).").format(name=account.name),
             )
         return found
     if account.keyring:
@@ -266,7 +266,7 @@ def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Ac
             raise _no_keyring(account, error) from None
         if not kept:
             raise LoginRefused(
-                said("The keyring has no password for account «{name}».").format(name=account.name),
+                said("The keyring has no password for account “{name}”.").format(name=account.name),
                 "",
                 said("Run `evidence login {name}` to store it.").format(name=account.name),
             )
@@ -274,7 +274,7 @@ def _password(account: Account, environ: Mapping[str, str], prompt: Callable[[Ac
     if prompt is not None:
         return prompt(account)
     raise UsageError(
-        said("Account «{name}» does not say where its password is.").format(name=account.name),
+        said("Account “{name}” does not say where its password is.").format(name=account.name),
         "",
         said("Set password_command, password_env or keyring = true in config.toml."),
     )
@@ -313,7 +313,7 @@ def _no_keyring(account: Account, error: Exception) -> UsageError:
         type(error).__name__,
         said(
             "Scheduled runs without a desktop session often cannot open one: use password_command or password_env "
-            "for account «{name}»."
+            "for account “{name}”."
         ).format(name=account.name),
     )
 
@@ -322,7 +322,7 @@ def _check_password(account: Account, password: str) -> None:
     if not password or re.search(r"[\r\n\0]", password):
         said = _said()
         raise UsageError(
-            said("The password of account «{name}» is empty or contains a line break.").format(name=account.name),
+            said("The password of account “{name}” is empty or contains a line break.").format(name=account.name),
             "",
             said("Store it again; only its first line counts."),
         )
@@ -332,7 +332,7 @@ def _checked_token(account: Account, token: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         said = _said()
         raise UsageError(
-            said("What account «{name}» supplied as its access token is not one.").format(name=account.name),
+            said("What account “{name}” supplied as its access token is not one.").format(name=account.name),
             said("An access token is a single word of ASCII letters, digits and symbols (RFC 6750)."),
             said("Check token_command, or run `evidence login {name}`.").format(name=account.name),
         )
@@ -370,7 +370,7 @@ def _refusal(account: Account, error: Exception, secret: str, *octets: bytes) ->
             said("{host} hung up during the login.").format(host=account.host),
             text,
             said(
-                "Try again in a few minutes; if that does not help, check host, port and tls of account «{name}»."
+                "Try again in a few minutes; if that does not help, check host, port and tls of account “{name}”."
             ).format(name=account.name),
         )
     code = re.search(r"\[([A-Z-]+)\]", text)
@@ -383,7 +383,7 @@ def _refusal(account: Account, error: Exception, secret: str, *octets: bytes) ->
             retry_after=wait,
         )
     return LoginRefused(
-        said("{host} refused the login of «{username}» (account «{name}»).").format(
+        said("{host} refused the login of “{username}” (account “{name}”).").format(
             host=account.host, username=account.username, name=account.name
         ),
         said("The server said: {text}").format(text=text) if text else "",

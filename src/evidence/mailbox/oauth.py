@@ -112,7 +112,7 @@ def _with_application(
         ) from None
     if not account.oauth_client_id:
         raise UsageError(
-            said("Account «{name}» has no oauth_client_id.").format(name=account.name),
+            said("Account “{name}” has no oauth_client_id.").format(name=account.name),
             "",
             said(
                 "Have an application registered in Microsoft Entra (public client, IMAP.AccessAsUser.All) and enter its "
@@ -148,11 +148,11 @@ def _with_application(
         ) from None
     except ValueError:
         raise NetworkError(
-            said("Microsoft's sign-in service does not know the domain of «{username}».").format(
+            said("Microsoft's sign-in service does not know the domain of “{username}”.").format(
                 username=account.username
             ),
             "",
-            said("Check the username of account «{name}».").format(name=account.name),
+            said("Check the username of account “{name}”.").format(name=account.name),
         ) from None
     finally:
         # msal may have rotated the refresh token before a later step failed: what it holds now is what counts.
@@ -189,7 +189,7 @@ def _write(cache: Path, text: str) -> None:
 def _never_signed_in(account: Account) -> LoginRefused:
     said = _said()
     return LoginRefused(
-        said("Nobody has signed in to account «{name}» yet.").format(name=account.name),
+        said("Nobody has signed in to account “{name}” yet.").format(name=account.name),
         "",
         said("Run `evidence login {name}` and follow the link it shows.").format(name=account.name),
     )
@@ -201,7 +201,7 @@ def _declined(account: Account, result: dict[str, Any]) -> LoginRefused:
     described = str(result.get("error_description", "")).splitlines()
     text = "".join(c if c.isprintable() else " " for c in (described[0] if described else ""))[:300]
     return LoginRefused(
-        said("Microsoft did not grant access to the mailbox of «{username}».").format(username=account.username),
+        said("Microsoft did not grant access to the mailbox of “{username}”.").format(username=account.username),
         ": ".join(part for part in (code, text) if part),
         said("Run `evidence login {name}` to sign in again; an administrator may have to consent first.").format(
             name=account.name

@@ -77,12 +77,12 @@ PRESETS: tuple[Preset, ...] = (
         expects="An app password for mail, not the password of the Yandex account.",
         where=(
             "In Yandex Mail, open Settings → Mail clients and allow access from imap.yandex.ru with app passwords; "
-            "then create a password for «Mail» at id.yandex.ru/security/app-passwords."
+            "then create a password for “Mail” at id.yandex.ru/security/app-passwords."
         ),
         refused=(
             "Create a new app password for mail at id.yandex.ru/security/app-passwords and check that IMAP is "
             "allowed under Settings → Mail clients. Yandex resets all app passwords when the account's password "
-            "is changed, when two-factor login is switched on or off, and after «Log out on all devices»."
+            "is changed, when two-factor login is switched on or off, and after “Log out on all devices”."
         ),
         url="https://id.yandex.ru/security/app-passwords",
     ),
@@ -168,7 +168,7 @@ PRESETS: tuple[Preset, ...] = (
         expects="An app password with access to mail (IMAP), not the password of the account.",
         where=(
             "Open Settings → Privacy & Security → Manage app passwords and access, and create one "
-            "with «Mail (IMAP/POP/SMTP)»."
+            "with “Mail (IMAP/POP/SMTP)”."
         ),
         refused=(
             "Fastmail takes only an app password here; create one under Settings → Privacy & Security. "

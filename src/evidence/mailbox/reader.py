@@ -287,7 +287,7 @@ def _counts(run: Run, place: Place) -> FolderCount:
     total = 0 if place.doubted else len(ledger)
     if sum(kinds) != total:
         raise IntegrityFailure(
-            _("The message counts of «{folder}» do not add up.").format(folder=place.name.name),
+            _("The message counts of “{folder}” do not add up.").format(folder=place.name.name),
             f"{kinds} / {total}",
             _("Nothing was lost: run the sync again, and report it if it happens again."),
         )

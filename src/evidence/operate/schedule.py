@@ -65,7 +65,7 @@ def make_entry(config: Path, program: Path, every: str, kind: Kind, home: Path |
     """The entry for the matter of ``config``. Raises UsageError for a path that the scheduler's file cannot hold."""
     if every not in EVERY:
         raise UsageError(
-            _("«{every}» is not an interval at which a sync can run.").format(every=every),
+            _("“{every}” is not an interval at which a sync can run.").format(every=every),
             "",
             _("Choose one of: {choices}.").format(choices=", ".join(EVERY)),
         )
@@ -246,7 +246,7 @@ def _must(command: tuple[str, ...], run: Run, text: str | None = None) -> None:
         ) from None
     if ended.returncode:
         raise EvidenceError(
-            _("«{command}» failed.").format(command=" ".join(command)),
+            _("“{command}” failed.").format(command=" ".join(command)),
             (ended.stderr or ended.stdout).strip(),
             _(
                 "The schedule is not active. Remove the cause named above and run the command again, or choose another "
