@@ -265,6 +265,14 @@ def test_options_are_recorded_without_what_changes_no_byte() -> None:
     assert BundleOptions(since=date(2025, 1, 2)).record()["since"] == "2025-01-02"
 
 
+def test_a_bundle_that_leaves_some_out_is_called_an_extract() -> None:
+    kinds = [
+        BundleOptions(**chosen).shown_kind for chosen in ({}, {"since": date(2025, 1, 2)}, {"category": ("threat",)})
+    ]
+    assert kinds == ["full", "extract", "extract"]
+    assert BundleOptions(kind="police", until=date(2025, 1, 2)).shown_kind == "police"
+
+
 def test_custody_speaks_of_a_mail_server_only_where_one_was_read(make: Maker) -> None:
     class Imported(FakeCase):
         def acquisitions(self) -> Sequence[Mapping[str, Any]]:

@@ -76,5 +76,5 @@ def kind_name(b: Brief) -> str:
         "notary": b._("Mailbox inspection sheet"),
         "extract": b._("Extract from a bundle of correspondence"),
     }
-    name = names["extract"] if b.options.kind == "full" and b.options.selective else names[b.options.kind]
+    name = names[b.options.shown_kind]
     return b._("Supplement: %s") % name if b.options.supplement else name

@@ -42,6 +42,11 @@ class BundleOptions:
         """True where some messages in scope are left out by a filter: an extract, whatever its kind."""
         return bool(self.since or self.until or self.category)
 
+    @property
+    def shown_kind(self) -> BundleKind:
+        """The kind the cover and the folder name: a full bundle that leaves some out is an extract."""
+        return "extract" if self.kind == "full" and self.selective else self.kind
+
     def record(self) -> dict[str, Any]:
         """The options as plain values for the custody log (canonical JSON). ``jobs`` is left out: it changes no byte."""
         return {

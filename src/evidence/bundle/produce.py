@@ -67,7 +67,7 @@ def produce(
     Raises UsageError when the options contradict the archive, EvidenceError when the folder is there already.
     """
     brief = _brief(case, config, options, assessment, entries, picture, now)
-    folder = out / f"{brief.number:04d}-{'supplement' if options.supplement else options.kind}"
+    folder = out / f"{brief.number:04d}-{'supplement' if options.supplement else options.shown_kind}"
     if folder.exists():
         raise EvidenceError(
             _("{folder} already exists.").format(folder=folder),

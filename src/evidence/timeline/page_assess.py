@@ -29,7 +29,7 @@ def assessment_part(page: Page, a: Assessment) -> str:
     for q in a.questions:
         parts.append(f"<section><h2>{q.number}. {escape(_(QUESTION_WORDS[q.key]))}</h2>{_answer(page, q)}")
         parts.append('<div class="sides">')
-        for side, name in ((q.client, _("The client")), (q.us, _("We"))):
+        for side, name in ((q.client, _("The client")), (q.us, _("Our side"))):
             parts.append(f"<div><h3>{escape(name)}</h3>{_question_side(page, side)}</div>")
         parts.append("</div></section>")
     parts.append(f"<h2>{escape(_('Our own lapses'))}</h2>")
@@ -170,7 +170,7 @@ def assessment_lines(assessment: Assessment, *, language: str, timezone: str) ->
     for q in assessment.questions:
         lines.append(f"{q.number}. {_(QUESTION_WORDS[q.key])}")
         lines.append(f"   {_('The client')}: {side_in_words(q.client, language, zone)}")
-        lines.append(f"   {_('We')}: {side_in_words(q.us, language, zone)}")
+        lines.append(f"   {_('Our side')}: {side_in_words(q.us, language, zone)}")
         answer = (
             _("not answered") if q.answer is None else f"{_(ANSWER_WORDS.get(q.answer, q.answer))} ({q.answered_by})"
         )

@@ -94,7 +94,7 @@ def picture(
     parts += _lanes(columns, scale, axis, room, axis + (body_height - TOP - third) / 2 + 26, zone, language, links, _)
     parts += [
         _text(8, axis - room / 2, _("Client"), weight="bold", fill=COLOURS["client"], size=13),
-        _text(8, axis + room / 2 + 8, _("We"), weight="bold", fill=COLOURS["us"], size=13),
+        _text(8, axis + room / 2 + 8, _("Our side"), weight="bold", fill=COLOURS["us"], size=13),
     ]
     if low:
         parts.append(
@@ -346,7 +346,7 @@ def _described(
     """The text alternative: what a person who cannot see the picture needs from it."""
     words = _
     said = [period]
-    for lane, name in (("client", "Client"), ("us", "We")):
+    for lane, name in (("client", "Client"), ("us", "Our side")):
         marks: Counter[str] = Counter()
         messages = 0
         for (of, _number), column in columns.items():
