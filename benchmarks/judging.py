@@ -9,15 +9,13 @@ letters are read before the first round.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 from common import hold, matter, parser, report, scratch, spread
 from rebuilding import rebuild
-
-from evidence.model import Flag
 
 TOGETHER = 50  # letters scored in one go, as in a rebuild
 
@@ -73,7 +71,7 @@ def main() -> None:
         requests = timed(
             "requests",
             lambda some=some, linked=linked: find_requests(
-                some, RequestSettings.of(config), (), as_of=now(), flags=by_letter(linked)
+                some, RequestSettings.of(config), (), as_of=now(), flags=linked
             ),
         )
         found = {"flags": found["flags"] + len(linked), "requests": found["requests"] + len(requests)}
@@ -91,13 +89,6 @@ def main() -> None:
         {"zones_flags_requests_letters_a_second": spread([given.size / t for t in whole], 0), "own_words_a_letter": round(words / len(letters)),
          **found},
     )  # fmt: skip
-
-
-def by_letter(flags: Iterable[Flag]) -> dict[str, list[Flag]]:
-    found: dict[str, list[Flag]] = {}
-    for flag in flags:
-        found.setdefault(flag.sha256, []).append(flag)
-    return found
 
 
 def _letters(archive: Any) -> Any:

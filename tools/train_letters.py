@@ -34,7 +34,7 @@ from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
 
 from evidence.archive.reader import ArchiveReader  # noqa: E402
 from evidence.config import load_config  # noqa: E402
-from evidence.model import Flag, Letter, other_side  # noqa: E402
+from evidence.model import Letter, other_side  # noqa: E402
 from evidence.timeline.answers import answering_text, files_of, inline_reply, least_score  # noqa: E402
 from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
 from evidence.timeline.answers_model import TreeModel  # noqa: E402
@@ -95,9 +95,7 @@ def examples(place: Path, author: str) -> list[Asked]:
     gold = json.loads((place / "gold.json").read_text(encoding="utf-8"))
     with ArchiveReader(config.archive_path) as reader:
         letters = reader.letters(everything=True)
-        flags: dict[str, list[Flag]] = {}
-        for flag in reader.flags():
-            flags.setdefault(flag.sha256, []).append(flag)
+        flags = reader.flags()
     settings = replace(RequestSettings.of(config), days="calendar", answer_within_days=gold["reply_days"])
     as_of = settings.reckoner.end_of_day(datetime.fromisoformat(gold["as_of"]).date())
     search, asked, repeats = prepared(letters, settings, (), as_of=as_of, flags=flags)

@@ -120,7 +120,6 @@ def letters_of(dispute: str) -> tuple[Letter, ...]:
 
 
 @cache
-def flags_of(dispute: str) -> dict[str, tuple[Flag, ...]]:
-    """What was flagged in each letter, by its sha256."""
-    letters = letters_of(dispute)
-    return {x.sha256: found for x, found in zip(letters, find_flags_in(letters, load_packs()), strict=True)}
+def flags_of(dispute: str) -> tuple[Flag, ...]:
+    """What is flagged in the letters."""
+    return tuple(flag for found in find_flags_in(letters_of(dispute), load_packs()) for flag in found)

@@ -60,7 +60,7 @@ def letter(
 
 def ledger(*letters: Letter, days: float = 30, **kwargs: object) -> tuple[Request, ...]:
     """The requests as they stood ``days`` after START."""
-    return find_requests(letters, settings(**kwargs), COVERAGE, as_of=START + timedelta(days=days), flags={})  # type: ignore[arg-type]
+    return find_requests(letters, settings(**kwargs), COVERAGE, as_of=START + timedelta(days=days), flags=())  # type: ignore[arg-type]
 
 
 def with_zones(base: Letter, *runs: tuple[str, str]) -> Letter:

@@ -141,7 +141,7 @@ def test_what_a_message_opens_and_closes_stands_under_it() -> None:
     from evidence.timeline.requests import find_requests
 
     letters = letters_of("shelf")
-    requests = find_requests(letters, settings_of("shelf"), (), as_of=as_of("shelf"), flags={})
+    requests = find_requests(letters, settings_of("shelf"), (), as_of=as_of("shelf"), flags=())
     entries = {e.sha256: e for e in build_timeline(letters, (), requests, timezone=ZONES["shelf"])}
     for r in requests:
         assert r.id in entries[r.sha256].opened
@@ -201,7 +201,7 @@ def test_what_a_person_set_stands_over_what_the_rule_said() -> None:
     assert (corrected.category, corrected.subtype, corrected.id) == ("demand", None, flag.id)
     from evidence.timeline.requests import find_requests
 
-    found = find_requests(letters_of("shelf"), settings_of("shelf"), (), as_of=as_of("shelf"), flags={})
+    found = find_requests(letters_of("shelf"), settings_of("shelf"), (), as_of=as_of("shelf"), flags=())
     asked = replace(found[0], outcome="no-reply", tier="stated")
     review = decided("request", asked.id, "accepted", outcome="answered", answering_sha256="ab" * 32)
     (answered,) = standing((), [asked], review)[1]

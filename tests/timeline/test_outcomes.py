@@ -159,7 +159,7 @@ def _working(*letters: object) -> tuple[Request, ...]:
     from evidence.timeline.requests import find_requests
     from tests.timeline.letters import COVERAGE, settings
 
-    return find_requests(letters, settings("working"), COVERAGE, as_of=START + timedelta(days=400), flags={})  # type: ignore[arg-type]
+    return find_requests(letters, settings("working"), COVERAGE, as_of=START + timedelta(days=400), flags=())  # type: ignore[arg-type]
 
 
 def test_new_year_holidays_do_not_run_the_clock() -> None:

@@ -82,10 +82,7 @@ def find_all_requests(
 ) -> tuple[Request, ...]:
     from evidence.timeline.requests import RequestSettings, find_requests
 
-    of_letter: dict[str, list[Flag]] = {}
-    for flag in flags:
-        of_letter.setdefault(flag.sha256, []).append(flag)
-    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, flags=of_letter, asks=asks)
+    return find_requests(letters, RequestSettings.of(config), coverage, as_of=as_of, flags=flags, asks=asks)
 
 
 def _pieces(

@@ -67,12 +67,12 @@ def find_requests(
     coverage: Sequence[FolderCount],
     *,
     as_of: datetime,
-    flags: Mapping[str, Sequence[Flag]],
+    flags: Iterable[Flag],
     asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Request, ...]:
     """All requests of both sides in ``letters`` as they stood at ``as_of``; later mail is not looked at.
 
-    ``flags``: what ``find_flags`` gave per letter's sha256; a letter that attacks answers less often than its words suggest.
+    ``flags``: what ``find_flags`` gave, of any letters; a letter that attacks answers less often than its words suggest.
     Asking letters are human, in scope and addressed to the other side. The result is in order of asking. ``asks`` is what
     ``asks_of`` gave per letter's sha256, if somebody has it already (worker processes, say).
     """
@@ -91,7 +91,7 @@ def prepared(
     coverage: Sequence[FolderCount],
     *,
     as_of: datetime,
-    flags: Mapping[str, Sequence[Flag]],
+    flags: Iterable[Flag],
     asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Search, list[tuple[Letter, Ask]], Repeats]:
     """What is searched, every asking in order of time, and which of them repeat an earlier one."""
@@ -102,7 +102,10 @@ def prepared(
         vocabulary.learn(one)
     asked = [(x, ask) for x in known for ask in (asks_of(x) if asks is None else asks.get(x.sha256, ()))]
     repeats = Repeats(asked, vocabulary)
-    tones = {x.sha256: Tone.of(flags.get(x.sha256, ())) for x in known}
+    flagged: dict[str, list[Flag]] = {}
+    for flag in flags:
+        flagged.setdefault(flag.sha256, []).append(flag)
+    tones = {sha256: Tone.of(found) for sha256, found in flagged.items()}
     return Search(known, settings, coverage, as_of, vocabulary, stems, tones, asked, repeats), asked, repeats
 
 
