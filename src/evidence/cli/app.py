@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from evidence import __version__
+from evidence.cli.placeholders import name_values
 from evidence.cli.text import _
 from evidence.errors import EvidenceError
 
@@ -62,6 +63,7 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         command.short_help = COMMANDS[cmd_name][1]
         _keep_lines(command)
+        name_values(command)
         return command
 
     def resolve_command(
@@ -113,6 +115,9 @@ def app(ctx: click.Context, config_path: Path | None, lang: str | None, debug: b
     if ctx.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
         remember_matter(config_path)
     ctx.obj = Session(config_path=config_path, debug=debug)
+
+
+name_values(app)
 
 
 def _keep_lines(command: click.Command) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.cli.placeholders import placeholder
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end, language
 from evidence.errors import UsageError
@@ -143,7 +144,9 @@ def _parts(text: str, count: int) -> tuple[str, ...]:
     parts = [part.strip() for part in text.split("=")]
     if len(parts) > count or not parts[0]:
         raise UsageError(
-            _("“{text}”: write {form}.").format(text=text, form="NAME=ADDRESS" if count == 2 else "NAME=ADDRESS=RATE")
+            _("“{text}”: write {form}.").format(
+                text=text, form=placeholder("NAME=ADDRESS" if count == 2 else "NAME=ADDRESS=RATE")
+            )
         )
     return tuple(parts + [""] * (count - len(parts)))
 

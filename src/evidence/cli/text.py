@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from gettext import bindtextdomain
+from pathlib import Path
+
 from evidence.i18n import default_language, translation
 
 language = default_language()
 _catalogue = translation("cli", language)
 _ = _catalogue.gettext
 ngettext = _catalogue.ngettext
+
+if language != "en":
+    # Click asks the standard library for its own words ("Usage:", "Missing option"): in gettext's default domain, which is
+    # "messages", and in the language that LANGUAGE names (GNU gettext manual, 2.3.3). Their Russian is marked "kept" in our
+    # catalogue. This stands before any command is declared, for click translates some words when an option is made.
+    bindtextdomain("messages", Path(__file__).parent / "locale")
+    os.environ["LANGUAGE"] = language
 
 
 def help_end(*examples: str, codes: tuple[int, ...]) -> str:
