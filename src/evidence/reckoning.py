@@ -87,7 +87,8 @@ class Notice:
     category: str
     at: datetime
     bounced: bool
-    answered_by: str | None
+    answered_by: str | None  # their next letter in the thread
+    wrote_elsewhere: str | None = None  # their next letter in another thread, where none came in this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ def command(
             ["question", "side", "accepted", "unreviewed", "rejected", "requests", "first", "last", "answer"],
         )
         return 0
-    for line in assessment_lines(assessment, language=language, timezone=session.config.matter.timezone):
+    for line in assessment_lines(
+        assessment, language=language, timezone=session.config.matter.timezone, letters=shown.by_sha
+    ):
         click.echo(line)
     return 0
 

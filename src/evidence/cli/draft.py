@@ -39,6 +39,7 @@ def command(session: Session, kind: str, as_html: bool, as_of: str | None) -> in
             language=session.config.matter.language,
             format="html" if as_html else "text",
             reviews=shown.reviews,
+            as_of=shown.as_of,
         )
     )
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,6 +55,21 @@ def reading(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+NARROWING = ("since", "until", "person", "categories", "tier", "outcomes", "asker")
+
+
+def narrowing() -> str:
+    """The options of this command that leave something out, as typed; a page that shows a part says so with them."""
+    context = click.get_current_context(silent=True)
+    said: list[str] = []
+    for option in context.command.params if context else ():
+        value = context.params.get(option.name or "") if context else None
+        if option.name in NARROWING and value:
+            for one in value if isinstance(value, tuple) else (value,):
+                said.append(f"{option.opts[0]} {shlex.quote(str(one))}")
+    return " ".join(said)
 
 
 def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[Any, View]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import click
@@ -64,7 +65,9 @@ def command(
     if as_html:
         from evidence.cli.timeline import print_page
 
-        return print_page(session, case, shown, "requests")
+        wanted = {row["id"] for row in rows}
+        chosen_ones = tuple(request for request in shown.requests if request.id in wanted)
+        return print_page(session, case, replace(shown, requests=chosen_ones), "requests")
     if as_json:
         json_lines(rows)
     elif as_csv:

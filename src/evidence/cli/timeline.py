@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evidence.cli.filters import read_view, reading
+from evidence.cli.filters import narrowing, read_view, reading
 from evidence.cli.output import csv_rows, json_lines, table
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end, language
@@ -112,6 +112,7 @@ def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any 
             assessment=assessment_of(config, case, shown) if what == "assess" else None,
             effort=effort_of(config, case, shown) if what == "effort" else None,
             as_of=shown.as_of,
+            part=narrowing(),
         )
     )
     return 0

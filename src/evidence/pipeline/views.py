@@ -230,15 +230,14 @@ def flag_rows(shown: View) -> list[dict[str, Any]]:
 
 def request_rows(shown: View) -> list[dict[str, Any]]:
     """``requests --json``: one row a request, in order of asking. A person's decision stands over the search's."""
+    from evidence.timeline.build import corrected
+
     rows = []
-    for request in sorted(shown.requests, key=lambda r: (r.asked_at, shown.by_sha[r.sha256].number, r.start, r.id)):
-        letter = shown.by_sha[request.sha256]
-        review = shown.reviews.get(("request", request.id))
-        accepted = review is not None and review.decision == "accepted"
-        answering = (
-            review.answering_sha256 if accepted and review and review.answering_sha256 else request.answering_sha256
-        )
-        answer = shown.by_sha.get(answering or "")
+    for found in sorted(shown.requests, key=lambda r: (r.asked_at, shown.by_sha[r.sha256].number, r.start, r.id)):
+        letter = shown.by_sha[found.sha256]
+        review = shown.reviews.get(("request", found.id))
+        request = corrected(found, review)
+        answer = shown.by_sha.get(request.answering_sha256 or "")
         rows.append(
             {
                 "id": request.id,
@@ -253,10 +252,10 @@ def request_rows(shown: View) -> list[dict[str, Any]]:
                 "kind": request.kind,
                 "asked_at": _utc(request.asked_at),
                 "due_at": _utc(request.due_at) if request.due_at else None,
-                "outcome": review.outcome if accepted and review and review.outcome else request.outcome,
-                "found_outcome": request.outcome,
+                "outcome": request.outcome,
+                "found_outcome": found.outcome,
                 "answering_message_id": answer.message_id if answer else None,
-                "answering_sha256": answering,
+                "answering_sha256": request.answering_sha256,
                 "answer_quote": request.answer_quote,
                 "other_messages": list(request.other_messages),
                 "waited_days": request.waited_days,

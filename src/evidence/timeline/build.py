@@ -22,6 +22,7 @@ from evidence.timeline.requests_sentences import sentences
 from evidence.timeline.words import CATEGORY_WORDS, OUTCOME_WORDS, SUBTYPE_WORDS
 
 GIST_AT_MOST = 140
+ANSWERED = ("answered", "answered-late")
 _GREETING = re.compile(
     r"^\W*(?:(?:[\w.-]+\s*,?\s+){0,3}(?:здравствуйте|добр(?:ый|ое|ого|ой)\s+\w+|доброе\s+утро|привет\w*|приветствую|good\s+(?:morning|afternoon|evening)|"
     r"hi|hello|hey|dear|morning)\b[^.!?]{0,40}|(?:dear|hi|hello|hey|уважаем\w+|коллеги)\b[^.!?]{0,50})\W*$",
@@ -67,7 +68,7 @@ def standing(
 
     return (
         tuple(_recategorised(f, reviews.get(("flag", f.id))) for f in flags if stands("flag", f.id, f.tier)),
-        tuple(_corrected(r, reviews.get(("request", r.id))) for r in requests if stands("request", r.id, r.tier)),
+        tuple(corrected(r, reviews.get(("request", r.id))) for r in requests if stands("request", r.id, r.tier)),
     )
 
 
@@ -77,13 +78,31 @@ def _recategorised(flag: Flag, review: Review | None) -> Flag:
     return replace(flag, category=str(review.category), subtype=None)
 
 
-def _corrected(request: Request, review: Review | None) -> Request:
+def corrected(request: Request, review: Review | None) -> Request:
+    """The request as a person decided it. What the search quoted and how long it reckoned stay only where they still fit:
+
+    words found in one letter are never shown as those of another, nor days up to a letter that is no answer.
+    """
     if review is None or review.decision != "accepted" or not (review.outcome or review.answering_sha256):
         return request
+    outcome = review.outcome or request.outcome
+    answering = review.answering_sha256 or request.answering_sha256
+    if outcome == request.outcome and answering == request.answering_sha256:
+        return request
+    if outcome not in ANSWERED:
+        answering = None
+    if answering == request.answering_sha256 and outcome in ANSWERED and request.outcome in ANSWERED:
+        return replace(request, outcome=outcome)  # type: ignore[arg-type]  # the store lets only outcomes in
     return replace(
         request,
-        outcome=review.outcome or request.outcome,  # type: ignore[arg-type]  # the store lets only outcomes in
-        answering_sha256=review.answering_sha256 or request.answering_sha256,
+        outcome=outcome,  # type: ignore[arg-type]
+        answering_sha256=answering,
+        answer_quote=None,
+        waited_days=request.waited_days if outcome not in ANSWERED and request.outcome not in ANSWERED else None,
+        waited_working_days=(
+            request.waited_working_days if outcome not in ANSWERED and request.outcome not in ANSWERED else None
+        ),
+        detail={k: v for k, v in request.detail.items() if k != "answer"},
     )
 
 

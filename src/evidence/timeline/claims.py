@@ -168,7 +168,7 @@ def _line(
 
 
 def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, ...]:
-    """Our deadline and termination notices, whether a bounce came back, and their first human letter in the thread after it."""
+    """Our deadline and termination notices, whether a bounce came back, and their first human letter after it, in the thread or else anywhere."""
     by_hash = {x.sha256: x for x in letters}
     ordered = sorted(letters, key=lambda x: (x.at, x.number))
     found = []
@@ -184,6 +184,23 @@ def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, .
             and any(a in x.texts.get("body", "").casefold() for a in sent_to)
             for x in after
         )
-        answer = next((x for x in after if x.kind == "human" and x.speaker == "client"), None)
-        found.append(Notice(flag.id, flag.sha256, flag.category, letter.at, bounced, answer.sha256 if answer else None))
+        theirs = (x for x in after if x.kind == "human" and x.speaker == "client")
+        answer = next(theirs, None)
+        elsewhere = None
+        if answer is None:  # they may have answered under another subject: that is named before silence is
+            elsewhere = next(
+                (x for x in ordered if x.at > letter.at and x.kind == "human" and x.speaker == "client" and "us" in x.addressees),
+                None,
+            )  # fmt: skip
+        found.append(
+            Notice(
+                flag.id,
+                flag.sha256,
+                flag.category,
+                letter.at,
+                bounced,
+                answer.sha256 if answer else None,
+                elsewhere.sha256 if elsewhere else None,
+            )
+        )
     return tuple(sorted(found, key=lambda n: (n.at, n.flag)))

@@ -17,6 +17,7 @@ from evidence.config import Config
 from evidence.i18n import translation
 from evidence.model import Letter, Request
 from evidence.ports import Review
+from evidence.timeline.build import corrected
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.words import N_
 
@@ -79,16 +80,23 @@ def draft(
     language: str,
     format: Literal["text", "html"] = "text",
     reviews: Mapping[tuple[str, str], Review] | None = None,
+    as_of: datetime | None = None,
 ) -> str:
     """The letter as plain text or a whole HTML document.
 
-    Listed are our open requests, each repeated one once. Tentative ones (tier possible) are listed only where a person accepted
-    them in ``reviews``, rejected ones never; a line in brackets says how many were left out.
+    Listed are our open requests, each repeated one once, with the outcome a person set. Tentative ones (tier possible) are listed only
+    where a person accepted them in ``reviews``, rejected ones never; a line in brackets says how many were left out. ``as_of``: up to
+    when the archive was searched; a letter that says "we have found no answer" must not seem to speak of later mail.
     """
     _ = translation("timeline", language).gettext
     wording = _WORDING[kind]
     decided = {key[1]: r.decision for key, r in (reviews or {}).items() if key[0] == "request"}
-    whole = [(r, n) for r, n in open_requests(requests) if decided.get(r.id) != "rejected"]
+    known = [corrected(r, (reviews or {}).get(("request", r.id))) for r in requests if decided.get(r.id) != "rejected"]
+    whole = open_requests(known)
+    first_of: dict[str, datetime] = {}
+    for r in known:
+        root = r.repeats or r.id
+        first_of[root] = min(r.asked_at, first_of.get(root, r.asked_at))
     chosen = [(r, n) for r, n in whole if r.tier == "stated" or decided.get(r.id) == "accepted"]
     reckoner = Reckoner(
         config.timeline.answer_within_days, config.timeline.days, config.timeline.country, config.matter.timezone
@@ -100,7 +108,11 @@ def draft(
     since = min((x.at for x in letters.values() if x.scope == "in-scope"), default=now)
     values = {"title": config.matter.title, "until": day(reckoner.due(now)), "since": day(since)}
     marked = _("DRAFT — for a lawyer to check before it is sent. Made from the archive on %s.") % day(now)
-    items = [_item(r, chosen, letters, config, language) for r, _times in chosen]
+    if as_of is not None and as_of.astimezone(config.zone).date() < now.astimezone(config.zone).date():
+        marked += " " + _("Mail was searched up to %s; check whatever came after that.") % _moment(
+            as_of, config, language
+        )
+    items = [_item(r, n, first_of[r.repeats or r.id], letters, config, language) for r, n in chosen]
     lines = {
         "mark": marked,
         "from": config.us.name,
@@ -111,9 +123,11 @@ def draft(
     closing = [_(text) % values for text in wording.closing]
     opening = _(wording.opening) % values
     before = _(wording.before_list) if items else _("[No open request of ours is in the ledger.]")
+    if not items and kind in ("reminder", "final-notice"):
+        opening, closing = "", []  # nothing is asked for: no sentence may speak of "each of them"
     if len(whole) > len(chosen):
         closing.insert(
-            0, _("[Not listed: %d requests that wait for a person to confirm them.]") % (len(whole) - len(chosen))
+            0, _("[Requests not listed because no person has confirmed them yet: %d.]") % (len(whole) - len(chosen))
         )
     sign = _("Yours faithfully,\n[name, position]\n%s") % config.us.name
     if format == "html":
@@ -146,11 +160,13 @@ def open_requests(requests: Sequence[Request]) -> list[tuple[Request, int]]:
     return sorted(found, key=lambda x: (x[0].asked_at, x[0].start))
 
 
-def _item(
-    r: Request, chosen: Sequence[tuple[Request, int]], letters: Mapping[str, Letter], config: Config, language: str
-) -> str:
+def _moment(x: datetime, config: Config, language: str) -> str:
+    local = x.astimezone(config.zone)
+    return f"{day_in_words(local, language)}, {local:%H:%M}"
+
+
+def _item(r: Request, times: int, first: datetime, letters: Mapping[str, Letter], config: Config, language: str) -> str:
     _ = translation("timeline", language).gettext
-    times = next(n for x, n in chosen if x.id == r.id)
     asked = day_in_words(r.asked_at.astimezone(config.zone), language)
     letter = letters.get(r.sha256)
     subject = _(" (message “%s”)") % letter.subject if letter and letter.subject else ""
@@ -160,7 +176,8 @@ def _item(
         "quote": " ".join(r.quote.split()),
     }
     if times > 1:
-        said += " " + _("Asked %d times.") % times
+        since = day_in_words(first.astimezone(config.zone), language)
+        said += " " + _("Asked %(count)d times, first on %(date)s.") % {"count": times, "date": since}
     if r.outcome == "deferred":
         said += " " + _("You wrote that an answer would follow.")
     if r.outcome == "reply-without-answer":
@@ -190,6 +207,6 @@ def _as_html(
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(lines['subject'])}</title>\n<style>body{{max-width:42rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 Georgia,'DejaVu Serif',serif}}"
         ".draft{border:2px solid;padding:.5rem .8rem}dt{float:left;clear:left;width:6rem;font-weight:bold}dd{margin:0 0 .2rem 6rem}li{margin:.5rem 0}</style></head>\n"
-        f"<body><main>{mark}<dl>{head}</dl><h1>{escape(lines['subject'])}</h1><p>{escape(opening)}</p><p>{escape(before)}</p>{listed}{paragraphs}"
+        f"<body><main>{mark}<dl>{head}</dl><h1>{escape(lines['subject'])}</h1>{f'<p>{escape(opening)}</p>' if opening else ''}<p>{escape(before)}</p>{listed}{paragraphs}"
         f"<p>{signed}</p>{mark}</main></body>\n</html>\n"
     )

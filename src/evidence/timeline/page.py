@@ -40,8 +40,12 @@ def html_page(
     assessment: Assessment | None = None,
     effort: Effort | None = None,
     as_of: datetime,
+    part: str = "",
 ) -> str:
-    """A whole HTML document. ``letters`` are by sha256; the messages a view refers to are quoted at its end."""
+    """A whole HTML document. ``letters`` are by sha256; the messages a view refers to are quoted at its end.
+
+    ``part``: the options that left something out; the page says so under its heading, so that nobody takes a part for the whole.
+    """
     page = Page(language, timezone, flags, requests, letters, reviews, as_of)
     _ = page._
     if what == "timeline":
@@ -80,6 +84,11 @@ def html_page(
         heading = _("Effort")
         body = effort_part(page, effort)
     style = resources.files("evidence.timeline").joinpath("page.css").read_text(encoding="utf-8")
+    partial = (
+        f'<p class="as-of"><strong>{escape(_("Only a part is shown, by these options:"))}</strong> <code>{escape(part)}</code></p>'
+        if part
+        else ""
+    )
     shown_as_of = format_datetime(as_of.astimezone(page.zone), "d MMM y, HH:mm", locale=language)
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
@@ -88,7 +97,7 @@ def html_page(
         f"<title>{escape(heading)} — {escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#main">{escape(_("Skip to the content"))}</a>\n'
         f'<header><p class="matter">{escape(title)}</p><h1>{escape(heading)}</h1>'
-        f'<p class="as-of">{escape(_("As of %s; all times in the zone %s.") % (shown_as_of, timezone))}</p></header>\n'
+        f'<p class="as-of">{escape(_("As of %s; all times in the zone %s.") % (shown_as_of, timezone))}</p>{partial}</header>\n'
         f'<main id="main">\n{body}\n</main>\n'
         f"<footer><p>{escape(_('The program quotes and counts; it does not judge. Unflagged does not mean absent.'))}</p></footer>\n"
         "</body>\n</html>\n"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
 from evidence.i18n import translation
+from evidence.model import Letter
 from evidence.reckoning import AssessedQuestion, Assessment, ClaimLine, Notice, QuestionSide
 from evidence.timeline.page_parts import Page, request_item
 from evidence.timeline.words import (
@@ -78,9 +80,9 @@ def _question_side(page: Page, side: QuestionSide) -> str:
 def side_in_words(side: QuestionSide, language: str, zone: ZoneInfo) -> str:
     """Counts and the first and last date, in a line."""
     _ = translation("timeline", language).gettext
-    said = _("accepted: %d; not reviewed: %d; rejected: %d; requests: %d") % (
-        side.accepted, side.unreviewed, side.rejected, len(side.requests),
-    )  # fmt: skip
+    said = _("accepted: %d; not reviewed: %d; rejected: %d") % (side.accepted, side.unreviewed, side.rejected)
+    if side.requests:
+        said += "; " + _("requests to this side without reply or answered late: %d") % len(side.requests)
     if side.first and side.last:
         first, last = (format_date(x.astimezone(zone), "d MMM y", locale=language) for x in (side.first, side.last))
         said += "; " + (
@@ -139,11 +141,12 @@ def _notices(page: Page, notices: Sequence[Notice]) -> str:
         flag = page.flags.get(n.flag)
         quote = f": <q>{escape(' '.join(flag.quote.split()))}</q>" if flag else ""
         came = _("returned undelivered") if n.bounced else _("no sign of non-delivery")
-        answer = (
-            f"{escape(_('their next letter in the thread:'))} {page.when_link(n.answered_by)}"
-            if n.answered_by
-            else escape(_("no reply found"))
-        )
+        if n.answered_by:
+            answer = f"{escape(_('their next letter in the thread:'))} {page.when_link(n.answered_by)}"
+        elif n.wrote_elsewhere:
+            answer = f"{escape(_('no reply in this thread; their next letter in another one:'))} {page.when_link(n.wrote_elsewhere)}"
+        else:
+            answer = escape(_("no reply found"))
         items.append(
             f"<li>{page.when_link(n.sha256)} {escape(_(CATEGORY_WORDS[n.category]))}{quote} — {escape(came)}; {answer}</li>"
         )
@@ -159,13 +162,23 @@ def assessed_messages(page: Page, a: Assessment) -> list[str]:
     found = [page.flags[i].sha256 for i in flags if i in page.flags]
     for r in (page.requests[i] for i in requests if i in page.requests):
         found += [r.sha256, *([r.answering_sha256] if r.answering_sha256 else [])]
-    found += [s for n in a.notices for s in (n.sha256, n.answered_by) if s]
+    found += [s for n in a.notices for s in (n.sha256, n.answered_by, n.wrote_elsewhere) if s]
     return found
 
 
-def assessment_lines(assessment: Assessment, *, language: str, timezone: str) -> list[str]:
-    """The assessment for a terminal, a line each."""
+def assessment_lines(
+    assessment: Assessment, *, language: str, timezone: str, letters: Mapping[str, Letter] | None = None
+) -> list[str]:
+    """The assessment for a terminal, a line each. ``letters`` by sha256 give the dates of what came after a notice."""
     _, zone = translation("timeline", language).gettext, ZoneInfo(timezone)
+
+    def day(moment: datetime) -> str:
+        return str(format_date(moment.astimezone(zone), "d MMM y", locale=language))
+
+    def after(sha256: str) -> str:
+        letter = (letters or {}).get(sha256)
+        return f" {day(letter.at)}" if letter else f" {sha256[:12]}"
+
     lines = []
     for q in assessment.questions:
         lines.append(f"{q.number}. {_(QUESTION_WORDS[q.key])}")
@@ -186,7 +199,13 @@ def assessment_lines(assessment: Assessment, *, language: str, timezone: str) ->
         if c.recorded:
             lines.append(f"   {c.name}: {c.title} — {_('open') if c.open else _('something answers it')}")
     for n in assessment.notices:
-        day = format_date(n.at.astimezone(zone), "d MMM y", locale=language)
-        state = _("returned undelivered") if n.bounced else _("answered") if n.answered_by else _("no reply found")
-        lines.append(f"{_(CATEGORY_WORDS[n.category])}, {day}: {state}")
+        if n.answered_by:  # a letter in the thread is not yet an answer
+            state = _("their next letter in the thread:") + after(n.answered_by)
+        elif n.wrote_elsewhere:
+            state = _("no reply in this thread; their next letter in another one:") + after(n.wrote_elsewhere)
+        else:
+            state = _("no reply found")
+        if n.bounced:
+            state = f"{_('returned undelivered')}; {state}"
+        lines.append(f"{_(CATEGORY_WORDS[n.category])}, {day(n.at)}: {state}")
     return lines

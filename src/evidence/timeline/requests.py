@@ -82,6 +82,10 @@ def find_requests(
         before = repeats.ties.get(index)
         first_of[index] = first_of[before] if before is not None else index
     found = [search.outcome(letter, ask, repeats.next_at(i)) for i, (letter, ask) in enumerate(asked)]
+    for i in reversed(range(len(found))):
+        following = repeats.next(i)
+        if following and found[i].answering_sha256 is None:
+            found[i] = search.asked_again(found[i], following.at, found[following.number])
     return tuple(replace(r, repeats=found[first_of[i]].id if first_of[i] != i else None) for i, r in enumerate(found))
 
 
@@ -247,6 +251,24 @@ class Search:
             waited_working_days=self._reckoner.working_days(letter.at, closed_at),
             searched=self._searched(letter, side, len(later), returned), why=why, detail=detail,
         )  # fmt: skip
+
+    def asked_again(self, request: Request, at: datetime, repeat: Request) -> Request:
+        """A request without an answer of its own whose ``repeat`` came at ``at``: nobody waited longer than up to the repeat's answer.
+
+        ``detail["again"]`` says when it was asked again, and when that was answered (or None).
+        """
+        answer = self._by_hash.get(repeat.answering_sha256 or "")
+        answered_at = _text(answer.at) if answer else repeat.detail.get("again", {}).get("answered_at")
+        detail = {**request.detail, "again": {"at": _text(at), "answered_at": answered_at}}
+        if answered_at is None:
+            return replace(request, detail=detail)
+        closed_at = datetime.fromisoformat(str(answered_at).replace("Z", "+00:00"))
+        return replace(
+            request,
+            waited_days=self._reckoner.calendar_days(request.asked_at, closed_at),
+            waited_working_days=self._reckoner.working_days(request.asked_at, closed_at),
+            detail=detail,
+        )
 
     def _evidence(self, letter: Letter, ask: Ask, due: datetime, repeated_at: datetime | None) -> list[Evidence]:
         """What the letters show, in order of time, up to the first answer. After a repeat, an answer counts for the repeat only."""

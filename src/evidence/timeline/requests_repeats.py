@@ -25,11 +25,12 @@ CUT_PLAIN, CUT_MARKED = 0.35, 0.2  # least likeness from which a later asking en
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A later asking of the same side: when, how like the first one it is (0 … 1), and whether it says that it is a repeat."""
+    """A later asking of the same side: when, how like the first one it is (0 … 1), whether it says that it is a repeat, its number."""
 
     at: datetime
     likeness: float
     marked: bool
+    number: int
 
 
 class Repeats:
@@ -52,10 +53,12 @@ class Repeats:
 
     def next_at(self, index: int) -> datetime | None:
         """When the same was asked again, as far as words show it: after that an answer counts for the repeat."""
-        for one in self.again(index):
-            if one.likeness >= (CUT_MARKED if one.marked else CUT_PLAIN):
-                return one.at
-        return None
+        following = self.next(index)
+        return following.at if following else None
+
+    def next(self, index: int) -> Again | None:
+        """The asking that ends the wait of asking number ``index``; None where nothing like it was asked again."""
+        return next((a for a in self.again(index) if a.likeness >= (CUT_MARKED if a.marked else CUT_PLAIN)), None)
 
     def _compare(self) -> None:
         said: dict[tuple[str, str], list[int]] = {}  # (side, stem) -> numbers of askings
@@ -72,7 +75,7 @@ class Repeats:
                 forth, back = self._vocabulary.overlap(stems, other), self._vocabulary.overlap(other, stems)
                 likeness = (forth + back) / 2 + (0.1 if before.thread == letter.thread else 0.0)
                 marked = self._marked[later]
-                self._again.setdefault(earlier, []).append(Again(letter.at, likeness, marked))
+                self._again.setdefault(earlier, []).append(Again(letter.at, likeness, marked, later))
                 same_kind = first.kind == ask.kind or {first.kind, ask.kind} == {"question", "document"}
                 plain = PLAIN if letter.at - before.at <= WITHIN and len(stems & other) >= 2 else 0.8
                 enough = likeness >= (MARKED if marked and before.thread == letter.thread and same_kind else plain)

@@ -32,8 +32,13 @@ def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: 
         if request.outcome == "answered":
             return _("answered on %s") % moment(answer.at)
         return _("answered on %s, after the deadline of %s") % (moment(answer.at), due)
+    if request.outcome == "answered":  # by telephone, say: only a person can have set this
+        return _("answered, as a person recorded; no message is named")
+    if request.outcome == "answered-late":
+        return _("answered late, as a person recorded; no message is named")
     if request.outcome == "pending":
         return _("the time to answer runs until %s") % due
+    again = _asked_again(request, language, zone)
     wrote = [letters[s].at for s in request.other_messages if s in letters]
     dates = ", ".join(
         dict.fromkeys(str(format_date(x.astimezone(zone), "d MMM y", locale=language)) for x in wrote[:NAMED_AT_MOST])
@@ -47,15 +52,36 @@ def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: 
         if wrote:
             said = _("no reply in this thread by %s (searched: %s); they wrote on %s, no answer found there") % (
                 due,
-                folders,
+                ", ".join(folders_of(request)) or _("imported files"),
                 dates,
             )
         if request.detail.get("returned"):
             said += "; " + _("returned undelivered from %s") % ", ".join(request.detail["returned"])
-        return said
+        return said + again
     if request.outcome == "deferred":
+        if again:
+            return _("they said that an answer would follow") + again
         return _("they said that an answer would follow; none found up to %s") % _up_to(request, language, zone)
-    return _("they wrote on %s; no answer to this is visible") % dates
+    return _("they wrote on %s; no answer to this is visible") % dates + again
+
+
+def _asked_again(request: Request, language: str, zone: ZoneInfo) -> str:
+    """When the same was asked again, and when that was answered: the silence ended there."""
+    again = request.detail.get("again")
+    if not again:
+        return ""
+    _ = translation("timeline", language).gettext
+    at, answered_at = (_day(again[key], language, zone) for key in ("at", "answered_at"))
+    if answered_at:
+        return "; " + _("asked again on %s; an answer to that was found on %s") % (at, answered_at)
+    return "; " + _("asked again on %s") % at
+
+
+def _day(text: str | None, language: str, zone: ZoneInfo) -> str:
+    if not text:
+        return ""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return str(format_date(moment.astimezone(zone), "d MMM y", locale=language))
 
 
 def searched_in_words(request: Request, language: str, zone: ZoneInfo) -> str:
