@@ -10,6 +10,14 @@ from typing import Any, Literal
 from evidence.model import Side
 
 
+def as_decided(category: str, subtype: str | None, decided: str | None) -> tuple[str, str | None]:
+    """The category and subtype that hold once a person has set ``decided`` (``category`` or ``category/subtype``; None: as found)."""
+    if not decided or decided == category:
+        return category, subtype
+    chosen, _, narrower = decided.partition("/")
+    return chosen, narrower or None
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One message, outside event, silence or disappearance, with what stands under it."""

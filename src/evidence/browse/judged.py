@@ -8,6 +8,7 @@ from typing import Any
 
 from evidence.browse.words import json_or
 from evidence.model import CATEGORIES
+from evidence.reckoning import as_decided
 
 _WITH_SUBTYPES = ", ".join(f"'{category}'" for category, subtypes in CATEGORIES.items() if subtypes)
 
@@ -60,14 +61,6 @@ def proposed_outcomes(conn: sqlite3.Connection, ids: Sequence[str]) -> dict[str,
     for row in rows:
         found.setdefault(row["target_id"], []).append(dict(row))
     return found
-
-
-def as_decided(category: str, subtype: str | None, decided: str | None) -> tuple[str, str | None]:
-    """The category and subtype that hold once a person has set ``decided`` (``category`` or ``category/subtype``; None: as found)."""
-    if not decided or decided == category:
-        return category, subtype
-    chosen, _, narrower = decided.partition("/")
-    return chosen, narrower or None
 
 
 def decisions(conn: sqlite3.Connection, target: str) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from evidence.bundle import labels
 from evidence.bundle.brief import Brief, moment
 from evidence.bundle.options import ManifestRow
-from evidence.bundle.select import stands
+from evidence.bundle.select import kind_of, stands
 from evidence.bundle.text import one_line
 from evidence.model import Flag, Letter
 from evidence.reckoning import TimelineEntry
@@ -53,8 +53,7 @@ def chronology(b: Brief) -> list[Line]:
         entry = entries.get(letter.sha256)
         marks = []
         for f in sorted(flags[letter.sha256], key=lambda f: (f.part, f.start)):
-            review = b.reviews.get(("flag", f.id))
-            text = labels.category(words, review.category if review and review.category else f.category, f.subtype)
+            text = labels.category(words, *kind_of(f, b.reviews))
             reviewed = b.decision("flag", f.id) == "accepted"
             marks.append(text if reviewed else f"{text} ({_('not reviewed')})")
         marks = list(dict.fromkeys(marks))

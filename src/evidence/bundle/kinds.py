@@ -11,6 +11,7 @@ from typing import Any
 from evidence.bundle import labels
 from evidence.bundle.brief import Brief, kind_name
 from evidence.bundle.exhibits import Exhibit
+from evidence.bundle.select import category_of, kind_of
 from evidence.bundle.summary import flag_groups
 from evidence.bundle.text import one_line
 
@@ -26,7 +27,7 @@ def police_values(b: Brief) -> dict[str, Any]:
     words = b.words
     quotes = []
     for f in sorted(b.flags, key=lambda f: (b.letters[f.sha256].at if f.sha256 in b.letters else b.dated, f.start)):
-        if f.speaker != "client" or f.category not in _INTENT or not b.printed(f.sha256):
+        if f.speaker != "client" or category_of(f, b.reviews) not in _INTENT or not b.printed(f.sha256):
             continue
         if b.decision("flag", f.id) != "accepted":
             continue
@@ -36,7 +37,7 @@ def police_values(b: Brief) -> dict[str, Any]:
                 "date": words.moment(letter.at),
                 "who": f"{letter.person or letter.sender} <{letter.sender}>",
                 "quote": words.quote(one_line(f.quote)),
-                "what": labels.category(words, f.category, f.subtype),
+                "what": labels.category(words, *kind_of(f, b.reviews)),
                 "exhibit": b.selection.numbers[letter.sha256],
                 "anchor": f"x{b.selection.numbers[letter.sha256]}",
             }
@@ -45,7 +46,7 @@ def police_values(b: Brief) -> dict[str, Any]:
         1
         for f in b.flags
         if f.speaker == "client"
-        and f.category in _INTENT
+        and category_of(f, b.reviews) in _INTENT
         and b.printed(f.sha256)
         and b.decision("flag", f.id) == "unreviewed"
     )

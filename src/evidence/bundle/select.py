@@ -14,6 +14,7 @@ from typing import Any
 from evidence.bundle.options import BundleOptions
 from evidence.model import Flag, Letter
 from evidence.ports import IssuedExhibit, OutsideFile, Review
+from evidence.reckoning import as_decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,16 @@ def _file_passes(file: OutsideFile, options: BundleOptions) -> bool:
     return not options.category
 
 
-def category_of(flag: Flag, reviews: Mapping[tuple[str, str], Review]) -> str:
-    """The category a person gave it, else the rule's."""
+def kind_of(flag: Flag, reviews: Mapping[tuple[str, str], Review]) -> tuple[str, str | None]:
+    """The category and subtype a person accepted it in, else the rule's."""
     review = reviews.get(("flag", flag.id))
-    return (review.category if review and review.decision == "accepted" else None) or flag.category
+    decided = review.category if review and review.decision == "accepted" else None
+    return as_decided(flag.category, flag.subtype, decided)
+
+
+def category_of(flag: Flag, reviews: Mapping[tuple[str, str], Review]) -> str:
+    """The category a person accepted it in, else the rule's."""
+    return kind_of(flag, reviews)[0]
 
 
 def stands(flag: Flag, reviews: Mapping[tuple[str, str], Review], options: BundleOptions) -> bool:

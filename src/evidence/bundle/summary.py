@@ -6,7 +6,7 @@ from typing import Any
 
 from evidence.bundle import labels
 from evidence.bundle.brief import Brief
-from evidence.bundle.select import category_of, stands
+from evidence.bundle.select import category_of, kind_of, stands
 from evidence.bundle.text import one_line
 from evidence.model import CATEGORIES, Flag, Request
 from evidence.ports import Review
@@ -79,7 +79,7 @@ def _flag_row(b: Brief, f: Flag) -> dict[str, Any]:
         "who": letter.person or letter.sender,
         "side": labels.side(b.words, f.speaker),
         "quote": b.words.quote(one_line(f.quote)),
-        "what": labels.category(b.words, review.category if review and review.category else f.category, f.subtype),
+        "what": labels.category(b.words, *kind_of(f, b.reviews)),
         "review": _review_text(b, review),
         "rule": f"{f.rule} ({f.pack.partition('#')[0]})",
         "exhibit": b.selection.numbers[f.sha256],

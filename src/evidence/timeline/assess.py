@@ -9,6 +9,7 @@ from typing import Any
 from evidence.model import Flag, Letter, Request, Side
 from evidence.ports import OutsideFile, Review
 from evidence.reckoning import AssessedQuestion, Assessment, QuestionSide
+from evidence.timeline.build import recategorised
 from evidence.timeline.claims import claim_lines, notices
 
 # Which categories (and, for threats, which subtypes) stand under each question. The same table serves both sides.
@@ -41,9 +42,10 @@ def assess(
     """Counts, dates, flags and requests under each question for each side, and the answer a person recorded.
 
     Counted are accepted flags and, apart from them, stated ones no person has looked at; possible ones wait for a person and
-    are not counted; rejected ones are counted as rejected. Under "obligations" stand also the side's requests left without reply
-    or answered late (requests *to* that side).
+    are not counted; rejected ones are counted as rejected. What a person accepted in another category stands under that one's
+    question. Under "obligations" stand also the side's requests left without reply or answered late (requests *to* that side).
     """
+    flags = [recategorised(f, reviews.get(("flag", f.id))) for f in flags]
     at = {x.sha256: x.at for x in letters}
     questions = []
     for number, (key, categories) in enumerate(QUESTIONS, 1):

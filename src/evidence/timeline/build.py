@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from evidence.i18n import translation
 from evidence.model import Flag, Letter, Request
 from evidence.ports import OutsideFile, Review
-from evidence.reckoning import TimelineEntry
+from evidence.reckoning import TimelineEntry, as_decided
 from evidence.timeline.requests_sentences import sentences
 from evidence.timeline.words import CATEGORY_WORDS, OUTCOME_WORDS, SUBTYPE_WORDS
 
@@ -67,15 +67,17 @@ def standing(
         return decision == "accepted" or (not only_accepted and (found == "stated" or tier == "possible"))
 
     return (
-        tuple(_recategorised(f, reviews.get(("flag", f.id))) for f in flags if stands("flag", f.id, f.tier)),
+        tuple(recategorised(f, reviews.get(("flag", f.id))) for f in flags if stands("flag", f.id, f.tier)),
         tuple(corrected(r, reviews.get(("request", r.id))) for r in requests if stands("request", r.id, r.tier)),
     )
 
 
-def _recategorised(flag: Flag, review: Review | None) -> Flag:
+def recategorised(flag: Flag, review: Review | None) -> Flag:
+    """The flag under the category a person accepted it in; as found where they named none."""
     if review is None or review.decision != "accepted" or review.category in (None, "", flag.category):
         return flag
-    return replace(flag, category=str(review.category), subtype=None)
+    category, subtype = as_decided(flag.category, flag.subtype, review.category)
+    return replace(flag, category=category, subtype=subtype)
 
 
 def corrected(request: Request, review: Review | None) -> Request:
