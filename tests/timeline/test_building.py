@@ -225,7 +225,7 @@ def test_the_drawn_pictures_count_what_stands_and_nothing_that_waits() -> None:
     def drawn(reviews: dict[tuple[str, str], Review]) -> str:
         case = SimpleNamespace(
             reviews=lambda: reviews, outside_files=list, disappearances=list, answers=dict, claims=list, links=list,
-            hours=list, folder_counts=list,
+            hours=list, folder_counts=list, selections=dict, proposals=list,
         )  # fmt: skip
         pages = views.render_pages(config, case, [x], flags, (), START)
         return next(body for name, language, body in pages if (name, language) == ("picture", "en"))

@@ -184,7 +184,8 @@ async def assessment_page(datasette: Any, request: Any) -> Response:
         assert writer is not None  # noqa: S101 - as in decide
         _, wrong = await _write(site, lambda: writer.answer(int(question), answer, note=note, actor=session.actor))
         return Response.redirect(link(f"{BASE}/assessment", {"said": wrong}) + f"#question-{question}", status=303)
-    return await ledger(datasette, request, "assessment", ledgers.assessment)
+    counted = await the_site(datasette).recounted("assessment")
+    return await ledger(datasette, request, "assessment", lambda conn: ledgers.assessment(conn, counted))
 
 
 async def select_message(datasette: Any, request: Any) -> Response:

@@ -10,6 +10,8 @@ from typing import Any
 from evidence.browse.judged import FLAGS, REQUEST_SQL, decisions, marks, request_row
 from evidence.browse.messages import log_tree
 from evidence.browse.words import json_or
+from evidence.reckoning import as_decided
+from evidence.wording.bundles import shown_kind
 
 PAGE_SIZE = 200
 
@@ -70,9 +72,13 @@ def rendered(conn: sqlite3.Connection, name: str, language: str = "") -> str | N
     return str(row[0]) if row else None
 
 
-def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
-    """The four questions with the flags under them as they stand, the recorded answers from the judgement table itself."""
-    found = json_or(rendered(conn, "assessment"), None)
+def assessment(conn: sqlite3.Connection, counted: str | None = None) -> dict[str, Any]:
+    """The four questions with the flags under them, the recorded answers from the judgement table itself.
+
+    ``counted`` is the assessment as decisions stand now. Without it, that of the last rebuild is brought up to date as far as
+    its own lists go (``_recount``), and ``stored`` is true: then decisions on requests, and proposals kept since, are not in it.
+    """
+    found = json_or(rendered(conn, "assessment") if counted is None else counted, None)
     answers = {
         row["question"]: row
         for row in _all(conn, "SELECT * FROM answer WHERE id IN (SELECT max(id) FROM answer GROUP BY question)")
@@ -91,11 +97,13 @@ def assessment(conn: sqlite3.Connection) -> dict[str, Any]:
         ids.append(notice.get("flag") or "")
     requests_ += [*(found or {}).get("ours_unanswered", ()), *(found or {}).get("ours_late", ())]
     flags = _flags(conn, ids)
-    for question in (found or {}).get("questions", ()):
-        for side in ("client", "us"):
-            _recount(question.get(side) or {}, flags)
+    if counted is None:
+        for question in (found or {}).get("questions", ()):
+            for side in ("client", "us"):
+                _recount(question.get(side) or {}, flags)
     return {
         "assessment": found,
+        "stored": counted is None,
         "answers": answers,
         "flags": flags,
         "requests": _requests(conn, requests_),
@@ -108,7 +116,9 @@ def _recount(side: dict[str, Any], flags: Mapping[str, Mapping[str, Any]]) -> No
     were rejected already. One that waited joins once it is accepted, unless under another category."""
     waited = [flags[i] for i in side.get("waiting") or () if i in flags]
     joined = [
-        f["id"] for f in waited if f["review"] == "accepted" and f["decided_category"] in (None, "", f["category"])
+        f["id"]
+        for f in waited
+        if f["review"] == "accepted" and f["decided_category"] in (None, "", f["found_category"])
     ]
     side["flags"] = sorted([*(side.get("flags") or ()), *joined], key=lambda i: flags[i]["at"] if i in flags else "")
     now = Counter(flags[i]["review"] for i in side.get("flags") or () if i in flags)
@@ -129,6 +139,8 @@ def _flags(conn: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]
         ):
             row["review"] = decided[row["id"]]["decision"] if row["id"] in decided else "unreviewed"
             row["decided_category"] = decided[row["id"]]["category"] if row["id"] in decided else None
+            row["found_category"] = row["category"]
+            row["category"], row["subtype"] = as_decided(row["category"], row["subtype"], row["decided_category"])
             found[row["id"]] = row
     return found
 
@@ -146,9 +158,10 @@ def _chunks(values: list[str]) -> Iterator[list[str]]:
         yield values[at : at + 500]
 
 
-def effort(conn: sqlite3.Connection) -> dict[str, Any]:
+def effort(conn: sqlite3.Connection, counted: str | None = None) -> dict[str, Any]:
+    """The hours of each person and month, with those logged by hand. ``counted`` as in ``assessment``."""
     return {
-        "effort": json_or(rendered(conn, "effort"), None),
+        "effort": json_or(rendered(conn, "effort") if counted is None else counted, None),
         "hours": _all(conn, "SELECT person, day, minutes, about, actor, at FROM hours ORDER BY day, id"),
     }
 
@@ -189,6 +202,8 @@ def log(conn: sqlite3.Connection, cache: dict[str, Any], args: Mapping[str, str]
         f" {where + ' AND' if where else 'WHERE'} seq < ? ORDER BY seq DESC LIMIT ?",
         [*values, before, PAGE_SIZE + 1],
     )
+    for event in events:
+        event["bundle"] = _issued(json_or(event["body"], {})) if event["kind"] == "bundle-issued" else None
     tree = log_tree(conn, cache)
     return {
         "size": tree.size,
@@ -201,6 +216,12 @@ def log(conn: sqlite3.Connection, cache: dict[str, Any], args: Mapping[str, str]
     }
 
 
+def _issued(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Number and kind of the bundle that an event records, as its cover names it."""
+    row = body.get("row") or {}
+    return {"number": row.get("number"), "kind": shown_kind(row.get("kind") or "", json_or(row.get("options"), {}))}
+
+
 def _kinds(conn: sqlite3.Connection, cache: dict[str, Any], size: int) -> list[str]:
     """The kinds of event there are; what was found in the log so far is kept, since it only grows."""
     seen, kinds = cache.get("log-kinds", (0, frozenset()))
@@ -211,8 +232,11 @@ def _kinds(conn: sqlite3.Connection, cache: dict[str, Any], size: int) -> list[s
 
 
 def bundles(conn: sqlite3.Connection) -> dict[str, Any]:
+    issued = _all(conn, "SELECT * FROM bundle ORDER BY number DESC")
+    for bundle in issued:
+        bundle["kind"] = shown_kind(bundle["kind"], json_or(bundle["options"], {}))
     return {
-        "bundles": _all(conn, "SELECT * FROM bundles ORDER BY number DESC"),
+        "bundles": issued,
         "exhibits": {
             r["bundle"]: r["n"] for r in _all(conn, "SELECT bundle, count(*) AS n FROM exhibits GROUP BY bundle")
         },

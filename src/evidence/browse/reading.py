@@ -143,7 +143,8 @@ async def requests_page(datasette: Any, request: Any) -> Response:
 
 
 async def effort_page(datasette: Any, request: Any) -> Response:
-    return await ledger(datasette, request, "effort", ledgers.effort)
+    counted = await the_site(datasette).recounted("effort")
+    return await ledger(datasette, request, "effort", lambda conn: ledgers.effort(conn, counted))
 
 
 async def completeness_page(datasette: Any, request: Any) -> Response:

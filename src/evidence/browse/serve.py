@@ -64,11 +64,13 @@ def build(
     actor: str = "",
     sealed: bool = False,
     now: Callable[[], datetime] | None = None,
+    recount: site.Recount | None = None,
 ) -> Datasette:
     """A Datasette over the archive at ``path``.
 
     Without ``writer`` and ``token`` it is read-only and its pages say so. ``banners`` are {code, level, text, command};
     ``actor`` is the name decisions are logged under unless the person gives another. ``sealed`` opens an immutable copy.
+    ``recount`` reckons the assessment and the effort anew when their page is opened; without it they are of the last rebuild.
     Raises NoArchive.
     """
     from datasette.app import Datasette
@@ -90,7 +92,7 @@ def build(
     )
     told = site.Settings(
         title=title, language=language, timezone=timezone, writer=None if sealed else writer, token=token if writer else None,
-        actor=actor or _operator(), banners=tuple(banners), now=now,
+        actor=actor or _operator(), banners=tuple(banners), now=now, recount=recount,
     )  # fmt: skip
     site.prepare(datasette, told)
     return datasette

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +42,10 @@ class Writer(Protocol):
     def select(self, sha256: str, action: str, reason: str, *, actor: str) -> int: ...
 
 
+# ``assessment`` or ``effort`` -> its JSON as decisions stand now; handed in by whoever can reckon.
+Recount = Callable[[str], str]
+
+
 class TooLong(Exception):
     """The page's SQL ran past its time and was ended."""
 
@@ -61,11 +66,16 @@ class Site:
     hosts: frozenset[str] = frozenset()
     sealed: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    recount: Recount | None = None
     cache: dict[str, Any] = field(default_factory=dict)
 
     @property
     def writable(self) -> bool:
         return self.writer is not None and not self.sealed
+
+    async def recounted(self, name: str) -> str | None:
+        """``assessment`` or ``effort`` as decisions stand now, as JSON; None where nobody was handed in who reckons it."""
+        return None if self.recount is None else await asyncio.to_thread(self.recount, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,7 @@ class Settings:
     actor: str = ""
     banners: Sequence[Mapping[str, Any]] = ()
     now: Callable[[], datetime] | None = None
+    recount: Recount | None = None
 
 
 _settings: WeakKeyDictionary[Any, Settings] = WeakKeyDictionary()
@@ -133,6 +144,7 @@ def _site(datasette: Any, name: str, database: Any, found: Mapping[str, str]) ->
         banners=tuple(told.banners),
         hosts=frozenset(str(host).lower() for host in config.get("hosts", ())),
         sealed=not database.is_mutable,
+        recount=told.recount if database.is_mutable else None,
     )
     if told.now is not None:
         site.now = told.now

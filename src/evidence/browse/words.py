@@ -136,7 +136,7 @@ RUN_OUTCOMES = {
 BUNDLES = {
     "full": _("full bundle"),
     "police": _("bundle for the police"),
-    "notary": _("sheet for a notary"),
+    "notary": _("mailbox inspection sheet"),
     "extract": _("extract"),
 }
 FILES = {

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from evidence.model import Side
 from evidence.ports import IssuedExhibit
+from evidence.wording.bundles import shown_kind
 
 BundleKind = Literal["full", "police", "notary", "extract"]
 KINDS: tuple[BundleKind, ...] = ("full", "police", "notary", "extract")
@@ -44,8 +45,8 @@ class BundleOptions:
 
     @property
     def shown_kind(self) -> BundleKind:
-        """The kind the cover and the folder name: a full bundle that leaves some out is an extract."""
-        return "extract" if self.kind == "full" and self.selective else self.kind
+        """The kind the cover, the folder and the custody log name: a full bundle that leaves some out is an extract."""
+        return shown_kind(self.kind, self.record())  # type: ignore[return-value]
 
     def record(self) -> dict[str, Any]:
         """The options as plain values for the custody log (canonical JSON). ``jobs`` is left out: it changes no byte."""

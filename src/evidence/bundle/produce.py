@@ -43,6 +43,7 @@ from evidence.bundle.text import Words, one_line, visible
 from evidence.config import Config
 from evidence.errors import EvidenceError, UsageError
 from evidence.i18n import talk
+from evidence.model import Flag
 from evidence.ports import IssuedBundle
 from evidence.reckoning import Assessment, TimelineEntry
 
@@ -60,13 +61,15 @@ def produce(
     now: datetime,
     out: Path,
     progress: ports.Progress,
+    proposed: Sequence[Flag] = (),
 ) -> BundleResult:
     """Write ``out/NNNN-KIND/bundle.pdf`` and ``bundle.pdf.sha256`` and say what they hold. Writes nothing else anywhere.
 
     ``case`` is read at the log size it was opened at; ``options.at_size`` names it. ``picture`` is SVG or empty.
+    ``proposed``: the second reader's proposals, flags of tier possible, which stand in a document as such flags do: once accepted.
     Raises UsageError when the options contradict the archive, EvidenceError when the folder is there already.
     """
-    brief = _brief(case, config, options, assessment, entries, picture, now)
+    brief = _brief(case, config, options, assessment, entries, picture, now, proposed)
     folder = out / f"{brief.number:04d}-{'supplement' if options.supplement else options.shown_kind}"
     if folder.exists():
         raise EvidenceError(
@@ -86,10 +89,11 @@ def _brief(
     entries: Sequence[TimelineEntry],
     picture: str,
     now: datetime,
+    proposed: Sequence[Flag],
 ) -> Brief:
     language = options.language or config.matter.language
     words = Words(language, config.zone, config.matter.timezone)
-    reviews, flags = case.reviews(), tuple(case.flags())
+    reviews, flags = case.reviews(), (*case.flags(), *proposed)
     issued_bundles, issued = tuple(case.bundles()), tuple(case.exhibits())
     if options.supplement and not issued_bundles:
         raise UsageError(
@@ -271,7 +275,7 @@ class _Maker:
                 "logRoot": b.head.root,
                 "logSize": str(b.head.size),
                 "bundleNumber": str(b.number),
-                "kind": b.options.kind,
+                "kind": b.options.shown_kind,
             },
         )
         texts = {e.anchor: f"{b._('Exhibit %s') % e.number}" for e in exhibits}
@@ -320,7 +324,7 @@ class _Maker:
         )
         return BundleResult(
             number=b.number,
-            kind=b.options.kind,
+            kind=b.options.shown_kind,
             folder=folder,
             pdf=folder / "bundle.pdf",
             pages=pages,

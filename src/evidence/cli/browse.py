@@ -28,6 +28,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
     from evidence.browse import serve
     from evidence.operate.health import banners
     from evidence.pipeline.judge import Judge
+    from evidence.pipeline.recount import Recount
 
     session.current().close()
     config = session.config
@@ -45,6 +46,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         port=wanted,
         actor=session.actor,
         now=now,
+        recount=Recount(config),
     )
     url = serve.address(wanted, token)
 

@@ -10,6 +10,7 @@ import click
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
 from evidence.cli.text import _, help_end
+from evidence.wording.bundles import shown_kind
 
 
 @click.group(
@@ -50,10 +51,12 @@ def command(ctx: click.Context, kind: str | None, last: int | None, root_only: b
         return 0
     for body in bodies:
         row = body.get("row") or body.get("detail") or {}
+        if body["kind"] == "bundle-issued":
+            row = {**row, "issued": shown_kind(row["kind"], json.loads(row["options"]))}
         brief = ", ".join(
             f"{k}={str(v)[:60]}"
             for k, v in row.items()
-            if k in ("sha256", "account", "name", "uid", "outcome", "decision", "title", "root", "number")
+            if k in ("sha256", "account", "name", "uid", "outcome", "decision", "title", "root", "number", "issued")
         )
         click.echo(_cell(f"{body['seq']:>7}  {body['at']}  {body['kind']:22} {brief}"))
     click.echo(_("{size} events, root {root}").format(size=head.size, root=head.root), err=True)

@@ -13,7 +13,7 @@ from evidence.config import Config
 from evidence.errors import UsageError
 from evidence.i18n import talk
 from evidence.model import sha256_hex
-from evidence.pipeline.views import assessment_of, entries_of, standing_of, view
+from evidence.pipeline.views import assessment_of, entries_of, proposals_of, standing_of, view
 from evidence.ports import IssuedBundle, IssuedExhibit, Progress
 
 _ = talk("cli")
@@ -59,6 +59,7 @@ def produce_bundle(
             now=now(),
             out=out or config.bundles_path,
             progress=progress,
+            proposed=proposals_of(shown, case),
         )
         if sign is not None:
             sign(result.pdf)

@@ -75,6 +75,12 @@ def standing_of(shown: View, *, tier: str | None = None, only_accepted: bool = F
     return replace(shown, flags=flags, requests=requests)
 
 
+def proposals_of(shown: View, case: CaseFile) -> tuple[Flag, ...]:
+    """Of the view's flags those that no rule found: the second reader's proposals, decided or not."""
+    found = {flag.id for flag in case.flags()}
+    return tuple(flag for flag in shown.flags if flag.id not in found)
+
+
 def stated_as_of(case: CaseFile) -> datetime | None:
     """The end of the last acquisition: up to then the archive can speak."""
     ended = [a.get("ended_at") or a.get("began_at") for a in case.acquisitions() if a.get("kind") != "add"]
@@ -147,18 +153,26 @@ def render_pages(
     requests: Sequence[Request],
     as_of: datetime,
 ) -> Iterable[tuple[str, str, str]]:
-    """(name, language, body) of what the pages show but cannot reckon: picture, assessment, effort."""
+    """(name, language, body) of what the pages show but cannot reckon: picture, assessment, effort; as ``view`` would give it now."""
     from evidence.timeline.picture import picture
 
-    shown = tuple(letter for letter in letters if letter.scope == "in-scope" and not letter.withheld)
+    by_sha = {letter.sha256: letter for letter in letters}
+    included = {sha256 for sha256, last in case.selections().items() if last["action"] == "include"}
+    shown = tuple(
+        letter
+        for letter in letters
+        if not letter.withheld
+        and (letter.scope == "in-scope" or not included.isdisjoint((letter.sha256, *letter.copies)))
+    )
     held = {letter.sha256 for letter in shown}
+    flags = [*flags, *proposed_flags(case, by_sha, (flag.id for flag in flags))]
     reading = View(
         as_of,
         shown,
         tuple(f for f in flags if f.sha256 in held),
         tuple(r for r in requests if r.sha256 in held),
         case.reviews(),
-        {letter.sha256: letter for letter in letters},
+        by_sha,
     )
     drawn = standing_of(reading)
     entries = entries_of(config, case, drawn)
