@@ -12,12 +12,14 @@ import pytest
 from evidence.model import Request
 from evidence.pipeline.views import View, request_rows
 from evidence.ports import Review
+from evidence.timeline.answers_reports import names_as_made
 from evidence.timeline.build import corrected
 from evidence.timeline.claims import notices
 from evidence.timeline.drafts import draft
 from evidence.timeline.page import html_page
+from evidence.timeline.requests_find import find_asks
 from evidence.timeline.requests_words import outcome_in_words
-from tests.timeline.letters import CLIENT, START, ledger, letter
+from tests.timeline.letters import CLIENT, DELEGATE, START, US, ledger, letter
 from tests.timeline.test_building import flag_on
 from tests.timeline.test_showing import small_config
 
@@ -146,6 +148,112 @@ def test_a_page_of_a_part_says_that_it_is_one() -> None:
     assert "Показана только часть" not in html_page("requests", **whole)
     page = html_page("requests", **whole, part="--person '<b>'")
     assert "Показана только часть" in page and "--person &#x27;&lt;b&gt;&#x27;" in page
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Надеюсь, у вас всё хорошо?",
+        "Надеюсь, что всё в порядке!",
+        "Вы нас слышите?",
+        "Вы меня вообще слышите?!",
+        "Hope you are well?",
+        "I trust all is well?",
+    ],
+)
+def test_what_nobody_expects_an_answer_to_is_no_unanswered_request(text: str) -> None:
+    letter_text = f"Счёт получили, спасибо. {text}"
+    assert find_asks(letter_text, 0, len(letter_text)) == ()
+
+
+def test_a_question_about_hearing_is_still_a_question() -> None:
+    text = "Вы нас слышите в трубке, когда мы звоним на склад?"
+    assert [a.quote for a in find_asks(text, 0, len(text))] == [text]
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [
+        "Для съёмки нам нужно следующее:",
+        "Для оформления мне потребуются:",
+        "От вас требуется:",
+        "Для начала работ нам необходимы:",
+    ],
+)
+def test_a_list_of_what_is_needed_asks_for_its_items(lead: str) -> None:
+    text = f"Андрей, добрый день!\n\n{lead}\n— список артикулов;\n— предоплата 30 000 ₽."
+    assert [a.quote for a in find_asks(text, 0, len(text))] == ["список артикулов", "предоплата 30 000 ₽."]
+
+
+def test_a_list_of_what_was_needed_in_the_past_asks_for_nothing() -> None:
+    text = "Вчера нам нужно было самим купить:\n— коробки;\n— скотч."
+    assert find_asks(text, 0, len(text)) == ()
+
+
+def test_a_wish_to_see_something_is_a_request() -> None:
+    text = "Образцы у охраны. Хотелось бы посмотреть примеры работ."
+    assert [a.quote for a in find_asks(text, 0, len(text))] == ["Хотелось бы посмотреть примеры работ."]
+
+
+def test_the_sentence_quoted_as_the_answer_speaks_of_what_was_asked() -> None:
+    ask = letter("Also, could you ask your hosting people whether they keep logs?", sender=CLIENT, to=(US,))
+    reply = letter(
+        "Joe, the form is fixed; I tested it with three messages. I have asked the host about logs.",
+        hours=3,
+        reply_to=ask,
+    )
+    (r,) = (r for r in ledger(ask, reply) if r.asker == "client")
+    assert r.outcome == "answered" and r.answer_quote == "I have asked the host about logs."
+    body = reply.texts["body"]
+    assert body[r.detail["answer"]["start"] : r.detail["answer"]["end"]] == r.answer_quote
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "tier"),
+    [
+        (
+            "Invoice 207 (£1,440) is twelve days overdue. Please let me know the payment date.",
+            "Dear supplier,\n\n£1,440.00 was paid to you on 7 April, reference INV 207.",
+            "possible",
+        ),
+        (
+            "Invoice 207 (£1,440) is twelve days overdue. Please let me know the payment date.",
+            "We will never be told what is owed. £1,440 was not paid and will not be.",
+            "stated",
+        ),
+        (
+            "Счёт на 18 400 рублей просрочен. Сообщите, пожалуйста, дату оплаты.",
+            "Уважаемые партнёры, 18 400,00 перечислено 7 апреля.",
+            "possible",
+        ),
+        (
+            "Счёт на 18 400 рублей просрочен. Сообщите, пожалуйста, дату оплаты.",
+            "Перечислено 9 700 за аренду.",
+            "stated",
+        ),
+    ],
+)
+def test_silence_about_a_sum_is_not_stated_while_their_mail_says_it_was_paid(asked: str, said: str, tier: str) -> None:
+    ask = letter(asked)
+    reply = letter(said, hours=100, sender=DELEGATE, thread="B", subject="Remittance advice")
+    requests = [r for r in ours(ledger(ask, reply)) if "Please" in r.quote or "Сообщите" in r.quote]
+    assert len(requests) == 1
+    if requests[0].outcome == "no-reply":  # where the reader believes it an answer, nothing is asserted anyway
+        assert requests[0].tier == tier
+
+
+def test_numbers_are_compared_as_people_write_them() -> None:
+    asked = letter("Ждём 1 250 рублей по счёту № 4471, всего 18 400,50 в 2026 году, до 12.03.2026.")
+    for said, same in (
+        ("1250 руб. перечислили вчера.", True),
+        ("Оплачено по 4471.", True),
+        ("Отправили 18\u00a0400,50.", True),
+        ("Оплатили в 2026 году.", False),
+        ("Перевели 12.03.2026.", False),
+        ("Счёт 4471 не оплачен.", False),
+        ("Про 4471 ничего не знаю.", False),
+    ):
+        assert names_as_made(asked, letter(said, hours=5, sender=CLIENT)) is same, said
 
 
 def test_a_replaced_request_is_untouched_where_nobody_decided() -> None:

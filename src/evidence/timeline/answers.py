@@ -16,10 +16,10 @@ from typing import Literal
 
 from evidence.model import Letter
 from evidence.stems import words
-from evidence.timeline.answers_features import content, cues, reply_run, stems_in
+from evidence.timeline.answers_features import ask_type, content, cues, reply_run, stems_in
 from evidence.timeline.answers_letter import DEFER_AT, UNDER_THE_QUESTION, Place, Reading, letter_score, read_letter
 from evidence.timeline.answers_model import letter_model
-from evidence.timeline.answers_rules import conditional
+from evidence.timeline.answers_rules import TYPED, conditional
 from evidence.timeline.requests_find import Ask
 
 Verdict = Literal["answered", "deferred", "none"]
@@ -27,6 +27,7 @@ Verdict = Literal["answered", "deferred", "none"]
 ANSWERED_AT = 0.45  # the trained score from which a letter in the thread and in time counts as the answer …
 FAR_AT = 0.3  # … and a late one, or one elsewhere: to assert silence wrongly costs more than to believe an answer too readily
 SURE_AT = 0.75
+ABOUT_IT = 0.25  # weighted share of the asked words from which a sentence speaks of what was asked
 _QUOTE_MARKS = re.compile(r"(?m)^[> ]+")
 
 
@@ -142,12 +143,30 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
             *_span(reply, own, read.deferral),
         )
     if score >= least_score(in_thread=place.in_thread, late=place.late):
-        best = read.best
+        best = _visibly_about(ask, own, read.best, vocabulary)
         reasons = "; ".join((*read.reasons, *letter_model().reasons(read.features)))
         return Evidence(
             reply.sha256, "answered", score, score >= SURE_AT, f"{where}; {reasons}", *_span(reply, own, best)
         )
     return Evidence(reply.sha256, "none", score, False, f"no visible answer; {where}; {'; '.join(read.reasons)}")
+
+
+def _visibly_about(ask: Ask, own: str, best: int | None, vocabulary: Vocabulary) -> int | None:
+    """The sentence to quote: ``best``, unless it shares no word with what was asked, is no answer of its kind, and another speaks of it.
+
+    "The form is fixed. I have asked the host about the logs." answers the question about logs with its second sentence.
+    """
+    if best is None:
+        return None
+    run, asked = reply_run(own), stems_of(ask.quote)
+    of = ask_type(ask.quote, ask.kind)
+    if asked & stems_of(run[best].text) or (
+        of != "do" and TYPED.get(of, frozenset()) & frozenset(cues(run[best].text))
+    ):
+        return best
+    near = [0.0 if "?" in s.text else vocabulary.overlap(asked, stems_of(s.text)) for s in run]
+    nearest = max(range(len(run)), key=lambda i: (near[i], -i))
+    return nearest if near[nearest] >= ABOUT_IT else best
 
 
 def answering_text(ask: Ask, reply: Letter) -> str:

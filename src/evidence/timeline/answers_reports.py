@@ -43,6 +43,36 @@ _NEGATED = Gate(
 _MONEY = Gate(r"оплат|деньг|плат[её]ж|money|payment|funds", re.I)
 
 
+# A sum or a number as people write it: 1 440, 1,440.00, INV-207. Two digits name nothing.
+_NUMBER = re.compile(r"(?:\d{1,3}(?:[\u00a0\u202f .,]\d{3})+(?!\d)|\d+)(?:[.,]\d{1,2}(?!\d))?")
+_MADE = Gate(
+    r"\b(?:оплачен\w*|оплатил\w*|перевел\w*|перевёл|переведен\w*|переведён\w*|перечислил\w*|перечислен\w*|отправил\w*|отправлен\w*|внес(?:ли|ла|ён\w*|ен\w*)|внёс|возвращен\w*|вернул\w*"
+    r"|paid|transferred|remitted|settled|sent|refunded|credited)\b",
+    re.I,
+)
+
+
+def names_as_made(asked_in: Letter, reply: Letter) -> bool:
+    """Whether ``reply`` says in one sentence that something with a number of ``asked_in`` (a sum, an invoice) was paid or sent.
+
+    That proves no answer, but silence about it is not to be asserted before a person has looked.
+    """
+    asked = _numbers(asked_in.own_text())
+    if not asked or not _MADE.search(reply.own_text()):
+        return False
+    return any(
+        _MADE.search(s.text) and not _NEGATED.search(s.text) and asked & _numbers(s.text)
+        for s in reply_run(reply.own_text())
+    )
+
+
+def _numbers(text: str) -> frozenset[str]:
+    """The numbers of a text as digits, without kopecks or pence; no years, nothing below three digits."""
+    found = (re.sub(r"[.,]\d{1,2}$", "", m.group()) for m in _NUMBER.finditer(text))
+    numbers = (re.sub(r"\D", "", one) for one in found if not re.fullmatch(r"(?:19|20)\d\d", one))
+    return frozenset(digits for digits in numbers if len(digits) >= 3)
+
+
 @dataclass(frozen=True, slots=True)
 class Reported:
     """A sentence of a letter's own words that reports a call, or that something came. ``start``: its place in the body."""

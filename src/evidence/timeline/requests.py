@@ -20,7 +20,7 @@ from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, 
 from evidence.timeline.answers_features import stems_in
 from evidence.timeline.answers_letter import Place, Tone
 from evidence.timeline.answers_places import Asking, Correspondence, Run
-from evidence.timeline.answers_reports import acknowledged, reported, reported_call
+from evidence.timeline.answers_reports import acknowledged, names_as_made, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.parties import Parties
 from evidence.timeline.requests_find import SURE_AT, Ask, find_asks
@@ -218,6 +218,8 @@ class Search:
                 after = self._shown(letter, ask, due, None, since=repeated_at)
                 doubtful = any(e.probability >= DOUBT_AT for e in after)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
+            if any(names_as_made(letter, x) for x in (self._by_hash[e.sha256] for e in evidence) if x.speaker == side):
+                why, sure = f"{why}; one of them says that something with the same number was paid or sent", False
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
         tier: Tier = "stated" if sure and (ask.probability >= SURE_AT or ask.explicit) else "possible"

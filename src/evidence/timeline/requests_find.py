@@ -56,12 +56,14 @@ _EXPLICIT = Gate(
 )
 # Forms that ask without asking; the weights have seen too few of them.
 _INDIRECT = Gate(
-    r"\b(?:повтор(?:ю|им|яю|яем)\s+(?:просьбу|вопрос|запрос)|(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|получить|узнать|уточнить|знать|понять)"
+    r"\b(?:повтор(?:ю|им|яю|яем)\s+(?:просьбу|вопрос|запрос)|(?:было\s+бы|был[аи]?\s+бы)\s+(?:хорошо|здорово|неплохо|удобно|кстати|полезно|благодар\w+|признател\w+)|хотел(?:ось|и|а)?\s+бы\s+(?:увидеть|видеть|посмотреть|получить|узнать|уточнить|знать|понять)"
     r"|(?:be\s+)?grateful\s+(?:if\s+you|for\s+(?:a|the|your)\s+(?:copy|answer|reply|date|list))|(?:appreciate\s+it|obliged|helpful|good|great|useful)\s+if\s+you\s+(?:could|would)|(?:would|'d)\s+be\s+(?:good|great|useful|helpful|nice)\s+to\s+(?:see|have|get|know))",
     re.I,
 )
 _SMALL_TALK = Gate(
     r"\W*(?:(?:and\s+)?how\s+are\s+(?:you|things)\b[^.]{0,12}|как\s+(?:ваши\s+|твои\s+)?дела|как\s+(?:вы\s+)?поживаете"
+    r"|надеюсь,?\s+(?:что\s+)?(?:у\s+(?:вас|тебя)\s+)?вс[её]\s+(?:у\s+(?:вас|тебя)\s+)?(?:хорошо|нормально|в\s+порядке|благополучно)|(?:вы|ты)?\s*(?:меня|нас)\s+(?:вообще\s+|там\s+)?слыш(?:ите|ишь)"
+    r"|(?:i\s+|we\s+)?(?:trust|hope)\s+(?:you(?:'re|\s+are)?|all(?:\s+is|'s)?|this\s+finds\s+you)\s+(?:keeping\s+|doing\s+)?(?:well|fine|ok|okay)"
     r"|(?:so\s+)?please\s+(?:be\s+(?:advised|aware)|note)\b.*|(?:и\s+)?(?:имейте\s+в\s+виду|обратите\s+внимание|примите\s+к\s+сведению)\b.*)\W*$",
     re.I | re.S,
 )
@@ -301,9 +303,18 @@ def _opens_list(run: Sequence[Sentence], index: int) -> bool:
     return index + 1 < len(run) and run[index + 1].lead == index
 
 
+# "For the shoot we need the following:" asks for its items, though the sentence by itself asks for nothing.
+_NEEDED = Gate(
+    r"\b(?:(?:нам|мне)\s+(?:\w+\s+)?(?:нуж(?:ен|на|но|ны)(?!\s+был)|необходим[аоы]?(?!\s+был)|потребу[ею]тся|понадоб[ия]тся)|от\s+вас\s+(?:\w+\s+)?(?:нуж(?:ен|на|но|ны)|требу[ею]тся|жд[её]м)"
+    r"|(?:нуж(?:ен|на|но|ны)|требу[ею]тся|жд[её]м)\s+от\s+вас)\b",
+    re.I,
+)
+
+
 def _asks_for_list(lead: str) -> bool:
     return bool(
-        lead.rstrip().endswith(":") and (_EXPLICIT.search(lead) or any(verb_form(w) == "imp" for w in words(lead)))
+        lead.rstrip().endswith(":")
+        and (_EXPLICIT.search(lead) or _NEEDED.search(lead) or any(verb_form(w) == "imp" for w in words(lead)))
     )
 
 
