@@ -163,7 +163,7 @@ def test_rows_are_plain_values_of_one_shape(language: str) -> None:
     assert rows[-1]["marks"] == expected[language]
     assert (
         next(r["gist"] for r in rows if r["kind"] == "silence")
-        == {"ru": "писем нет 20\u00a0дн.", "en": "no contact for 20 days"}[language]
+        == {"ru": "писем нет 20\u00a0дн.", "en": "no messages for 20 days"}[language]
     )
 
 
@@ -244,6 +244,6 @@ def test_silence_up_to_the_date_of_the_view_is_open_and_says_so() -> None:
     silence = entries[-1]
     assert (silence.kind, silence.detail["days"], silence.detail["next_side"]) == ("silence", 21, None)
     assert silence_in_words(silence, "en") == (
-        "no contact for 21 days; no message after it up to the date of this view"
+        "no messages for 21 days; no message after it up to the date of this view"
     )
     assert build_timeline((a,), (), (), timezone="Europe/Moscow", gap_days=22, as_of=silence.until) == entries[:1]

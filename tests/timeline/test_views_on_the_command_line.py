@@ -81,3 +81,34 @@ def test_a_page_of_requests_shows_those_that_were_asked_for_and_says_so(matter: 
     assert "<td><q>Please send the delivery note" in part and "<td><q>When can we collect" not in part
     assert "Only a part is shown" in part and "--outcome no-reply --asker us" in part
     assert "<td><q>Please send" not in evidence(matter, "requests", "--html", "--since", "2026-03-03")
+
+
+def test_logged_hours_keep_to_the_days_that_were_asked_for(matter: Path) -> None:
+    evidence(matter, "effort", "log", "Mary Holt", "90", "--about", "call", "--date", "2026-05-01")
+    whole = json.loads(evidence(matter, "effort", "--json"))["lines"]
+    assert sum(line["logged_minutes"] for line in whole) == 90
+    for narrowed in (("--until", "2026-03-31"), ("--since", "2026-05-02"), ("--as-of", "2026-04-30")):
+        lines = json.loads(evidence(matter, "effort", "--json", *narrowed))["lines"]
+        assert sum(line["logged_minutes"] for line in lines) == 0, narrowed
+    assert "1.5" in evidence(matter, "effort", "--html", "--since", "2026-05-01")
+    assert "Mary Holt" not in evidence(matter, "effort", "--html", "--since", "2026-05-02")
+
+
+def test_the_effort_of_one_of_us_is_that_persons_lines_unchanged(matter: Path) -> None:
+    whole = json.loads(evidence(matter, "effort", "--json"))["lines"]
+    marys = json.loads(evidence(matter, "effort", "--json", "--person", "mary"))["lines"]
+    assert marys == [line for line in whole if line["person"] == "Mary Holt"]
+    assert sum(line["messages_in"] for line in marys) == 1  # what she read is hers too
+    joes = json.loads(evidence(matter, "effort", "--json", "--person", "Joe"))["lines"]
+    assert sum(line["messages_in"] for line in joes) == 2 and sum(line["logged_minutes"] for line in joes) == 0
+
+
+def test_a_view_of_an_earlier_day_knows_nothing_of_later_events(matter: Path) -> None:
+    (matter / "note.txt").write_text("signed", encoding="utf-8")
+    evidence(matter, "add", "note.txt", "--date", "2026-03-10", "--title", "Signed note")
+    before = evidence(matter, "timeline", "--as-of", "2026-03-09")
+    assert "Signed note" not in before and "Steamer" in evidence(matter, "timeline", "--as-of", "2026-03-09", "--json")
+    after = evidence(matter, "timeline", "--as-of", "2026-03-10")
+    (line,) = (line for line in after.splitlines() if "Signed note" in line)
+    assert "outside mail" in line
+    assert "Signed note" in evidence(matter, "timeline", "--html")

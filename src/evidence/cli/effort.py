@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,10 @@ from evidence.cli.output import csv_rows, table
 from evidence.cli.session import Session, now
 from evidence.cli.text import _, help_end, language
 from evidence.wording.effort import formula_in_words
+
+if TYPE_CHECKING:
+    from evidence.pipeline import View
+    from evidence.reckoning import Effort
 
 
 @click.group(
@@ -44,15 +49,17 @@ def command(
     if ctx.invoked_subcommand:
         return 0
     session: Session = ctx.obj
-    from evidence.pipeline.views import effort_of, narrowed, to_json
+    from evidence.pipeline.views import to_json
 
     case, shown = read_view(session, everything, as_of)
-    shown = narrowed(session.config, shown, since=since, until=until, person=person)
+    if as_of:  # hours logged for later days are not looked at either
+        last = shown.as_of.astimezone(session.config.zone).date()
+        until = min(until or last, last)
+    shown, result = _narrowed(session, case, shown, since, until, person)
     if as_html:
         from evidence.cli.timeline import print_page
 
-        return print_page(session, case, shown, "effort")
-    result = effort_of(session.config, case, shown)
+        return print_page(session, case, shown, "effort", effort=result)
     if as_json:
         click.echo(to_json(result))
         return 0
@@ -89,6 +96,24 @@ def command(
     )
     click.echo(formula_in_words(result.formula, language), err=True)
     return 0
+
+
+def _narrowed(
+    session: Session, case: Any, shown: View, since: date | None, until: date | None, person: str | None
+) -> tuple[View, Effort]:
+    """The view and the effort of the asked days and person: of ours, all they read, wrote and logged; of others, the time their mail took."""
+    from evidence.pipeline.views import effort_of, narrowed
+
+    shown = narrowed(session.config, shown, since=since, until=until, person=None)
+    result = effort_of(session.config, case, shown, since=since, until=until)
+    if not person:
+        return shown, result
+    own = tuple(line for line in result.lines if person.casefold() in line.person.casefold())
+    if own:
+        return shown, replace(result, lines=own)
+    shown = narrowed(session.config, shown, since=None, until=None, person=person)
+    result = effort_of(session.config, case, shown, since=date.max)
+    return shown, result
 
 
 @command.command(

@@ -59,6 +59,8 @@ def command(
     shown = standing_of(shown, tier=None if as_html or as_svg else tier)
     filters = ViewFilter(since=since, until=until, category=categories, person=person, tier=tier)
     entries = entries_of(session.config, case, shown, filters)
+    if as_of:  # later mail is not looked at, nor is what happened later outside it
+        entries = tuple(e for e in entries if e.at <= shown.as_of)
     if as_svg:
         from evidence.timeline.picture import picture
 
@@ -87,13 +89,16 @@ def command(
     elif as_csv:
         csv_rows(rows, list(rows[0]) if rows else ["at"])
     else:
+        for row in rows:
+            if row["kind"] == "outside":  # whoever archived the file is not whose deed it shows
+                row["actor"] = _("outside mail")
         table(rows, {"when": _("when"), "actor": _("who"), "gist": _("what"), "marks": _("flags and requests")})
     return 0
 
 
-def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any = None) -> int:
-    """A self-contained HTML page on stdout: a document, so only what may stand in one is printed."""
-    from evidence.pipeline.views import assessment_of, effort_of, entries_of, standing_of
+def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any = None, effort: Any = None) -> int:
+    """A self-contained HTML page on stdout: a document, so only what may stand in one is printed. ``effort``: for the page of that."""
+    from evidence.pipeline.views import assessment_of, entries_of, standing_of
     from evidence.timeline.page import html_page
 
     config = session.config
@@ -110,7 +115,7 @@ def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any 
             letters=shown.by_sha,
             reviews=shown.reviews,
             assessment=assessment_of(config, case, shown) if what == "assess" else None,
-            effort=effort_of(config, case, shown) if what == "effort" else None,
+            effort=effort,
             as_of=shown.as_of,
             part=narrowing(),
         )

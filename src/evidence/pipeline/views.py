@@ -104,12 +104,19 @@ def assessment_of(config: Config, case: CaseFile, shown: View) -> Assessment:
     )
 
 
-def effort_of(config: Config, case: CaseFile, shown: View) -> Effort:
+def effort_of(
+    config: Config, case: CaseFile, shown: View, *, since: date | None = None, until: date | None = None
+) -> Effort:
+    """``since`` and ``until`` (inclusive) narrow the logged hours, as ``narrowed`` does the letters."""
     from evidence.timeline.effort import EffortSettings, effort
+
+    def wanted(day: str) -> bool:
+        logged_on = date.fromisoformat(day[:10])
+        return not (since and logged_on < since) and not (until and logged_on > until)
 
     return effort(
         shown.letters,
-        case.hours(),
+        [row for row in case.hours() if wanted(str(row["day"]))],
         {person.name: person.hourly_rate for person in config.us.staff},
         EffortSettings(
             minutes_per_message=config.effort.minutes_per_message,

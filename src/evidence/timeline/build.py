@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from evidence.i18n import translation
+from evidence.i18n import quoted, translation
 from evidence.model import Flag, Letter, Request
 from evidence.ports import OutsideFile, Review
 from evidence.reckoning import TimelineEntry, as_decided
@@ -309,7 +309,7 @@ def _gone(row: Mapping[str, Any], by_hash: Mapping[str, Letter]) -> TimelineEntr
 
 def silence_in_words(entry: TimelineEntry, language: str) -> str:
     _ = translation("timeline", language).gettext
-    said = _("no contact for %d days") % int(entry.detail.get("days", 0))
+    said = _("no messages for %d days") % int(entry.detail.get("days", 0))
     if entry.until and entry.detail.get("next_side", "") is None:
         said += "; " + _("no message after it up to the date of this view")
     return said
@@ -333,7 +333,7 @@ def to_rows(
         if e.kind == "silence":
             gist = silence_in_words(e, language)
         elif e.kind == "disappearance":
-            gist = _("no longer in %s") % e.detail.get("folder", "?") + (f": «{e.gist}»" if e.gist else "")
+            gist = _("no longer in %s") % e.detail.get("folder", "?") + (f": {quoted(e.gist, language)}" if e.gist else "")
         rows.append(
             {
                 "when": e.at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),

@@ -246,7 +246,7 @@ def _silences(
         # The longest wording that fits the band; where none does, the short one stands upright below the axis.
         fitting = [
             w
-            for w in (words("no contact for %d days") % days + on, words("%d days") % days + on)
+            for w in (words("no messages for %d days") % days + on, words("%d days") % days + on)
             if 6.6 * len(w) + 8 < right - left
         ]
         label = fitting[0] if fitting else words("%d days") % days + on
@@ -357,7 +357,7 @@ def _described(
         said.append(f"{words(name)}: {words('messages')} {messages}" + (f"; {counted}" if counted else ""))
     silent = [int(e.detail.get("days", 0)) for e in entries if e.kind == "silence"]
     if silent:
-        said.append(", ".join(words("no contact for %d days") % d for d in silent))
+        said.append(", ".join(words("no messages for %d days") % d for d in silent))
     return ". ".join(said) + "."
 
 
