@@ -18,10 +18,12 @@ import pytest
 from markupsafe import escape
 
 from evidence.archive.store import Archive
-from evidence.browse import access, octets, serve
+from evidence.browse import access, octets, serve, words
 from evidence.browse.metadata import CLOSED_TABLES, TABLES, VIEWS
 from evidence.browse.proof import included
+from evidence.i18n import translation
 from evidence.model import judged_id
+from evidence.ports import IssuedBundle
 from tests.browse import make_archive
 from tests.browse.conftest import Served, serving
 from tests.browse.make_archive import NOW, PNG, Made, Maker, letter, related
@@ -524,6 +526,47 @@ def test_the_assessment_counts_decisions_as_they_stand_now(served: Served) -> No
     )
     anna.decide("flag", waiting[1], "category", category=other)
     assert counts() == [before[0], before[1] - 1, before[2] + 2]  # under another category it is another question's
+
+
+def issue(path: Path, number: int, kind: str, options: dict[str, Any]) -> None:
+    with Archive.open(path, write=True, now=lambda: NOW, run=False) as archive:
+        archive.issue_bundle(
+            IssuedBundle(number, kind, f"bundles/{number:04d}-x", NOW, "2025-05-06", 1, "ab" * 32, 9, "cd" * 32, "ef" * 32, "ru", options)
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "extract", "whole", "sheet"),
+    [
+        ("en", "extract", "full bundle", "mailbox inspection sheet"),
+        ("ru", "выписка", "полный комплект", "лист для осмотра почтового ящика"),
+    ],
+)
+def test_an_extract_is_called_so_however_it_was_logged(
+    own_copy: Made, language: str, extract: str, whole: str, sheet: str
+) -> None:
+    nothing: dict[str, Any] = {"kind": "full", "since": None, "until": None, "category": []}
+    issue(own_copy.path, 1, "full", nothing)
+    issue(own_copy.path, 2, "full", {**nothing, "since": "2025-03-01"})  # as earlier versions logged it
+    issue(own_copy.path, 3, "full", {**nothing, "category": ["threat"]})
+    issue(own_copy.path, 4, "extract", {**nothing, "until": "2025-04-01"})
+    issue(own_copy.path, 5, "notary", {**nothing, "kind": "notary"})
+    issue(own_copy.path, 6, "full", {})
+    datasette = serve.build(own_copy.path, language=language)
+    wanted = {1: whole, 2: extract, 3: extract, 4: extract, 5: sheet, 6: whole}
+    rows = re.findall(r'<th scope="row">(\d{4})</th><td>(.*?)<br>', get(datasette, "/-/evidence/bundles").text)
+    assert {int(number): kind for number, kind in rows} == wanted
+    log = get(datasette, "/-/evidence/log?kind=bundle-issued").text
+    assert {
+        int(n): k for n, k in re.findall(r'bundle-issued <span class="small">№ (\d{4}), (.*?)</span>', log)
+    } == wanted
+    assert log.count("&#34;kind&#34;:&#34;full&#34;") >= 4  # the events themselves as they were written
+
+
+def test_the_notarys_sheet_has_one_name_on_the_pages_and_on_its_cover() -> None:
+    for language in ("en", "ru"):
+        pages, cover = translation("browse", language).gettext, translation("bundle", language).gettext
+        assert pages(words.BUNDLES["notary"]) == cover("Mailbox inspection sheet").lower()
 
 
 MODEL = "кит:7b <b>"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 
 from evidence.bundle.options import BundleOptions, BundleResult
 from evidence.bundle.produce import produce
+from evidence.model import Flag
 from tests.bundle.fake_case import NOW, FakeCase, Quiet, accept, config, dispute
 
 PICTURE = (
@@ -38,7 +39,15 @@ def make(tmp_path: Path, cache: Path) -> Maker:
     return lambda case, name="shelf", **options: made(case, tmp_path, cache, name, **options)
 
 
-def made(case: FakeCase, home: Path, cache: Path, name: str = "shelf", extra: str = "", **options: Any) -> Made:
+def made(
+    case: FakeCase,
+    home: Path,
+    cache: Path,
+    name: str = "shelf",
+    extra: str = "",
+    proposed: Sequence[Flag] = (),
+    **options: Any,
+) -> Made:
     """Produce a bundle of ``case``; renderings are shared between tests through one cache folder."""
     out = home / "bundles"
     out.mkdir(exist_ok=True)
@@ -47,7 +56,7 @@ def made(case: FakeCase, home: Path, cache: Path, name: str = "shelf", extra: st
     options.setdefault("jobs", 1)  # a second child takes longer to start than a small bundle to draw
     result = produce(
         case, config(home, name, extra), BundleOptions(tool_version="0.1.0", **options), assessment=None,
-        entries=case.entries(), picture=PICTURE, now=NOW, out=out, progress=Quiet(),
+        entries=case.entries(), picture=PICTURE, now=NOW, out=out, progress=Quiet(), proposed=proposed,
     )  # fmt: skip
     return Made(result, case, home)
 

@@ -8,11 +8,14 @@ from datetime import date
 from email.message import EmailMessage
 from typing import Any
 
+import pikepdf
 import pytest
 
 from evidence.bundle.options import BundleOptions
 from evidence.errors import EvidenceError, UsageError
-from evidence.ports import IssuedBundle, OutsideFile
+from evidence.model import Flag
+from evidence.ports import IssuedBundle, OutsideFile, Review
+from evidence.wording.bundles import shown_kind
 from tests.bundle.conftest import Made, Maker
 from tests.bundle.fake_case import CAPTURED, NOW, FakeCase, accept, dispute
 from tests.bundle.tools import run, squeezed, text_of
@@ -250,6 +253,32 @@ def test_the_police_sheet_quotes_only_what_a_person_accepted_and_leaves_fields_b
     assert result.folder.name == "0001-police"
 
 
+def test_a_proposal_of_the_second_reader_stands_in_every_part_once_a_person_accepted_it(make: Maker) -> None:
+    case = dispute("shelf", most=4)
+    theirs = next(x for x in case.letters() if x.speaker == "client")
+    flag = Flag(
+        id="a" * 16, sha256=theirs.sha256, category="accusation", subtype=None, part="body", start=0, end=12,
+        quote="слова модели", speaker="client", tier="possible", rule="assist", pack="assist@1#scripted", why="proposed by scripted",
+    )  # fmt: skip
+    waits = squeezed(text_of(make(case, kind="police", language="en", proposed=[flag]).result.pdf))
+    assert "слова модели" not in waits
+    assert "awaiting a person's review, and therefore not printed anywhere: 1." in waits.replace("’", "'")
+    case.reviews_["flag", flag.id] = Review(
+        "flag", flag.id, "accepted", "threat/police", None, None, "", "anna", CAPTURED
+    )
+    result = make(case, kind="police", language="en", number=2, proposed=[flag]).result
+    sheet, whole = squeezed(text_of(result.pdf, 1, 2)), squeezed(text_of(result.pdf))
+    assert "слова модели" in sheet
+    assert whole.count("слова модели") >= 2  # the statement, and the summary
+    marks = next(
+        r.marks
+        for r in result.manifest.chronology
+        if r.exhibit == result.manifest.exhibits[0].number + case.letters().index(theirs)
+    )
+    assert marks == ("states an intention to contact the police",)  # as the person chose it, subtype and all
+    assert "Possible threats · 1" in whole and "Accusations" not in whole and "threat/police" not in whole
+
+
 def test_the_notary_sheet_leads_to_each_letter(make: Maker) -> None:
     case = dispute("shelf", most=5)
     result = make(case, kind="notary").result
@@ -271,6 +300,20 @@ def test_a_bundle_that_leaves_some_out_is_called_an_extract() -> None:
     ]
     assert kinds == ["full", "extract", "extract"]
     assert BundleOptions(kind="police", until=date(2025, 1, 2)).shown_kind == "police"
+
+
+def test_an_extract_goes_by_that_name_wherever_it_is_recorded(make: Maker) -> None:
+    case = dispute("shelf", most=3)
+    last = case.letters()[-1].at.date()
+    result = make(case, since=last).result
+    assert (result.folder.name, result.kind) == ("0001-extract", "extract")
+    assert (result.options["kind"], result.options["since"]) == (
+        "full",
+        last.isoformat(),
+    )  # what was asked for stays known
+    assert shown_kind("full", result.options) == "extract"  # as versions before logged it
+    with pikepdf.open(result.pdf) as pdf:
+        assert b"<ev:kind>extract</ev:kind>" in pdf.Root.Metadata.read_bytes()
 
 
 def test_custody_speaks_of_a_mail_server_only_where_one_was_read(make: Maker) -> None:

@@ -25,6 +25,7 @@ from evidence.config import Config, parse_config
 from evidence.model import judged_id, sha256_hex
 from evidence.pipeline import views
 from evidence.pipeline.recount import Recount
+from evidence.ports import IssuedBundle
 from tests.spine.test_pipeline import TEXT, Silent, matter
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -210,3 +211,17 @@ def test_a_rebuild_keeps_what_proposals_and_included_letters_add(config: Config)
         stored = case.rendered("assessment", "")
     assert stored is not None and id_ in stored
     assert json.loads(stored) == json.loads(evidence(config, "assess", "--json"))
+
+
+def test_the_log_names_an_extract_by_what_its_folder_and_cover_say(config: Config) -> None:
+    asked: dict[str, Any] = {"kind": "full", "since": "2025-04-01", "until": None, "category": []}
+    for number, kind, options in ((1, "full", {**asked, "since": None}), (2, "full", asked), (3, "extract", asked)):
+        issued = IssuedBundle(
+            number, kind, f"bundles/{number:04d}-x", NOW, "2026-03-01", 1, "ab" * 32, 9, "cd" * 32, "ef" * 32, "ru", options
+        )  # fmt: skip
+        decide(config, lambda archive, issued=issued: archive.issue_bundle(issued))  # type: ignore[misc]
+    said = evidence(config, "log", "--kind", "bundle-issued").splitlines()
+    assert [line.rpartition("issued=")[2] for line in said] == ["full", "extract", "extract"]
+    logged = [json.loads(line) for line in evidence(config, "log", "--kind", "bundle-issued", "--json").splitlines()]
+    assert [body["row"]["kind"] for body in logged] == ["full", "full", "extract"]  # as written, key and value
+    assert not any("issued" in body["row"] for body in logged)
