@@ -8,6 +8,7 @@ from __future__ import annotations
 import gettext
 import locale
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -36,7 +37,8 @@ def talk(package: str) -> Callable[[str], str]:
 def translated(package: str, language: str, text: str) -> str:
     """``text`` in ``language`` where it is a msgid, or a msgid, ``": "`` and particulars that stay as they are.
 
-    For sentences that are stored as values (a DKIM warning, a caveat of an import) and rendered later.
+    For sentences that are stored as values (a DKIM warning, a caveat of an import) and rendered later. Up to two numbers
+    within the sentence stand as ``{n}`` and ``{m}`` in the msgid.
     """
     said = translation(package, language).gettext
     if said(text) != text:
@@ -45,7 +47,16 @@ def translated(package: str, language: str, text: str) -> str:
     while (at := text.rfind(": ", 0, at)) > 0:
         if (head := said(text[:at])) != text[:at]:
             return head + text[at:]
-    return text
+    numbers = dict(zip("nm", re.findall(r"\d+", text), strict=False))
+    form = text
+    for name, number in numbers.items():
+        form = form.replace(number, "{" + name + "}", 1)
+    return said(form).format(**numbers) if said(form) != form else text
+
+
+def quoted(text: str, language: str) -> str:
+    """``text`` between the quotation marks of ``language``: « » in Russian, “ ” in English."""
+    return f"«{text}»" if language == "ru" else f"“{text}”"
 
 
 def default_language() -> str:

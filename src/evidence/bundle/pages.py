@@ -267,7 +267,7 @@ class Pages:
 
     def _attachment(self, a: Any) -> dict[str, Any]:
         _, attachment = self.words.gettext, a.attachment
-        notes = [attachment.note] if attachment.note else []
+        notes = [translated("message", self.words.language, n) for n in attachment.note.split("; ") if n]
         if a.withheld:
             notes.append(_("withheld: redacted by a person"))
         else:

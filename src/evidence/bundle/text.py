@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from evidence.i18n import translation
+from evidence.i18n import quoted, translation
 
 Language = Literal["ru", "en"]
 FONTS = Path(__file__).parent / "fonts"
@@ -228,7 +228,7 @@ class Words:
         return self.count("%s day", "%s days", minutes // (24 * 60))
 
     def quote(self, text: str) -> str:
-        return f"«{text}»" if self.language == "ru" else f"“{text}”"
+        return quoted(text, self.language)
 
 
 def offset(at: datetime) -> str:

@@ -48,7 +48,9 @@ def _resolve_doubts(run: Run) -> None:
             continue
         place.ledger.questioned = True
         held = len(own) or place.expected
-        text = f"The folder «{place.name.name}» looks empty; {held} messages of it are held. Not believed until seen again."
+        text = _("The folder “{folder}” looks empty; messages of it held here: {n}. Not believed until seen again.").format(
+            folder=place.name.name, n=held
+        )
         run.problems.append(text)
         run.alarm("folder-suddenly-empty", {"held": held}, place)
 
@@ -139,7 +141,7 @@ def left_behind(run: Run, generations: Sequence[Generation], everything: Sequenc
     if missing:
         again = {f.name for f in run.steadily(run.mailbox.list_folders)}
         if not again or "INBOX" in {m.upper() for m in missing - again}:
-            text = "The server no longer lists folders it must have; its list was not believed."
+            text = _("The server no longer lists folders it must have; its list was not believed.")
             run.problems.append(text)
             run.alarm("folder-list-doubted", {"listed": len(again), "missing": sorted(missing)[:50]})
             return

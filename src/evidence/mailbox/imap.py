@@ -26,7 +26,7 @@ from evidence import __version__
 from evidence.config import LOOPBACK_HOSTS, Account
 from evidence.errors import EvidenceError, LoginRefused
 from evidence.i18n import talk
-from evidence.mailbox import commands
+from evidence.mailbox import commands, words
 from evidence.mailbox.ahead import Ahead
 from evidence.mailbox.batches import BATCH_UIDS, MEAN_OCTETS, Batch, batches, first_batch
 from evidence.mailbox.mailbox import (
@@ -482,7 +482,7 @@ class ImapMailbox:
         if not missing:
             return
         present = self._present([w.uid for w in missing])
-        yield from (NotDelivered(w.uid, "no longer on the server", gone=True) for w in missing if w.uid not in present)
+        yield from (NotDelivered(w.uid, words.GONE, gone=True) for w in missing if w.uid not in present)
         yield from self._halves([w for w in missing if w.uid in present])
 
     def _halves(self, missing: list[Wanted]) -> Iterator[RawMessage | NotDelivered]:
@@ -525,7 +525,7 @@ class ImapMailbox:
                 yield from self._too_large(batch, error)
                 return
             if response.line.startswith(batch.tag + b" "):
-                batch.reason = "the server said OK and sent nothing"
+                batch.reason = words.NOTHING_SENT
                 if not succeeded(response):
                     batch.reason = response.text().removeprefix(batch.tag.decode()).strip()
                     self._raise_if_limited(response)
@@ -558,7 +558,7 @@ class ImapMailbox:
     def _too_large(self, batch: Batch, error: TooLarge) -> Iterator[NotDelivered]:
         self._wire.shutdown()
         batch.broken = True
-        batch.reason = f"{error.size} octets announced, {self._limits.message} allowed"
+        batch.reason = words.TOO_LARGE.format(n=error.size, m=self._limits.message)
         named = re.search(rb"UID (\d+)", error.response.line)
         uid = int(named[1]) if named else next(iter(batch.waiting)) if len(batch.waiting) == 1 else 0
         if uid in batch.waiting:

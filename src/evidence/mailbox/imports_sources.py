@@ -14,6 +14,7 @@ from typing import BinaryIO
 from evidence.mailbox import imports_files as files
 from evidence.mailbox import imports_mbox as mboxes
 from evidence.mailbox import imports_outlook as outlook
+from evidence.mailbox import words
 from evidence.mailbox.imports_files import Entry, Unreadable, printable
 from evidence.mailbox.imports_mbox import Dialect
 from evidence.mailbox.imports_run import CHANGED, Found, Owed, Source
@@ -36,7 +37,7 @@ def single(stream: BinaryIO, kind: str, shown: str, name: str) -> Source:
 
 def converted(position: str, kind: str, octets: bytes) -> Found:
     if kind == "msg":
-        return Found(position, outlook.eml_from_msg(octets), note="converted from .msg")
+        return Found(position, outlook.eml_from_msg(octets), note=words.CONVERTED)
     if kind == "emlx":
         return Found(position, files.emlx(octets))
     if not octets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 
+from evidence.mailbox import words
 from evidence.mailbox.addresses import header_octets
 from evidence.mailbox.held import Held
 from evidence.mailbox.ledger import Kind, shape
@@ -72,11 +73,11 @@ def _known_elsewhere(run: Run, place: Place, peek: HeaderPeek, verdict: Verdict,
     """A second Gmail label, or the same place after a spurious UIDVALIDITY change: a sighting without a second fetch."""
     sha256, note = "", ""
     if peek.gm_msgid and peek.gm_msgid in run.gm:
-        sha256, note = run.gm[peek.gm_msgid], "same X-GM-MSGID as a message held; not fetched again"
+        sha256, note = run.gm[peek.gm_msgid], words.SAME_LETTER
     elif peek.uid in place.twins and place.twins[peek.uid][1] == (found.own, mark):
         sha256, note = (
             place.twins[peek.uid][0],
-            "same place, Message-ID, size and date before UIDVALIDITY changed; not fetched again",
+            words.SAME_PLACE,
         )
     number = run.sink.message_number(sha256) if sha256 else None
     if number is None:
@@ -167,7 +168,7 @@ def _keep(run: Run, place: Place, message: RawMessage, *, twice: bool) -> None:
     sighting = run.sink.sight(
         run.acquisition, stored.number, folder=place.id, uid=message.uid, internal_date=message.internal_date,
         server_size=message.server_size, flags=message.flags, labels=message.gm_labels, gm_msgid=message.gm_msgid,
-        scope=verdict.scope, reason=verdict.reason, note="substitute" if substitute else "",
+        scope=verdict.scope, reason=verdict.reason, note=words.SUBSTITUTE if substitute else "",
     )  # fmt: skip
     place.held[message.uid] = (sighting, stored.sha256)
     place.fetched += 1

@@ -12,6 +12,7 @@ import quopri
 import re
 from dataclasses import dataclass, field
 
+from evidence.message import words as stored
 from evidence.message.headers import Field, parameters, split_fields
 from evidence.message.limits import MAX_DEPTH, MAX_HEADER_BLOCK, MAX_PARTS
 
@@ -178,7 +179,7 @@ def _open_multipart(part: Part, counter: list[int], depth: int) -> None:
         return
     if depth >= MAX_DEPTH:
         part.defects.append("nested-too-deep")
-        part.note = "nested too deep"
+        part.note = stored.TOO_DEEP
         return
     spans, closed, after = _split(part.source, part.start, part.end, boundary.encode("utf-8", "replace"))
     if not spans:
@@ -195,7 +196,7 @@ def _open_multipart(part: Part, counter: list[int], depth: int) -> None:
         if counter[0] >= MAX_PARTS:
             part.defects.append("too-many-parts")
             rest = Part(f"{prefix}{number}", (), part.source, start, part.end, "application/octet-stream")
-            rest.note = f"{len(spans) - number + 1} parts not opened"
+            rest.note = stored.NOT_OPENED.format(n=len(spans) - number + 1)
             rest.disposition = "attachment"
             part.children.append(rest)
             return

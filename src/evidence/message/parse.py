@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evidence.message import words as stored
 from evidence.message.charsets import decode_octets
 from evidence.message.envelope import ADDRESS_FIELDS, addresses_of, date_of, received_trail
 from evidence.message.headers import Field, decode_field, split_fields
@@ -378,11 +379,11 @@ def _embedded_subject(part: Part, octets: bytes) -> str:
 def _closed(part: Part, octets: bytes) -> str:
     """Whether the octets are locked: nobody can read them without a key."""
     if part.content_type in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
-        return "signed" if "signed" in part.type_parameters.get("smime-type", "") else "encrypted"
+        return stored.SIGNED if "signed" in part.type_parameters.get("smime-type", "") else stored.ENCRYPTED
     if part.content_type == "application/pgp-encrypted" or octets[:27] == b"-----BEGIN PGP MESSAGE-----":
-        return "encrypted"
+        return stored.ENCRYPTED
     if octets[:4] == b"PK\x03\x04" and len(octets) > 8 and octets[6] & 1:
-        return "encrypted"
+        return stored.ENCRYPTED
     if octets[:5] == b"%PDF-" and b"/Encrypt" in octets[-4096:]:
-        return "encrypted"
+        return stored.ENCRYPTED
     return ""

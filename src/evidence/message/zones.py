@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from evidence.message import words as stored
 from evidence.message import zones_patterns as pattern
 from evidence.message.zones_lines import Lines, split_lines
 from evidence.message.zones_parent import ParentWords
@@ -44,11 +45,11 @@ def find_zones(
 
 def _subject_kind(subject: str, parent_subject: str | None) -> tuple[ZoneKind, str]:
     if pattern.FORWARD_SUBJECT.match(subject):
-        return "forwarded", "subject of a forward"
+        return "forwarded", stored.FORWARD_SUBJECT
     if pattern.REPLY_SUBJECT.match(subject):
         if parent_subject is not None and base_subject(subject) != base_subject(parent_subject):
-            return "own", "subject changed in the reply"
-        return "quoted", "subject of a reply"
+            return "own", stored.CHANGED_SUBJECT
+        return "quoted", stored.REPLY_SUBJECT
     return "own", ""
 
 
@@ -75,7 +76,7 @@ def _part_kind(parsed: ParsedMessage, part: str) -> tuple[ZoneKind, str]:
     if name == "attachment" and number.isdigit():
         for one in parsed.attachments:
             if one.index == int(number) and one.content_type in {"message/rfc822", "message/global"}:
-                return "forwarded", "attached message"
+                return "forwarded", stored.ATTACHED_MESSAGE
     return "own", ""
 
 
@@ -123,14 +124,14 @@ def _apply_hints(lines: Lines, hints: Sequence[Hint]) -> None:
             continue
         covered = end
         blocks.append((start, end))
-    _mark(lines, blocks, "quoted", "blockquote")
+    _mark(lines, blocks, "quoted", stored.BLOCKQUOTE)
     for start, end, kind in hints:
         if kind == "attribution":
-            _mark(lines, [(start, end)], "quoted", "attribution in HTML")
+            _mark(lines, [(start, end)], "quoted", stored.ATTRIBUTION_IN_HTML)
         elif kind == "signature":
-            _mark(lines, [(start, end)], "signature", "signature in HTML")
+            _mark(lines, [(start, end)], "signature", stored.SIGNATURE_IN_HTML)
         elif kind == "container" and not any(start <= s and e <= end for s, e in blocks):
-            _mark(lines, [(start, end)], "quoted", "quote container in HTML")
+            _mark(lines, [(start, end)], "quoted", stored.QUOTE_IN_HTML)
 
 
 def _mark(lines: Lines, spans: Sequence[tuple[int, int]], kind: ZoneKind, why: str) -> None:
@@ -155,9 +156,9 @@ def _scan(lines: Lines, *, reply: bool, forward: bool) -> None:
         marked = [m and not re.match(r"\s*>\s?[\d=]", t) for m, t in zip(marked, lines.texts, strict=True)]
     for index, text in enumerate(lines.texts):
         if marked[index]:
-            lines.label(index, index + 1, "quoted", "quote mark")
+            lines.label(index, index + 1, "quoted", stored.QUOTE_MARK)
         elif initials and (match := pattern.INITIALS.match(text)) and match.group(1) in initials:
-            lines.label(index, index + 1, "quoted", "initials mark")
+            lines.label(index, index + 1, "quoted", stored.INITIALS_MARK)
     index = 0
     while index < count:
         if lines.blank(index):
@@ -195,7 +196,7 @@ def _quoted_block(lines: Lines, index: int) -> int:
         end += 1
     first = _bare(lines.texts[index])
     if pattern.FORWARD.match(first):
-        lines.label(index, end, "forwarded", "forward mark")
+        lines.label(index, end, "forwarded", stored.FORWARD_MARK)
     return end
 
 
@@ -207,14 +208,14 @@ def _unmarked(lines: Lines, index: int, *, forward: bool) -> int:
         return _forwarded(lines, index)
     if pattern.ORIGINAL.match(text):
         kind: ZoneKind = "forwarded" if forward else "quoted"
-        return _to_end(lines, index, kind, "original message")
+        return _to_end(lines, index, kind, stored.ORIGINAL_MESSAGE)
     if pattern.RULE.match(text):
         following = lines.next_words(index + 1)
         if following < count and _header_block(lines, following, 2):
-            return _to_end(lines, index, "forwarded" if forward else "quoted", "reply header")
+            return _to_end(lines, index, "forwarded" if forward else "quoted", stored.REPLY_HEADER)
         return index + 1
     if pattern.header_key(text) in {"from", "date"} and _header_block(lines, index, 3):
-        return _to_end(lines, index, "forwarded" if forward else "quoted", "reply header")
+        return _to_end(lines, index, "forwarded" if forward else "quoted", stored.REPLY_HEADER)
     if pattern.ATTRIBUTION_START.match(text):
         return _attributed(lines, index)
     return index + 1
@@ -228,13 +229,13 @@ def _forwarded(lines: Lines, index: int) -> int:
         end = following
         while end < count and (lines.kinds[end] == "quoted" or lines.blank(end)):
             end += 1
-        lines.label(index, end, "forwarded", "forward mark")
+        lines.label(index, end, "forwarded", stored.FORWARD_MARK)
         return end
     for end in range(index + 1, count):
         if pattern.FORWARD_END.match(lines.texts[end]):
-            lines.label(index, end + 1, "forwarded", "forward mark")
+            lines.label(index, end + 1, "forwarded", stored.FORWARD_MARK)
             return end + 1
-    return _to_end(lines, index, "forwarded", "forward mark")
+    return _to_end(lines, index, "forwarded", stored.FORWARD_MARK)
 
 
 def _header_block(lines: Lines, index: int, needed: int) -> bool:
@@ -275,12 +276,12 @@ def _attributed(lines: Lines, index: int) -> int:
         start = _with_fields_above(lines, index)
         if following < count and lines.kinds[following] != "own":
             kind = lines.kinds[following]
-            lines.label(start, following, kind if kind in {"quoted", "forwarded"} else "quoted", "attribution")
+            lines.label(start, following, kind if kind in {"quoted", "forwarded"} else "quoted", stored.ATTRIBUTION)
             return following
         if strength == 2 and following < count:
-            return _to_end(lines, start, "quoted", "attribution")
+            return _to_end(lines, start, "quoted", stored.ATTRIBUTION)
         if strength == 2:
-            lines.label(start, at + 1, "quoted", "attribution")
+            lines.label(start, at + 1, "quoted", stored.ATTRIBUTION)
             return at + 1
     return index + 1
 
@@ -306,14 +307,14 @@ def _join_wrapped(lines: Lines) -> None:
         if (
             lines.kinds[index] == "own"
             and not lines.blank(index)
-            and lines.whys[index - 1] == lines.whys[index + 1] == "quote mark"
+            and lines.whys[index - 1] == lines.whys[index + 1] == stored.QUOTE_MARK
             and len(lines.texts[index - 1]) >= 60
             and len(lines.texts[index]) < 40
             and _bare(lines.texts[index - 1]).strip()
             and _bare(lines.texts[index + 1]).strip()
             and lines.texts[index].lstrip()[:1].islower()
         ):
-            lines.label(index, index + 1, "quoted", "wrapped quote")
+            lines.label(index, index + 1, "quoted", stored.WRAPPED_QUOTE)
 
 
 def _compare(lines: Lines, parent_text: str) -> None:
@@ -333,11 +334,13 @@ def _compare(lines: Lines, parent_text: str) -> None:
         while end > index and lines.blank(end - 1):
             end -= 1
         if size >= 80 or (words >= 2 and size >= 50):
-            lines.label(lines.next_words(index), end, "quoted", "in the parent message")
+            lines.label(lines.next_words(index), end, "quoted", stored.IN_PARENT)
         index = lines.worded[min(max(end, index) + 1, len(lines))]
     # 2. within a quote that runs to the end by its header only: lines the parent does not have, between lines it has
     whys = lines.whys
-    top = next((i for i, why in enumerate(whys) if why in {"reply header", "attribution", "original message"}), None)
+    top = next(
+        (i for i, why in enumerate(whys) if why in {stored.REPLY_HEADER, stored.ATTRIBUTION, stored.ORIGINAL_MESSAGE}), None
+    )
     if top is None or lines.kinds[top] != "quoted":
         return
     inside = [i for i in range(top, len(lines)) if whys[i] == whys[top] and not lines.blank(i)]
@@ -348,7 +351,7 @@ def _compare(lines: Lines, parent_text: str) -> None:
     judged = [i for i in range(held[0], held[-1] + 1) if len(lines.texts[i].strip()) >= 15]
     if strange and len(held) * 2 > len(judged):
         for i in strange:
-            lines.label(i, i + 1, "own", "not in the parent message")
+            lines.label(i, i + 1, "own", stored.NOT_IN_PARENT)
 
 
 def _zones(lines: Lines, size: int) -> list[Zone]:

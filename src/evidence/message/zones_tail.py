@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from evidence.message import words as stored
 from evidence.message import zones_patterns as pattern
 from evidence.message.zones_lines import Lines
 
@@ -33,9 +34,9 @@ def part_own_run(lines: Lines, first: int, last: int, own_name: str, own_address
             return  # own words go on
         if text.strip():
             seen += 1
-            if seen > _MAX_SIGNATURE or (seen > 1 and why != "delimiter" and pattern.like_sentence(text)):
+            if seen > _MAX_SIGNATURE or (seen > 1 and why != stored.DELIMITER and pattern.like_sentence(text)):
                 return
-            if why == "delimiter" and seen > 6 and pattern.like_sentence(text):
+            if why == stored.DELIMITER and seen > 6 and pattern.like_sentence(text):
                 return
         lines.label(index, index + 1, "signature", why)
         index += 1
@@ -48,7 +49,7 @@ def _banner(lines: Lines, first: int, last: int) -> None:
     index = lines.next_words(first)
     if index < last and pattern.BANNER.match(lines.texts[index]):
         while index < last and not lines.blank(index):
-            lines.label(index, index + 1, "disclaimer", "gateway banner")
+            lines.label(index, index + 1, "disclaimer", stored.BANNER)
             index += 1
 
 
@@ -66,13 +67,13 @@ def _disclaimers(lines: Lines, first: int, last: int) -> int:
             stop += 1
         paragraph = " ".join(text.strip() for text in lines.texts[index : min(stop, index + 12)])[:1500]
         if pattern.DISCLAIMER.match(paragraph) or (inside and pattern.LEGAL_WORD.search(paragraph)):
-            lines.label(index, stop, "disclaimer", "disclaimer")
+            lines.label(index, stop, "disclaimer", stored.DISCLAIMER)
             begin = min(begin, index)
             inside = True
         else:
             at = _disclaimer_line(lines, index, stop)
             if at is not None:
-                lines.label(at, stop, "disclaimer", "disclaimer")
+                lines.label(at, stop, "disclaimer", stored.DISCLAIMER)
                 begin = min(begin, at)
                 inside = True
             else:
@@ -96,7 +97,7 @@ def _signature_start(
     """(line, reason) where the signature of the run begins. Looked for near its end only, but for the «-- » line."""
     for index in range(first, last):
         if pattern.DELIMITER.match(lines.texts[index]) and lines.kinds[index] == "own":
-            return index, "delimiter"
+            return index, stored.DELIMITER
     worded = [i for i in range(first, last) if not lines.blank(i) and lines.kinds[i] == "own"]
     if not worded:
         return None
@@ -104,14 +105,14 @@ def _signature_start(
     for position, index in enumerate(near):
         text = lines.texts[index]
         if pattern.MOBILE.match(text):
-            return index, "sent from"
+            return index, stored.SENT_FROM
         rest = near[position + 1 :]
         if any(pattern.like_sentence(lines.texts[i]) for i in rest) and not _only_postscript(lines, rest):
             continue
         if pattern.SOFT_DELIMITER.match(text) and rest and index != worded[0]:
-            return index, "delimiter line"
+            return index, stored.DELIMITER_LINE
         if index != worded[0] and pattern.closing_rest(text) is not None:
-            return index, "closing phrase"
+            return index, stored.CLOSING
     return _named_block(lines, first, near, own_name, own_address) if last_run else None
 
 
@@ -139,9 +140,9 @@ def _named_block(lines: Lines, first: int, near: list[int], own_name: str, own_a
     opening = re.split(r"[|,•·/—–-]", texts[0], maxsplit=1)[0]
     words = [word.casefold() for word in _NAME.findall(opening)]
     if words and names and all(word in names for word in words) and len(words) <= 4:
-        return index, "sender's name"
+        return index, stored.SENDER_NAME
     contacts = sum(bool(pattern.CONTACT.search(t)) for t in texts)
     domain = own_address.rpartition("@")[2]
     if len(block) >= 2 and contacts and own_address and any(own_address in t or f"@{domain}" in t for t in texts):
-        return index, "sender's contacts"
+        return index, stored.SENDER_CONTACTS
     return None

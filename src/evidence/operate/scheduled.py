@@ -44,8 +44,13 @@ def run_scheduled(config: Config, *, now: Callable[[], datetime], progress: Prog
         report = pipeline.sync(config, now=now, progress=progress or LogProgress(log))
         code = report.exit_code
         if code:
+            _ = translation("operate", config.matter.language).gettext
+            outcomes = {"incomplete": _("incomplete"), "failed": _("failed"), "interrupted": _("interrupted")}
             why = "; ".join(
-                a.error or f"{a.account}: {a.outcome}, {len(a.owed)} owed"
+                a.error
+                or _("{account}: {outcome}, not retrieved: {n}").format(
+                    account=a.account, outcome=outcomes.get(a.outcome, a.outcome), n=len(a.owed)
+                )
                 for a in report.accounts
                 if a.outcome != "complete"
             )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from evidence import __version__
 from evidence.config import Account, Config
 from evidence.errors import EvidenceError, LoginRefused, UsageError
-from evidence.i18n import default_language, translation
+from evidence.i18n import default_language, translated, translation
 from evidence.ports import FolderCount, Progress
 
 if TYPE_CHECKING:
@@ -220,7 +220,9 @@ def _acquire_account(
         new=result.would_fetch if dry_run else result.new,
         sightings=result.sightings,
         vanished=result.vanished,
-        owed=tuple(f"{o['folder']} UID {o['uid']}: {o['reason']}" for o in owed),
+        owed=tuple(
+            f"{o['folder']} UID {o['uid']}: {translated('mailbox', default_language(), str(o['reason']))}" for o in owed
+        ),
         folders=tuple(_folder_row(f) for f in result.folders),
         notes=tuple(result.problems) + _not_before(result.retry_at, config),
     )
@@ -394,7 +396,8 @@ def fetch_keys(archive: Archive, config: Config, *, now: Callable[[], datetime],
     archive.commit()
     if not failed:
         return []
-    return [f"{failed} of {len(wanted)} DKIM keys could not be obtained from DNS; the answers are stored as they came."]
+    said = _("DKIM keys that DNS did not give: {failed} of {wanted}; the answers are stored as they came.")
+    return [said.format(failed=failed, wanted=len(wanted))]
 
 
 def _index(archive: Archive, config: Config, wanted: bool, *, now: Callable[[], datetime], progress: Progress) -> None:
