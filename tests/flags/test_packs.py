@@ -112,7 +112,8 @@ def test_rules_explain_names_the_rule_and_what_blocked_it() -> None:
     told = explain_text("Я напишу заявление в полицию. Я не напишу заявление в полицию.", ALL)
     assert "✓ ru.threat.police.step" in told
     assert "✗ ru.threat.police.step" in told
-    assert "negation «не»" in told
+    assert "negation “не”" in told
+    assert "отрицание «не»" in explain_text("Я не напишу заявление в полицию.", ALL, "ru")
 
 
 WIDE = """

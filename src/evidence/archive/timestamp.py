@@ -98,7 +98,7 @@ def check_response(
     ders = tuple(certificate.public_bytes(Encoding.DER) for certificate in chain)
     if ders[-1] not in set(roots):
         raise TokenRefused(
-            "foreign", _("The token is signed under «{name}», which is not trusted here.").format(name=name_of(chain[-1])),
+            "foreign", _("The token is signed under “{name}”, which is not trusted here.").format(name=name_of(chain[-1])),
             _("SHA-256 of that certificate: {hash}.").format(hash=sha256_hex(ders[-1])),
         )  # fmt: skip
     _check_signature(answer, stated, chain)
@@ -138,11 +138,11 @@ def _check_signer(signer: x509.Certificate, at: datetime) -> None:
         stamping = False
     if not stamping:
         raise TokenRefused(
-            "key-usage", _("The certificate of «{name}» is not one for time stamps alone.").format(name=name_of(signer))
+            "key-usage", _("The certificate of “{name}” is not one for time stamps alone.").format(name=name_of(signer))
         )
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
         raise TokenRefused(
-            "expired", _("The certificate of «{name}» was not valid when it signed.").format(name=name_of(signer)),
+            "expired", _("The certificate of “{name}” was not valid when it signed.").format(name=name_of(signer)),
             _("Signed {at:%Y-%m-%d %H:%M}Z; valid {not_valid_before_utc:%Y-%m-%d} to {not_valid_after_utc:%Y-%m-%d}.").format(at=at, not_valid_before_utc=signer.not_valid_before_utc, not_valid_after_utc=signer.not_valid_after_utc),
         )  # fmt: skip
 
@@ -202,7 +202,7 @@ def _by_list(
     entry = revoked.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None and entry.revocation_date_utc <= at:
         raise TokenRefused(
-            "revoked", _("The certificate of «{name}» was revoked before the token.").format(name=name_of(certificate))
+            "revoked", _("The certificate of “{name}” was revoked before the token.").format(name=name_of(certificate))
         )
     return [f"{name_of(certificate)}: not revoked (CRL of {revoked.last_update_utc:%Y-%m-%d})"]
 
@@ -221,7 +221,7 @@ def _by_answer(
     revoked = answer.revocation_time_utc
     if answer.certificate_status == ocsp.OCSPCertStatus.REVOKED and revoked is not None and revoked <= at:
         raise TokenRefused(
-            "revoked", _("The certificate of «{name}» was revoked before the token.").format(name=name_of(certificate))
+            "revoked", _("The certificate of “{name}” was revoked before the token.").format(name=name_of(certificate))
         )
     return [f"{name_of(certificate)}: not revoked (OCSP of {answer.this_update_utc:%Y-%m-%d})"]
 

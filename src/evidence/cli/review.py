@@ -12,6 +12,7 @@ from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
 from evidence.cli.text import _, help_end, language, tier_in_words
 from evidence.errors import UsageError
+from evidence.i18n import quoted
 from evidence.model import CATEGORIES
 
 OUTCOMES = ["answered", "answered-late", "deferred", "reply-without-answer", "no-reply", "pending"]
@@ -169,7 +170,9 @@ def _list(shown: Any, targets: dict[tuple[str, str], Any], as_json: bool) -> int
             else:
                 mark = f"{tier_in_words(row['tier'])}, {_what(targets[row['target'], row['id']])}"
             quote = " ".join(_cell(row["quote"]).split())
-            click.echo(f"{row['id']}  {targets_in_words.get(row['target'], row['target']):8}{mark}  «{quote}»")
+            click.echo(
+                f"{row['id']}  {targets_in_words.get(row['target'], row['target']):8}{mark}  {quoted(quote, language)}"
+            )
     return 0
 
 
@@ -214,13 +217,13 @@ def _one_after_another(session: Session, shown: Any, targets: dict[tuple[str, st
         click.echo(
             f"\n{number}/{len(waiting)}  {day:%Y-%m-%d}  {_cell(letter.person)}  [{tier_in_words(item.tier)}] {_what(item)}"
         )
-        click.echo(f"    «{' '.join(_cell(item.quote).split())}»")
+        click.echo(f"    {quoted(' '.join(_cell(item.quote).split()), language)}")
         click.echo(f"    {_why(kind, item)}")
         for row in shown.proposed.get(whole, ()) if kind == "request" else ():
             said = _("proposed by {model}: {outcome}, {day}").format(
                 model=row["model"], outcome=_outcome(row["outcome"]), day=f"{shown.by_sha[row['sha256']].at:%Y-%m-%d}"
             )
-            click.echo(f"    {said}: «{_cell(row['quote'])}»")
+            click.echo(f"    {said}: {quoted(_cell(row['quote']), language)}")
         key = click.prompt(">", type=click.Choice(["a", "r", "s", "q"]), show_choices=False, err=True)
         if key == "q":
             break

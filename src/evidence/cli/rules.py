@@ -46,7 +46,7 @@ def check(session: Session, paths: tuple[Path, ...]) -> int:
     ]
     faults = 0
     for file in files:
-        problems = check_pack(file)
+        problems = check_pack(file, language)
         faults += len(problems)
         click.echo(f"{'✗' if problems else '✓'} {file}")
         for problem in problems:

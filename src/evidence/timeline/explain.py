@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evidence.errors import UsageError
-from evidence.i18n import translation
+from evidence.i18n import quoted, translation
 from evidence.model import Flag, Letter
 from evidence.timeline.ranker import Ranker, load_ranker
 from evidence.timeline.rules import Match, Packs, packs_of, read_pack, try_rule
@@ -39,6 +40,36 @@ def _blocker(name: str, _: Say) -> str:
     }[name]
 
 
+def _stop(name: str, words: str, language: str) -> str:
+    """A blocker with the words it was seen by."""
+    _ = translation("timeline", language).gettext
+    named = {
+        "negation": _("negation"),
+        "question": _("question"),
+        "reported": _("reported"),
+        "unreal": _("unreal"),
+        "quotation": _("quotation"),
+        "boilerplate": _("boilerplate"),
+        "addressee": _("addressee"),
+        "past": _("past"),
+        "name": _("name"),
+        "idiom": _("idiom"),
+        "kind": _("kind"),
+        "third": _("third"),
+        "context": _("context"),
+    }
+    return f"{named.get(name, name)} {quoted(words, language)}"
+
+
+_STORED_STOP = re.compile(r"(?P<rule>.*): (?P<name>\w+) «(?P<words>.*)»", re.DOTALL)
+
+
+def _stored_stop(stop: str, language: str) -> str:
+    """``Flag.detail["blocked"]`` holds a rule, a blocker and its words in one text, between « » in every language."""
+    found = _STORED_STOP.fullmatch(stop)
+    return f"{found['rule']}: {_stop(found['name'], found['words'], language)}" if found else stop
+
+
 def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
     """Several lines of text in ``language`` (ru, en) on how ``flag`` came about."""
     _ = translation("timeline", language).gettext
@@ -46,7 +77,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
     sentence = _sentence_at(text, flag.start)
     lines = [
         f"{_category(flag.category, _)} · {_tier(flag, _)}",
-        f"{_('Quote')}: «{flag.quote}»",
+        f"{_('Quote')}: {quoted(flag.quote, language)}",
         f"{_('Found in')}: {flag.part}, {flag.start}–{flag.end}",
     ]
     if sentence is not None:
@@ -63,7 +94,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
         slots = flag.detail.get("slots", ())
         named = [s for s in rule.slots if not s.optional]
         for slot, word in zip(named if len(named) == len(slots) else rule.slots, slots, strict=False):
-            lines.append(f"  «{word}» ← {slot.source}")
+            lines.append(f"  {quoted(word, language)} ← {slot.source}")
         for name in flag.detail.get("blockers", ()):
             lines.append(
                 f"  {_blocker(name, _)} {_('no, nothing of the kind found') if name != 'addressee' else _('yes')}"
@@ -75,11 +106,11 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
         if words := flag.detail.get("words"):
             lines.append(f"{_('Based on the words')}: {', '.join(words)}")
         for stop in flag.detail.get("blocked", ()):
-            lines.append(f"  {_('a rule was stopped')}: {stop}")
+            lines.append(f"  {_('a rule was stopped')}: {_stored_stop(stop, language)}")
     if objection := flag.detail.get("objection"):
         lines.append(f"{_('Only possible, because')}: {_objection(str(objection), _)}")
     for one in flag.links:
-        lines.append(f"{_role(str(one['role']), _)}: «{one['quote']}»{_due(one.get('due'), _)}")
+        lines.append(f"{_role(str(one['role']), _)}: {quoted(str(one['quote']), language)}{_due(one.get('due'), _)}")
     lines.append(
         _("The words are quoted; what they mean in law is for a person to say. Unflagged does not mean absent.")
     )
@@ -134,11 +165,11 @@ def explain_text(text: str, packs: Packs, language: str = "en") -> str:
     scores = ranker.score(row, matched) if ranker is not None else []
     lines: list[str] = []
     for number, sentence in enumerate(row):
-        lines.append(f"«{sentence.text}»")
+        lines.append(quoted(sentence.text, language))
         lines.append(f"  {_('Words and base forms')}: {_lemmas(sentence)}")
         seconded = _seconded(packs, ranker, sentence, scores[number]) if ranker is not None else []
         for match in (*matched[number], *seconded):
-            lines.append("  " + _match_line(match, sentence, _))
+            lines.append("  " + _match_line(match, sentence, language))
         if not matched[number] and not seconded:
             lines.append(f"  {_('no rule has all its words here')}")
         if ranker is not None:
@@ -148,7 +179,7 @@ def explain_text(text: str, packs: Packs, language: str = "en") -> str:
                 proposed = (
                     _("proposes") if ranker.proposes(scores[number], category, sentence) else _("does not propose")
                 )
-                lines.append(f"  {_('learned reader')}: {proposed} {category} ({share:.2f}; {words})")
+                lines.append(f"  {_('learned reader')}: {proposed} {_kind(category, language)} ({share:.2f}; {words})")
     return "\n".join(lines)
 
 
@@ -158,16 +189,24 @@ def _seconded(packs: Packs, ranker: Ranker, sentence: Sentence, scores: Mapping[
     return [m for category in sure for m in packs.second(sentence, category, Context())]
 
 
-def _match_line(match: Match, sentence: Sentence, _: Say) -> str:
+def _kind(category: str, language: str) -> str:
+    """Rules are written with the keys of categories, which are English words; a reader of Russian is told what each means."""
+    return category if language == "en" else _category(category, translation("timeline", language).gettext)
+
+
+def _match_line(match: Match, sentence: Sentence, language: str) -> str:
+    _ = translation("timeline", language).gettext
+    tiers = {"stated": _("stated"), "possible": _("possible"), "seconded": _("seconded")}
     words = ", ".join(sentence.tokens[i].form for i in match.places)
     if not match.blocked:
-        return f"✓ {match.rule.id} [{match.rule.tier}]: {words}"
-    stops = "; ".join(f"{b.blocker} «{b.words}»" for b in match.blocked)
+        return f"✓ {match.rule.id} [{tiers.get(match.rule.tier, match.rule.tier)}]: {words}"
+    stops = "; ".join(_stop(b.blocker, b.words, language) for b in match.blocked)
     return f"✗ {match.rule.id}: {words} — {_('stopped by')} {stops}"
 
 
-def check_pack(path: Path) -> list[str]:
-    """What is wrong with a pack, one line each; empty when every rule reads and keeps its own examples. For ``rules check``."""
+def check_pack(path: Path, language: str = "en") -> list[str]:
+    """What is wrong with a pack, one line each in ``language``; empty when every rule reads and keeps its own examples. For ``rules check``."""
+    _ = translation("timeline", language).gettext
     try:
         label, rules = read_pack(path)
     except UsageError as error:
@@ -176,21 +215,27 @@ def check_pack(path: Path) -> list[str]:
         return [f"{path}: {error.strerror}"]
     problems: list[str] = []
     if not rules:
-        problems.append(f"{label}: no [[rule]] in it")
+        problems.append(f"{label}: {_('no [[rule]] in it')}")
     names = [rule.id for rule in rules]
-    problems += [f"{name}: two rules have this id" for name in sorted({n for n in names if names.count(n) > 1})]
+    problems += [f"{name}: {_('two rules have this id')}" for name in sorted({n for n in names if names.count(n) > 1})]
     for rule in rules:
         packs = packs_of([rule])
         if not rule.must_match:
-            problems.append(f"{rule.id}: must_match is empty; give at least one sentence the rule is for")
+            problems.append(f"{rule.id}: {_('must_match is empty; give at least one sentence the rule is for')}")
         if not rule.must_not_match:
-            problems.append(f"{rule.id}: must_not_match is empty; give at least one sentence the rule must leave alone")
+            problems.append(
+                f"{rule.id}: {_('must_not_match is empty; give at least one sentence the rule must leave alone')}"
+            )
         for text in rule.must_match:
             if not matches(packs, text):
-                problems.append(f"{rule.id}: does not match «{text}»{_stopped(packs, text)}")
+                problems.append(
+                    f"{rule.id}: {_('does not match {text}').format(text=quoted(text, language))}{_stopped(packs, text, language)}"
+                )
         for text in rule.must_not_match:
             if matches(packs, text):
-                problems.append(f"{rule.id}: matches «{text}», which it must not")
+                problems.append(
+                    f"{rule.id}: {_('matches {text}, which it must not').format(text=quoted(text, language))}"
+                )
     return problems
 
 
@@ -203,6 +248,7 @@ def _wide(packs: Packs, sentence: Sentence) -> list[Match]:
     return [m for _, category in packs.wide for m in packs.second(sentence, category, Context())]
 
 
-def _stopped(packs: Packs, text: str) -> str:
+def _stopped(packs: Packs, text: str, language: str) -> str:
+    _ = translation("timeline", language).gettext
     stops = [b for s in sentences(text) for r in packs.rules if (m := try_rule(r, s, Context())) for b in m.blocked]
-    return f" (stopped by {', '.join(f'{b.blocker} «{b.words}»' for b in stops)})" if stops else ""
+    return f" ({_('stopped by')} {', '.join(_stop(b.blocker, b.words, language) for b in stops)})" if stops else ""

@@ -1,0 +1,91 @@
+"""What a letter says is quoted between the marks of the person's language: “ ” in English, « » in Russian."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evidence.operate.demo import sample_folders
+from tests.operate.terminal import Terminal
+
+CONFIG = """
+[matter]
+title = "T"
+language = "en"
+[us]
+name = "Us"
+addresses = ["@polka-tochka.example"]
+[client]
+name = "Them"
+addresses = ["@teply-dom.example"]
+[dkim]
+dns = "off"
+"""
+LANGUAGES = [("en", "“", "”", "«»"), ("ru", "«", "»", "“”")]
+
+
+def evidence(*words: str, cwd: Path, language: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", "from evidence.cli import main; main()", *words], cwd=cwd, capture_output=True, text=True, check=True,
+        stdin=subprocess.DEVNULL, env=os.environ | {"EVIDENCE_LANG": language},
+    ).stdout  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def matter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quotes")
+    (folder / "config.toml").write_text(CONFIG, encoding="utf-8")
+    box = folder / "mail"
+    box.mkdir()
+    for number, (raw, _date, _flags) in enumerate(sample_folders("shelf")["INBOX"]):
+        (box / f"{number}.eml").write_bytes(raw)
+    evidence("import", "mail", cwd=folder, language="en")
+    return folder
+
+
+@pytest.mark.parametrize(("language", "opening", "closing", "others"), LANGUAGES)
+def test_the_list_of_what_waits_is_quoted_as_the_person_quotes(
+    matter: Path, language: str, opening: str, closing: str, others: str
+) -> None:
+    rows = [
+        json.loads(line) for line in evidence("review", "--list", "--json", cwd=matter, language=language).splitlines()
+    ]
+    lines = evidence("review", "--list", cwd=matter, language=language).splitlines()
+    assert len(lines) == len(rows) > 10
+    for line, row in zip(lines, rows, strict=True):
+        assert line.endswith(f"  {opening}{' '.join(row['quote'].split())}{closing}")
+
+
+@pytest.mark.parametrize(("language", "opening", "closing", "others"), LANGUAGES)
+def test_an_explanation_is_quoted_as_the_person_quotes(
+    matter: Path, language: str, opening: str, closing: str, others: str
+) -> None:
+    flags = [json.loads(line) for line in evidence("flags", "--json", cwd=matter, language=language).splitlines()]
+    plain = next(flag for flag in flags if not any(mark in flag["quote"] for mark in "«»“”"))
+    told = evidence("flags", "--explain", plain["id"], cwd=matter, language=language)
+    assert f"{opening}{plain['quote']}{closing}" in told
+
+
+@pytest.mark.parametrize(("language", "opening", "closing", "others"), LANGUAGES)
+def test_one_after_another_they_are_quoted_as_the_person_quotes_and_a_wrong_key_is_told(
+    matter: Path, language: str, opening: str, closing: str, others: str
+) -> None:
+    first = json.loads(evidence("review", "--list", "--json", cwd=matter, language=language).splitlines()[0])
+    terminal = Terminal(["review"], matter, {"EVIDENCE_LANG": language, "TERM": "dumb", "COLUMNS": "400"})
+    terminal.until(r"\n>: ")
+    shown = " ".join(terminal.passed.split())
+    assert f"{opening}{' '.join(first['quote'].split())}{closing}" in shown
+    terminal.answer("x")
+    wrong = {
+        "en": "Error: 'x' is not one of 'a', 'r', 's', 'q'.",
+        "ru": "Ошибка: варианта 'x' нет, есть только 'a', 'r', 's', 'q'.",
+    }
+    terminal.until(re.escape(wrong[language]))
+    terminal.answer("q")
+    assert terminal.ended() == 0
