@@ -157,6 +157,8 @@ def test_a_page_of_a_part_says_that_it_is_one() -> None:
         "Надеюсь, что всё в порядке!",
         "Вы нас слышите?",
         "Вы меня вообще слышите?!",
+        "Дайте знать, если будут вопросы.",
+        "Кто так работает?!",
         "Hope you are well?",
         "I trust all is well?",
     ],
@@ -254,6 +256,19 @@ def test_numbers_are_compared_as_people_write_them() -> None:
         ("Про 4471 ничего не знаю.", False),
     ):
         assert names_as_made(asked, letter(said, hours=5, sender=CLIENT)) is same, said
+
+
+def test_a_repeat_under_the_same_subject_is_tied_though_it_was_written_anew() -> None:
+    first = letter("Ольга, ау! Когда будут фото?", sender=CLIENT, subject="Фото", thread="A")
+    second = letter(
+        "Третий раз спрашиваю: когда будут фотографии???", hours=70, sender=CLIENT, subject="Фото", thread="B"
+    )
+    answer = letter("Фотографии по ссылке: https://disk.example/88.", hours=140, reply_to=second, to=(CLIENT,))
+    one, two = (r for r in ledger(first, second, answer) if r.asker == "client")
+    assert two.repeats == one.id and two.answering_sha256 == answer.sha256
+    assert one.waited_days == pytest.approx(140 / 24, abs=0.01)
+    elsewhere = replace(second, subject="Аренда")
+    assert all(r.repeats is None for r in ledger(first, elsewhere, answer))
 
 
 def test_a_replaced_request_is_untouched_where_nobody_decided() -> None:

@@ -6,7 +6,6 @@ further off that speak of what was asked. What is told of a place is counted and
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from evidence.model import Letter, other_side
 from evidence.timeline.answers import Vocabulary, stems_of
 from evidence.timeline.answers_letter import CALM, Place, Tone
 from evidence.timeline.requests_find import Ask
-from evidence.timeline.requests_repeats import Again
+from evidence.timeline.requests_repeats import Again, bare_subject
 
 THREAD_AT_MOST, ELSEWHERE_AT_MOST = 25, 200  # letters looked at for one asking
 ELSEWHERE_NEAR = 3  # letters of other threads, the next ones, that are weighed whatever they say …
 NEAR_WORDS = 120  # … if they are no longer: of the labelled answers that share no word none has more than 90
 ELSEWHERE_OVERLAP = 0.34  # weighted share of the asked words that one further off must say
-_SUBJECT_PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|fw|aw|отв|на|ha|пересл)(?:\[\d+\])?\s*:)+\s*", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +65,6 @@ _NONE = Run(())
 
 def _short(letter: Letter) -> bool:
     return len(letter.own_text().split()) <= NEAR_WORDS
-
-
-def _bare_subject(subject: str) -> str:
-    return _SUBJECT_PREFIX.sub("", subject).strip().casefold()
 
 
 class Correspondence:
@@ -120,7 +114,7 @@ class Correspondence:
 
     def _place(self, asking: Asking, asked: frozenset[str], other: Letter, speaks: bool) -> Place:
         letter = asking.letter
-        subject = _bare_subject(letter.subject)
+        subject = bare_subject(letter.subject)
         overlap = self._vocabulary.overlap
         mine, theirs = self.of[letter.speaker], self.of[other.speaker]
         my_thread, their_thread = (self.in_thread(x.speaker, letter.thread) for x in (letter, other))
@@ -132,7 +126,7 @@ class Correspondence:
         return Place(
             direct=other.parent == letter.sha256,
             in_thread=other.thread == letter.thread,
-            same_subject=bool(subject) and _bare_subject(other.subject) == subject,
+            same_subject=bool(subject) and bare_subject(other.subject) == subject,
             before=before,
             between=my_thread.count(letter.at, other.at),
             asks=asking.asks,

@@ -13,10 +13,11 @@ from evidence.timeline.gates import Gate
 from evidence.timeline.requests_find import Ask
 
 _AGAIN = Gate(
-    r"\b(?:повтор\w+|ещё\s+раз|еще\s+раз|снова\s+(?:прошу|просим|спрашива\w+)|опять\s+(?:прошу|спрашива\w+)|напомина\w+|напомню|в\s+(?:третий|второй|который|десятый|четв[её]ртый|пятый)\s+раз|(?:вс[её]\s+)?(?:ещ[её]|по-прежнему)\s+(?:жду|жд[её]м)"
+    r"\b(?:повтор\w+|ещё\s+раз|еще\s+раз|снова\s+(?:прошу|просим|спрашива\w+)|опять\s+(?:прошу|спрашива\w+)|напомина\w+|напомню|(?:третий|второй|который|десятый|четв[её]ртый|пятый)\s+раз|(?:вс[её]\s+)?(?:ещ[её]|по-прежнему)\s+(?:жду|жд[её]м)"
     r"|так\s+и\s+не\s+(?:ответил\w*|получил\w*|прислал\w*)|again|once\s+more|(?:second|third|fourth|fifth|umpteenth)\s+time|remind\w*|reminder|still\s+(?:waiting|awaiting|need|no|haven't)|repeat\w*|as\s+(?:i|we)\s+asked|i\s+asked|we\s+asked|chasing|nudge)\b",
     re.I,
 )
+_SUBJECT_PREFIX = re.compile(r"^(?:\s*(?:re|fwd?|fw|aw|отв|на|ha|пересл)(?:\[\d+\])?\s*:)+\s*", re.I)
 BACK_AT_MOST = 400  # askings of either side
 WITHIN = timedelta(days=60)  # without a word that says "again"
 PLAIN, MARKED = 0.55, 0.2  # least likeness without and with a word that says "again"
@@ -78,13 +79,25 @@ class Repeats:
                 self._again.setdefault(earlier, []).append(Again(letter.at, likeness, marked, later))
                 same_kind = first.kind == ask.kind or {first.kind, ask.kind} == {"question", "document"}
                 plain = PLAIN if letter.at - before.at <= WITHIN and len(stems & other) >= 2 else 0.8
-                enough = likeness >= (MARKED if marked and before.thread == letter.thread and same_kind else plain)
+                together = before.thread == letter.thread or _same_subject(before, letter)
+                enough = likeness >= (MARKED if marked and together and same_kind else plain)
                 if enough and (best is None or (likeness, earlier) > best):
                     best = (likeness, earlier)
             if best:
                 self.ties[later] = best[1]
             for one in lists:
                 one.append(later)
+
+
+def bare_subject(subject: str) -> str:
+    """A subject without "Re:", "Fwd:" and their like, in lower case."""
+    return _SUBJECT_PREFIX.sub("", subject).strip().casefold()
+
+
+def _same_subject(one: Letter, other: Letter) -> bool:
+    """A letter written anew instead of answered to has no thread; its subject still says what it continues."""
+    subject = bare_subject(one.subject)
+    return bool(subject) and subject == bare_subject(other.subject)
 
 
 def _around(letter: Letter, ask: Ask) -> str:
