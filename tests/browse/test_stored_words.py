@@ -62,10 +62,44 @@ def marked(own_copy: Made) -> tuple[Path, str]:
         (number, ENGLISH["reason"], json.dumps([ENGLISH["warning"]])),
     )
     link = {"sha256": sha256, "part": "body", "start": 0, "end": 4, "quote": "цитата", "role": "commitment"}
+    searched = {
+        "accounts": ["office"], "addresses": ["office@them.example"], "automatic_replies": ["0" * 64], "letters": 3,
+        "folders": [{"account": "office", "folder": "INBOX", "uidvalidity": 1, "up_to_uid": 42, "at": "2026-03-01T10:00:00Z"}],
+        "not_searched": ["telephone", "messengers", "paper", "other mailboxes"], "returned": [], "up_to": "2026-03-01T10:00:00Z",
+    }  # fmt: skip
+    connection.execute("UPDATE request SET searched = ?", (json.dumps(searched),))
     connection.execute("UPDATE flag SET links = ? WHERE id = ?", (json.dumps([link]), flag))
     connection.commit()
     connection.close()
     return own_copy.path, sha256
+
+
+def page_of(path: Path, language: str, place: str) -> str:
+    datasette = serve.build(path, language=language)
+
+    async def ask() -> str:
+        await datasette.invoke_startup()
+        found = await datasette.client.get(place, cookies={"evidence_language": language})
+        assert found.status_code == 200
+        return str(found.text)
+
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", asyncio.run(ask()))).split())
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["Folders: office / INBOX (up to UID 42, ", "Mail from: office@them.example", "3 later messages of theirs were read",
+                "1 automatic reply does not count as an answer", "Not searched: telephone, messaging apps, paper, other mailboxes"]),
+        ("ru", ["Папки: office / INBOX (до UID 42, ", "Письма с адресов: office@them.example", "прочитано 3 позднейших письма той стороны",
+                "1 автоматический ответ ответом не считается", "Не просматривались: телефон, мессенджеры, бумажная почта, другие ящики"]),
+    ],
+)  # fmt: skip
+def test_what_was_searched_is_told_in_words(marked: tuple[Path, str], language: str, words: list[str]) -> None:
+    page = page_of(marked[0], language, "/-/evidence/requests")
+    assert [text for text in words if text not in page] == []
+    assert "up_to_uid" not in page
+    assert "not_searched" not in page
 
 
 @pytest.mark.parametrize(("language", "words", "others"), [("ru", RUSSIAN, ENGLISH), ("en", ENGLISH, RUSSIAN)])
@@ -73,15 +107,7 @@ def test_stored_words_are_shown_in_the_readers_language(
     marked: tuple[Path, str], language: str, words: dict[str, str], others: dict[str, str]
 ) -> None:
     path, sha256 = marked
-    datasette = serve.build(path, language=language)
-
-    async def ask() -> str:
-        await datasette.invoke_startup()
-        found = await datasette.client.get(f"/-/evidence/message/{sha256}", cookies={"evidence_language": language})
-        assert found.status_code == 200
-        return str(found.text)
-
-    page = html.unescape(re.sub(r"<[^>]+>", "", asyncio.run(ask())))
+    page = page_of(path, language, f"/-/evidence/message/{sha256}")
     for what, text in words.items():
         assert text in page, what
     for what, text in others.items():

@@ -1,4 +1,4 @@
-"""What a letter says is quoted between the marks of the person's language: “ ” in English, « » in Russian."""
+"""What a letter says is quoted between the marks of the person's language, “ ” or « »; and what stands around it is in that language."""
 
 from __future__ import annotations
 
@@ -89,3 +89,19 @@ def test_one_after_another_they_are_quoted_as_the_person_quotes_and_a_wrong_key_
     terminal.until(re.escape(wrong[language]))
     terminal.answer("q")
     assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "labels"),
+    [
+        ("en", ["From        ", "To          ", "Subject     ", "date        ", "internaldate ", "located in  "]),
+        ("ru", ["От          ", "Кому        ", "Тема        ", "дата        ", "на сервере  ", "место       "]),
+    ],
+)
+def test_a_message_is_shown_under_headings_of_the_persons_language(
+    matter: Path, language: str, labels: list[str]
+) -> None:
+    letter = json.loads(evidence("timeline", "--json", cwd=matter, language=language).splitlines()[0])["sha256"]
+    told = evidence("show", letter, cwd=matter, language=language).partition("\n\n")[0].splitlines()
+    assert [label for label in labels if not any(line.startswith(label) for line in told)] == []
+    assert told[0] == f"SHA-256     {letter}"

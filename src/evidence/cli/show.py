@@ -79,19 +79,30 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
         return 0
     click.echo(f"SHA-256     {whole}")
     click.echo(f"Message-ID  {_cell(message.message_id or '—')}")
+    headers = {
+        "from": _("From"),
+        "to": _("To"),
+        "cc": _("Cc"),
+        "bcc": _("Bcc"),
+        "reply-to": _("Reply-To"),
+        "sender": _("Sender"),
+    }
     for address in message.addresses:
-        click.echo(f"{address.header.title():11} {_cell(address.name)} <{_cell(address.address)}>")
-    click.echo(f"Subject     {_cell(message.subject)}")
+        click.echo(
+            f"{headers.get(address.header, address.header.title()):11} {_cell(address.name)} <{_cell(address.address)}>"
+        )
+    click.echo(f"{_('Subject'):11} {_cell(message.subject)}")
+    stated = {"date": _("date"), "received": _("received"), "internaldate": _("internaldate"), "capture": _("capture")}
     for name, value in clocks.items():
-        click.echo(f"{name:11} {value.isoformat() if value else '—'}")
+        click.echo(f"{stated.get(name, name):11} {value.isoformat() if value else '—'}")
     for place in sightings:
         gone = "  " + _("not found there since {when}").format(when=place.gone_at.isoformat()) if place.gone_at else ""
         click.echo(
-            f"{'located in':11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}"
+            f"{_('located in'):11} {place.account} {_cell(place.folder or place.source)} UID {place.uid}/{place.uidvalidity}{gone}"
         )
     for file in message.attachments:
         click.echo(
-            f"{'attached':11} {file.index}: {_cell(file.filename)}, {file.content_type}, {file.size} B, {file.sha256}"
+            f"{_('attached'):11} {file.index}: {_cell(file.filename)}, {file.content_type}, {file.size} {_('B')}, {file.sha256}"
         )
     click.echo()
     click.echo(_cell(message.texts.get("body", "")))
