@@ -558,7 +558,7 @@ def test_an_extract_is_called_so_however_it_was_logged(
     assert {int(number): kind for number, kind in rows} == wanted
     log = get(datasette, "/-/evidence/log?kind=bundle-issued").text
     assert {
-        int(n): k for n, k in re.findall(r'bundle-issued <span class="small">№ (\d{4}), (.*?)</span>', log)
+        int(n): k for n, k in re.findall(r'bundle-issued <span class="small">№&nbsp;(\d{4}), (.*?)</span>', log)
     } == wanted
     assert log.count("&#34;kind&#34;:&#34;full&#34;") >= 4  # the events themselves as they were written
 

@@ -195,9 +195,12 @@ def test_what_was_counted_is_given_again_until_something_is_decided(
 
 
 def test_pages_opened_without_the_program_say_of_which_moment_the_counts_are(config: Config) -> None:
-    said = "The counts are those of the last rebuild"
-    assert said in page(config, "/-/evidence/assessment", recount=None)
-    assert said not in page(config, "/-/evidence/assessment", recount=Recount(config))
+    for path, said in (
+        ("/-/evidence/assessment", "The counts are those of the last rebuild"),
+        ("/-/evidence/effort", "The sums are those of the last rebuild"),
+    ):
+        assert said in page(config, path, recount=None)
+        assert said not in page(config, path, recount=Recount(config))
 
 
 def test_a_rebuild_keeps_what_proposals_and_included_letters_add(config: Config) -> None:

@@ -162,6 +162,7 @@ def effort(conn: sqlite3.Connection, counted: str | None = None) -> dict[str, An
     """The hours of each person and month, with those logged by hand. ``counted`` as in ``assessment``."""
     return {
         "effort": json_or(rendered(conn, "effort") if counted is None else counted, None),
+        "stored": counted is None,
         "hours": _all(conn, "SELECT person, day, minutes, about, actor, at FROM hours ORDER BY day, id"),
     }
 
