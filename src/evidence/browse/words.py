@@ -16,6 +16,7 @@ from babel.numbers import format_decimal
 from evidence.i18n import translated, translation
 from evidence.wording import why_in_words
 from evidence.wording.effort import formula_in_words
+from evidence.wording.reading import stored_in_words
 from evidence.wording.requests import request_why
 
 
@@ -180,8 +181,8 @@ class Words:
         return self._(DOES.get(key) or DOES.get(category) or category)
 
     def sentence(self, text: str) -> str:
-        """A sentence of the message stage that is stored as a value: a DKIM reason or warning, a remark on the trail."""
-        return translated("message", self.language, text)
+        """What the message stage stores as a value: a DKIM reason or warning, a remark on the trail, a defect of an attachment."""
+        return stored_in_words(self.language, text)
 
     def imported(self, text: str) -> str:
         """A sentence of the mailbox stage that is stored as a value: a caveat of an import, why something was not received."""

@@ -19,9 +19,9 @@ from evidence.bundle.labels import N_
 from evidence.bundle.outside import Drawn
 from evidence.bundle.redact import MARK, Redactions
 from evidence.bundle.text import ShownAddress, Words, one_line, visible
-from evidence.i18n import translated
 from evidence.model import DkimResult, Sighting
 from evidence.ports import OutsideFile
+from evidence.wording.reading import stored_in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SANS = (
@@ -125,7 +125,7 @@ class Pages:
             "bound": _("custody log event No. %s") % words.number(e.event),
             "dkim": "; ".join(self.dkim(d) for d in e.dkim) or _("the message carries none"),
             "replaced": self._replaced(e),
-            "defects": "; ".join(translated("message", words.language, d) for d in parsed.defects)
+            "defects": "; ".join(stored_in_words(words.language, d) for d in parsed.defects)
             or parsed.failed
             or "",
             "attachments": [self._attachment(a) for a in e.attachments],
@@ -267,7 +267,7 @@ class Pages:
 
     def _attachment(self, a: Any) -> dict[str, Any]:
         _, attachment = self.words.gettext, a.attachment
-        notes = [translated("message", self.words.language, n) for n in attachment.note.split("; ") if n]
+        notes = [stored_in_words(self.words.language, n) for n in attachment.note.split("; ") if n]
         if a.withheld:
             notes.append(_("withheld: redacted by a person"))
         else:
