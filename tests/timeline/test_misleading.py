@@ -12,7 +12,7 @@ import pytest
 from evidence.model import Request
 from evidence.pipeline.views import View, request_rows
 from evidence.ports import Review
-from evidence.timeline.answers_reports import names_as_made
+from evidence.timeline.answers_reports import another_sum, names_as_made
 from evidence.timeline.build import corrected
 from evidence.timeline.claims import notices
 from evidence.timeline.drafts import draft
@@ -158,6 +158,9 @@ def test_a_page_of_a_part_says_that_it_is_one() -> None:
         "Вы нас слышите?",
         "Вы меня вообще слышите?!",
         "Дайте знать, если будут вопросы.",
+        "Вам не стыдно?",
+        "Is that how you treat customers?",
+        "And who on earth designed this thing?",
         "Кто так работает?!",
         "Hope you are well?",
         "I trust all is well?",
@@ -269,6 +272,43 @@ def test_a_repeat_under_the_same_subject_is_tied_though_it_was_written_anew() ->
     assert one.waited_days == pytest.approx(140 / 24, abs=0.01)
     elsewhere = replace(second, subject="Аренда")
     assert all(r.repeats is None for r in ledger(first, elsewhere, answer))
+
+
+@pytest.mark.parametrize("text", ["Когда будут?", "What is this?", "Ну и когда?"])
+def test_silence_about_a_question_without_words_of_its_own_is_not_stated(text: str) -> None:
+    ask = letter(text, sender=CLIENT, to=(US,))
+    reply = letter("Фотографии по ссылке, как договаривались.", hours=200, to=(CLIENT,), thread="B", subject="Съёмка")
+    for r in ledger(ask, reply):
+        assert (r.outcome, r.tier) != ("no-reply", "stated")
+
+
+@pytest.mark.parametrize(
+    ("said", "tier"), [("I paid £1,190 by transfer today.", "stated"), ("I paid £780 by transfer today.", "possible")]
+)
+def test_payment_of_another_sum_is_for_a_person_to_confirm(said: str, tier: str) -> None:
+    ask = letter("Invoice 3301 for £1,190 remains unpaid. Please pay it within 7 days.")
+    reply = letter(said, hours=20, sender=CLIENT, reply_to=ask)
+    (r,) = (r for r in ours(ledger(ask, reply)) if r.quote.startswith("Please pay"))
+    assert (r.outcome, r.tier) == ("answered", tier)
+
+
+def test_sums_are_compared_as_sums() -> None:
+    ask = letter("Счёт № 3301 на 18 400 руб. не оплачен. Просим оплатить 18 400,00 ₽ до 20 января 2026 года.")
+    assert another_sum(ask, "Перевёл 9 000 руб.") and another_sum(ask, "Перевёл €9000 вчера")
+    assert not another_sum(ask, "Оплатил 18400 рублей.") and not another_sum(
+        ask, "Оплатил по счёту 3301, платёжка 772."
+    )
+    assert not another_sum(ask, "Оплатил.") and not another_sum(letter("Оплатите, пожалуйста."), "Перевёл 9 000 руб.")
+
+
+def test_a_sum_at_the_end_of_a_line_ends_the_sentence() -> None:
+    text = (
+        "Не могли бы вы до праздников выбрать плитку? Также нужна доплата за материалы — 46 300 руб.\n"
+        "И сообщите, пожалуйста, код домофона."
+    )
+    assert [a.quote for a in find_asks(text, 0, len(text))][-1] == "И сообщите, пожалуйста, код домофона."
+    wrapped = "Прошу оплатить счёт за материалы и доставку на сумму 46 300 руб.\nв течение трёх рабочих дней."
+    assert [a.quote for a in find_asks(wrapped, 0, len(wrapped))] == [wrapped]
 
 
 def test_a_replaced_request_is_untouched_where_nobody_decided() -> None:

@@ -66,6 +66,21 @@ def names_as_made(asked_in: Letter, reply: Letter) -> bool:
     )
 
 
+_SUM = re.compile(
+    r"[£€$]\s?(\d[\d\u00a0\u202f .,]*)|(\d[\d\u00a0\u202f .,]*)(?:тыс\.?\s*)?(?:[£€$₽]|руб|р\.|евро|долл|dollars|euros?|pounds?|quid)",
+    re.I,
+)
+
+
+def another_sum(asked_in: Letter, answer: str) -> bool:
+    """Whether an answer to a request for payment names sums, and none that was asked for: part of it may have been paid."""
+    asked, said = (
+        frozenset().union(*(_numbers(m.group(1) or m.group(2)) for m in _SUM.finditer(text)))
+        for text in (asked_in.own_text(), answer)
+    )
+    return bool(asked and said and not asked & said)
+
+
 def _numbers(text: str) -> frozenset[str]:
     """The numbers of a text as digits, without kopecks or pence; no years, nothing below three digits."""
     found = (re.sub(r"[.,]\d{1,2}$", "", m.group()) for m in _NUMBER.finditer(text))

@@ -20,7 +20,7 @@ from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, 
 from evidence.timeline.answers_features import stems_in
 from evidence.timeline.answers_letter import Place, Tone
 from evidence.timeline.answers_places import Asking, Correspondence, Run
-from evidence.timeline.answers_reports import acknowledged, names_as_made, reported, reported_call
+from evidence.timeline.answers_reports import acknowledged, another_sum, names_as_made, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
 from evidence.timeline.parties import Parties
 from evidence.timeline.requests_find import SURE_AT, Ask, find_asks
@@ -29,6 +29,7 @@ from evidence.timeline.requests_repeats import Again, Repeats
 OTHER_MESSAGES_AT_MOST = 20  # named one by one; ``detail["other_count"]`` says how many there are
 REPORTS_AT_MOST = 100  # the asker's own letters that report a call, or that something came
 DOUBT_AT = 0.15  # see docs/reckoning.md, "When silence is asserted"
+_BEING = stems_of("будут будет было был есть")  # "Когда будут?" has no other word
 NOT_SEARCHED = ("telephone", "messengers", "paper", "other mailboxes")
 
 
@@ -204,6 +205,8 @@ class Search:
             closed_at = self._by_hash[answer.sha256].at
             outcome: Outcome = "answered" if closed_at <= due else "answered-late"
             quote, why, sure = answer.quote, answer.why, answer.sure
+            if ask.kind == "payment" and another_sum(letter, quote or ""):
+                why, sure = f"{why}; names another sum than was asked for", False
         elif self._as_of < due:
             outcome, why, sure = "pending", "the time to answer is not up", True
         elif deferral and self._by_hash[deferral.sha256].at <= due:
@@ -218,6 +221,8 @@ class Search:
                 after = self._shown(letter, ask, due, None, since=repeated_at)
                 doubtful = any(e.probability >= DOUBT_AT for e in after)
             outcome, why, sure = "no-reply", _silence_in_words(in_thread, later), not doubtful
+            if later and not stems_of(ask.quote) - _BEING:  # "What is this?" gives nothing to search other threads by
+                why, sure = f"{why}; the request has no word of its own to search by", False
             if any(names_as_made(letter, x) for x in (self._by_hash[e.sha256] for e in evidence) if x.speaker == side):
                 why, sure = f"{why}; one of them says that something with the same number was paid or sent", False
         if not delivered:

@@ -68,6 +68,12 @@ _SMALL_TALK = Gate(
     r"|(?:so\s+)?please\s+(?:be\s+(?:advised|aware)|note)\b.*|(?:и\s+)?(?:имейте\s+в\s+виду|обратите\s+внимание|примите\s+к\s+сведению)\b.*)\W*$",
     re.I | re.S,
 )
+# Reproaches in the form of questions. No feature of the weights: those were learned with ``RHETORICAL`` as it is.
+_REPROACH = Gate(
+    r"\b(?:(?:вам|тебе)\s+(?:самим\s+|самому\s+|самой\s+)?(?:не\s+)?(?:стыдно|совестно)|(?:как\s+)?(?:вам|тебе)\s+не\s+стыдно|(?:и\s+)?это\s+(?:вы\s+)?называ(?:ется|ете)\b"
+    r"|is\s+(?:that|this)\s+how\s+you\s+(?:treat|do|run|work)|have\s+you\s+no\s+shame|aren't\s+you\s+ashamed|(?:who|what|why|how)\s+on\s+earth)\b",
+    re.I,
+)
 _DOCUMENT = Gate(
     r"\b(?:акт|сч[её]т|накладн|чек|договор|скан|копи|фото|документ|реквизит|выписк|справк|паспорт|смет|сертификат|упд|прайс|отч[её]т|файл|схем|чертеж|макет|видео|запис|подтвержден|реестр|график|каталог|квитанци|претензи"
     r"|invoice|receipt|copy|copies|scan|photo|picture|document|contract|statement|certificate|file|report|quote|proof|drawing|remittance|form|schedule|list|footage|recording|screenshot|register|sheet|cert|evidence|paperwork|spec|logo|link|report)",
@@ -297,7 +303,7 @@ def _no_request(text: str) -> bool:
     """Rhetorical questions and courtesies, by name, where nothing is asked for in so many words."""
     if (COURTESY.search(text) and "?" not in text) or _SMALL_TALK.match(text):
         return True
-    return bool(RHETORICAL.search(text)) and not _EXPLICIT.search(text)
+    return bool(RHETORICAL.search(text) or _REPROACH.search(text)) and not _EXPLICIT.search(text)
 
 
 def _opens_list(run: Sequence[Sentence], index: int) -> bool:

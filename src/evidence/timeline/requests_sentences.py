@@ -11,6 +11,8 @@ _ABBREVIATIONS = frozenset(
     "руб коп г гг ул д кв стр корп шт п пп ст см т тел тыс млн др пр напр обл эт доб р мин макс доп гр ооо ип им пос "
     "mr mrs ms dr st no nos inv ref approx vs etc ltd inc co e.g i.e eg ie dept tel ext max min fig p pp".split()
 )
+# Of these, units: one that ends a line ends the sentence too, where the next line begins with a capital ("46 300 руб." / "И сообщите …").
+_UNITS = frozenset("руб коп шт тыс млн кг г гг мин etc".split())
 _MARKER = re.compile(r"(?:[-–—*•·‣]|\(?\d{1,2}[.)]|\(?[a-zа-я]\))[ \t]+", re.I)
 # What each way begins with is asked for first, for the search to skip by.
 _BREAK = re.compile(r"[.!?…;](?:(?<!;)[.!?…]*[)\]»”\"']*(?=\s|$)|(?<=;)(?=\s))")
@@ -96,6 +98,8 @@ def _ends(text: str, at: int, match: re.Match[str], end: int) -> bool:
     lower = text[after].islower()
     if mark == "." and not match.group().startswith(".."):
         token = _word_before(text, at, match.start())
+        if token in _UNITS and "\n" in text[match.end() : after] and text[after].isupper():
+            return True
         if token in _ABBREVIATIONS or (len(token) == 1 and token.isalpha()):
             return False
         if token.isdigit() and lower:

@@ -47,7 +47,7 @@ def outcome_in_words(request: Request, letters: Mapping[str, Letter], language: 
     if count > NAMED_AT_MOST:
         dates += _(" and %d more") % (count - NAMED_AT_MOST)
     if request.outcome == "no-reply":
-        folders = ", ".join(folders_of(request)) or _("the mail searched")
+        folders = ", ".join(folders_of(request)) or _("imported files")
         said = _("no reply found in %s by %s") % (folders, due)
         if wrote:
             said = _("no reply in this thread by %s (searched: %s); they wrote on %s, no answer found there") % (
