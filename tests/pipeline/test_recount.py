@@ -167,6 +167,16 @@ def test_every_kind_of_decision_counts_in_the_browser_as_in_assess(config: Confi
     assert "Потерян отпариватель" in page(config, "/-/evidence/assessment", recount=recount)
 
 
+def test_a_category_chosen_with_its_subtype_is_two_fields_for_programs(config: Config) -> None:
+    flag = next(flag for flag in shown_view(config).flags if flag.category == "demand" and flag.subtype)
+    decide(config, lambda archive: archive.review("flag", flag.id, "accepted", category="threat/police", actor="Anna"))
+    rows = {row["id"]: row for row in map(json.loads, evidence(config, "flags", "--json").splitlines())}
+    assert (rows[flag.id]["category"], rows[flag.id]["subtype"]) == ("threat", "police")
+    decide(config, lambda archive: archive.review("flag", flag.id, "accepted", category="insult", actor="Anna"))
+    rows = {row["id"]: row for row in map(json.loads, evidence(config, "flags", "--json").splitlines())}
+    assert (rows[flag.id]["category"], rows[flag.id]["subtype"]) == ("insult", None)
+
+
 def test_hours_logged_count_on_the_page_of_effort_as_in_effort(config: Config) -> None:
     recount = Recount(config)
     before = json.loads(recount("effort"))

@@ -12,7 +12,7 @@ from evidence.config import Config
 from evidence.model import Flag, Letter, Request
 from evidence.pipeline.second_reader import proposed_flags, proposed_outcomes
 from evidence.ports import CaseFile, Review
-from evidence.reckoning import Assessment, Effort, TimelineEntry
+from evidence.reckoning import Assessment, Effort, TimelineEntry, as_decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,7 @@ def flag_rows(shown: View) -> list[dict[str, Any]]:
     ):
         letter = shown.by_sha[flag.sha256]
         review = shown.reviews.get(("flag", flag.id))
+        category, subtype = as_decided(flag.category, flag.subtype, review.category if review else None)
         rows.append(
             {
                 "id": flag.id,
@@ -229,8 +230,8 @@ def flag_rows(shown: View) -> list[dict[str, Any]]:
                 "folder": letter.folders[0] if letter.folders else None,
                 "folders": list(letter.folders),
                 "speaker": flag.speaker,
-                "category": (review.category if review and review.category else flag.category),
-                "subtype": flag.subtype,
+                "category": category,
+                "subtype": subtype,
                 "part": flag.part,
                 "quote": flag.quote,
                 "start": flag.start,
