@@ -32,7 +32,11 @@ LABELLED = Path(__file__).resolve().parent.parent / "fixtures" / "labelled"
 OPEN = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (8, 9, 10, 13, 15, 19, 20, 23))
 # Exchanges written to be hard to read, not to be like mail: what they teach counts little.
 HARD = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (16, 21))
+# Requests alone are labelled in these.
+ASKED = tuple(f"disputes-{language}-{n}" for language in ("ru", "en") for n in (25, 26, 27))
+# Held out: for flags, and for requests.
 SHUT = ("disputes-ru-24", "disputes-en-24")
+SHUT_ASKED = ("disputes-ru-28", "disputes-en-28")
 ZONES = {"ru": "Europe/Moscow", "en": "Europe/London"}
 CATEGORIES = (
     "threat", "demand", "accusation", "insult", "refusal", "broken_promise", "nonpayment", "admission",
@@ -322,10 +326,10 @@ def write(dispute: Dispute, folder: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--shut", action="store_true", help="the disputes kept shut until the final measurement")
+    parser.add_argument("--shut", action="store_true", help="the disputes held out until the final measurement")
     a = parser.parse_args()
     count = 0
-    for dispute in read(SHUT if a.shut else OPEN):
+    for dispute in read((*SHUT, *SHUT_ASKED) if a.shut else (*OPEN, *ASKED)):
         write(dispute, a.folder)
         count += 1
     print(f"{count} disputes in {a.folder}", file=sys.stderr)

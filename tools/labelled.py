@@ -49,7 +49,7 @@ class Labelled:
         return found
 
 
-def _read(path: Path, author: str, utterance: bool) -> Iterator[Labelled]:
+def read_file(path: Path, author: str, utterance: bool) -> Iterator[Labelled]:
     """The labelled texts of one file; the header lines of disputes are passed over."""
     language = author[:2]
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -66,17 +66,17 @@ def open_messages() -> Iterator[Labelled]:
     """Single letters and letters of disputes, for building. Each file is one author's."""
     for author in OPEN_AUTHORS:
         if (path := FOLDER / f"{author}.jsonl.gz").exists():
-            yield from _read(path, author, False)
+            yield from read_file(path, author, False)
     for name in OPEN:
-        yield from _read(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)
+        yield from read_file(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)
 
 
 def open_sentences() -> Iterator[Labelled]:
     for language in LANGUAGES:
-        yield from _read(FOLDER / f"sentences-{language}.jsonl.gz", f"{language}-s", True)
+        yield from read_file(FOLDER / f"sentences-{language}.jsonl.gz", f"{language}-s", True)
 
 
 def shut_messages() -> Iterator[Labelled]:
     """Only for the final measurement."""
     for name in SHUT:
-        yield from _read(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)
+        yield from read_file(FOLDER / f"{name}.jsonl.gz", name.removeprefix("disputes-"), False)

@@ -1,9 +1,10 @@
-"""Measure the whole program on labelled disputes: ``python tools/measure_disputes.py [--shut | --hard | --corpus] [--errors] [--keep FOLDER]``.
+"""Measure the whole program on labelled disputes: ``python tools/measure_disputes.py [--shut flags|requests | --hard | --corpus] [--errors] [--keep FOLDER]``.
 
 Each dispute is written as mail (``tools/disputes.py``), imported into an archive of its own by ``evidence import``, and asked by
 ``evidence flags --json`` and ``evidence requests --json`` with its own days (by the calendar) and its own ``--as-of``. Rows are scored by
 ``fixtures/corpus/score.py``; shares stand with their Wilson 95 % intervals, over all, by language and by asker. Without ``--shut`` the
-open disputes are measured, on which the program was built: figures in sample. ``--shut`` opens the shut ones: after all tuning only.
+open disputes are measured, on which the program was built: figures in sample. ``--shut`` opens the ones held out for flags, or for
+requests (in these no flags are labelled): after all tuning only.
 ``--corpus`` takes the three disputes of ``fixtures/corpus`` instead.
 """
 
@@ -25,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from disputes import HARD, OPEN, SHUT, ZONES, read, write  # noqa: E402
+from disputes import HARD, OPEN, SHUT, SHUT_ASKED, ZONES, read, write  # noqa: E402
 
 CORPUS = ROOT / "fixtures" / "corpus"
 ANSWERED = ("answered", "answered-late")
@@ -166,7 +167,7 @@ def flags_scored(score: Any, golds: Sequence[dict[str, Any]], rows: Sequence[dic
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shut", action="store_true", help="open the shut disputes: the final measurement")
+    parser.add_argument("--shut", choices=("flags", "requests"), help="open what is held out: the final measurement")
     parser.add_argument("--hard", action="store_true", help="the exchanges written to be hard instead")
     parser.add_argument("--corpus", action="store_true", help="the disputes of fixtures/corpus instead")
     parser.add_argument("--keep", type=Path, help="leave the written mail and the archives here")
@@ -181,7 +182,9 @@ def main() -> int:
         if a.corpus:
             places: Iterable[Path] = [corpus_place(folder, n) for n in score.DISPUTES]
         else:
-            places = [write(d, folder) for d in read(SHUT if a.shut else HARD if a.hard else OPEN)]
+            held_out = {"flags": SHUT, "requests": SHUT_ASKED}
+            chosen = held_out[a.shut] if a.shut else HARD if a.hard else OPEN
+            places = [write(d, folder) for d in read(chosen)]
         golds, rows = [], []
         for place in places:
             gold, said = rows_of(place)
@@ -203,7 +206,7 @@ def main() -> int:
     violated = [v for v in result["hard_negatives"]["list"] if v["category"] == "request"]
     traps = sum("request" in h["must_not_be"] for g in golds for h in g["hard_negatives"])
     print(f"-- traps for requests (rhetorical, courtesies, own answers): {len(violated)} of {traps} taken for requests")
-    if not a.no_flags:
+    if not a.no_flags and a.shut != "requests":
         flags_scored(score, golds, [r for r in rows if r.get("category")])
     if a.errors:
         for name in ("requests_missed", "requests_extra"):

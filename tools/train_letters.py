@@ -3,8 +3,8 @@
     python tools/train_letters.py [--cross] [--write] [--keep FOLDER]
 
 The disputes and hard exchanges of ``tools/disputes.py`` and those of ``fixtures/corpus`` go as mail through the whole program; each
-labelled request is held against every candidate letter up to the one that answered it. Disputes that are held out for flags are
-taken too, once their requests have been measured. ``--cross`` prints figures with each author left out in turn. The trees are
+labelled request is held against every candidate letter; the trees learn from those up to the one that answered it. Disputes that are held
+out for flags are taken too, once their requests have been measured. ``--cross`` prints figures with each author left out in turn. The trees are
 grown by LightGBM (the extra ``train``) with a fixed seed: the same input gives the same trees. ``tools/train_answers.py`` and
 ``tools/train_ranker.py`` come first: the models of the one, and what is flagged with the other, give some of the features.
 """
@@ -27,7 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-from disputes import HARD, OPEN, SHUT, read, write  # noqa: E402
+from disputes import ASKED, HARD, OPEN, SHUT, read, write  # noqa: E402
 from grow_trees import grow_named  # noqa: E402
 from measure_answers import wilson  # noqa: E402
 from measure_disputes import corpus_place, rows_of, scorer  # noqa: E402
@@ -36,9 +36,9 @@ from evidence.archive.reader import ArchiveReader  # noqa: E402
 from evidence.config import load_config  # noqa: E402
 from evidence.model import Letter, other_side  # noqa: E402
 from evidence.timeline.answers import answering_text, files_of, inline_reply, least_score  # noqa: E402
-from evidence.timeline.answers_letter import UNSHOWN_AT_MOST, read_letter, shows  # noqa: E402
+from evidence.timeline.answers_letter import DOUBT_AT, letter_score, read_letter  # noqa: E402
 from evidence.timeline.answers_model import TreeModel  # noqa: E402
-from evidence.timeline.requests import DOUBT_AT, RequestSettings, prepared  # noqa: E402
+from evidence.timeline.requests import RequestSettings, prepared  # noqa: E402
 from evidence.timeline.requests_find import Ask, kind_of  # noqa: E402
 from evidence.timeline.requests_sentences import sentences  # noqa: E402
 
@@ -54,6 +54,7 @@ class Candidate:
     late: bool
     inline: bool
     in_thread: bool
+    after: bool  # later than the answer: whether it answers as well is not labelled
 
 
 @dataclass
@@ -120,15 +121,13 @@ def examples(place: Path, author: str) -> list[Asked]:
         held = []
         letters_at = search.candidates(letter, ask, due, repeated_at)
         for other, at in sorted(letters_at, key=lambda pair: (pair[0].at, pair[0].number)):
-            if answer is not None and other.at > answer.at:
-                break
             inline = inline_reply(ask, letter, other) is not None  # decided without the trees
             reading = read_letter(
                 ask.quote, ask.kind, answering_text(ask, other), files_of(other), at, search.vocabulary.share
             )
-            held.append(
-                Candidate(dict(reading.features), answer is not None and other is answer, at.late, inline, at.in_thread)
-            )
+            answers = answer is not None and other is answer
+            after = answer is not None and other.at > answer.at
+            held.append(Candidate(dict(reading.features), answers, at.late, inline, at.in_thread, after))
         in_thread = [x for x in letters if x.speaker == side and x.kind == "human" and x.thread == letter.thread]
         in_time = any(letter.at < x.at <= due for x in in_thread)
         rows.append(Asked(author, gold["messages"][0]["lang"], request["outcome"], in_time, due <= as_of, held))
@@ -137,7 +136,7 @@ def examples(place: Path, author: str) -> list[Asked]:
 
 def grown(rows: list[Asked]) -> TreeModel:
     """The trees that tell letters that answer from those that do not. An inline answer is decided without them."""
-    held = [(c, weight_of(r.author)) for r in rows for c in r.candidates if not c.inline]
+    held = [(c, weight_of(r.author)) for r in rows for c in r.candidates if not c.inline and not c.after]
     names = sorted({name for c, _ in held for name in c.features})
     lines = np.array([[c.features.get(name, 0) for name in names] for c, _ in held], dtype=np.int64)
     right = np.array([c.answers for c, _ in held])
@@ -147,8 +146,7 @@ def grown(rows: list[Asked]) -> TreeModel:
 def outcome_of(asked: Asked, scores: list[float]) -> str:
     """As ``requests.py`` decides it, calls and acknowledgements apart."""
     for score, candidate in zip(scores, asked.candidates, strict=True):
-        shown = score if shows(candidate.features) else min(score, UNSHOWN_AT_MOST)
-        if candidate.inline or shown >= least_score(in_thread=candidate.in_thread, late=candidate.late):
+        if candidate.inline or score >= least_score(in_thread=candidate.in_thread, late=candidate.late):
             return "answered-late" if candidate.late else "answered"
     return "pending" if not asked.up else "dodged" if asked.in_time else "no-reply"
 
@@ -165,7 +163,7 @@ def cross(rows: list[Asked]) -> None:
         model = grown([r for r in rows if r.author != author])
         for r in rows:
             if r.author == author:
-                scores = [model.score(c.features) for c in r.candidates]
+                scores = [letter_score(c.features, model) for c in r.candidates]
                 said.append((r, outcome_of(r, scores), max(scores, default=0.0)))
 
     def answered(outcome: str) -> bool:
@@ -203,7 +201,7 @@ def main() -> int:
         folder = a.keep or Path(scratch)
         places = [
             (folder / d.name if (folder / d.name / "archive.db").exists() else write(d, folder), d.author)
-            for d in read((*OPEN, *HARD, *SHUT))
+            for d in read((*OPEN, *ASKED, *HARD, *SHUT))
         ]
         places += [(corpus_place(folder, name), "corpus") for name in scorer().DISPUTES]
         for place, author in places:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evidence.model import Request
+from evidence.timeline.answers_letter import DOUBT_AT, letter_score
 from tests.timeline.letters import BOSS, CLIENT, DELEGATE, START, US, ledger, letter, with_zones
 
 ASK = "Пришлите, пожалуйста, акт приёмки от 1 марта."
@@ -83,6 +84,30 @@ def test_the_wrong_attachment_is_no_answer() -> None:
     )
     r = only(ledger(ask, reply))
     assert (r.outcome, r.tier) == ("reply-without-answer", "possible")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "file"),
+    [
+        ("Пришлите, пожалуйста, паспорт качества на первую партию.", "Паспорт на первую партию прикладываю.", "scan_1.pdf"),
+        ("Сфотографируйте, пожалуйста, южную сторону крыши.", "Фото южной стороны, как просили.", "yug_1405.jpg"),
+        ("Please send me the signed proof form.", "Signed and uploaded, all good to go from our end.", "proof.pdf"),
+    ],
+)  # fmt: skip
+def test_a_file_under_another_name_sent_with_words_about_what_was_asked_answers(
+    asked: str, answered: str, file: str
+) -> None:
+    ask = letter(asked)
+    reply = letter(answered, hours=5, sender=CLIENT, reply_to=ask, files=(file,))
+    assert only(ledger(ask, reply)).outcome == "answered"
+
+
+def test_silence_is_not_stated_where_a_letter_of_the_thread_reads_as_the_answer() -> None:
+    far = {"hours": 400, "late": 1, "before": 5, "between": 5, "words": 30, "shared": 1}
+    reads_as_one = {**far, "together": 850}
+    assert letter_score({**reads_as_one, "in thread": 1}) >= DOUBT_AT
+    assert letter_score({**far, "together": 200, "in thread": 1}) < DOUBT_AT
+    assert letter_score(reads_as_one) < DOUBT_AT  # elsewhere its place decides
 
 
 def test_a_delegate_answers_for_the_client() -> None:

@@ -28,12 +28,14 @@ from evidence.timeline.answers_features import (
     sentence_features,
     sentence_lemmas,
 )
-from evidence.timeline.answers_model import letter_model, models
+from evidence.timeline.answers_model import TreeModel, letter_model, models
 from evidence.timeline.answers_rules import Overlap, combined, conditional, typed_points
 from evidence.timeline.gates import Gate
 from evidence.timeline.requests_sentences import Sentence
 
 UNSHOWN_AT_MOST = 0.25
+DOUBT_AT = 0.1  # see docs/reckoning.md, "When silence is asserted"
+READS_AS_ANSWER = 800  # of "together"
 DEFER_AT = 0.5  # the score from which a passage counts as putting an answer off
 
 _THANKS = Gate(
@@ -136,22 +138,32 @@ class Reading:
     reasons: tuple[str, ...]
 
 
-def letter_score(features: Mapping[str, int]) -> float:
-    """The probability that the letter answers. Where nothing in it shows an answer, its place alone makes none."""
-    score = letter_model().score(features)
+def letter_score(features: Mapping[str, int], model: TreeModel | None = None) -> float:
+    """The probability that the letter answers. Where nothing in it shows an answer, its place alone makes none.
+
+    A letter of the thread whose words by themselves read as the answer leaves a doubt, however unlikely its place makes it.
+    """
+    score = (model or letter_model()).score(features)
+    if features.get("in thread", 0) and features.get("together", 0) >= READS_AS_ANSWER:
+        score = max(score, DOUBT_AT)
     return score if shows(features) else min(score, UNSHOWN_AT_MOST)
 
 
 def shows(features: Mapping[str, int]) -> bool:
     """Whether something in the letter can be pointed at as the answer.
 
-    A document and a payment must be seen: typed evidence, or a file not named as something else; a day and an amount too, or a word shared.
+    A document and a payment must be seen: typed evidence, a file not named as something else, or any file with a word shared; a day and an
+    amount too, or a word shared.
     So must anything in a letter of three words. What answers other questions often shares nothing with them: there the trees decide.
     """
     speaking = ("typed anywhere", "files named", "files unnamed")
     if features.get("shared", 0) and not any(features.get(name, 0) for name in ("type send", "type pay")):
         return True
     if any(features.get(name, 0) for name in speaking) or features.get("points", 0) > 0:
+        return True
+    if features.get("files", 0) and features.get(
+        "shared", 0
+    ):  # a file of another name, sent with words about what was asked
         return True
     if features.get("weights", 0) >= 500:
         return True

@@ -18,7 +18,7 @@ from evidence.model import Flag, Letter, Outcome, Request, Side, Tier, judged_id
 from evidence.ports import FolderCount
 from evidence.timeline.answers import Evidence, Vocabulary, files_of, stems_of, weigh
 from evidence.timeline.answers_features import stems_in
-from evidence.timeline.answers_letter import Place, Tone
+from evidence.timeline.answers_letter import DOUBT_AT, Place, Tone
 from evidence.timeline.answers_places import Asking, Correspondence, Run
 from evidence.timeline.answers_reports import acknowledged, another_sum, names_as_made, reported, reported_call
 from evidence.timeline.deadlines import Reckoner
@@ -28,7 +28,6 @@ from evidence.timeline.requests_repeats import Again, Repeats
 
 OTHER_MESSAGES_AT_MOST = 20  # named one by one; ``detail["other_count"]`` says how many there are
 REPORTS_AT_MOST = 100  # the asker's own letters that report a call, or that something came
-DOUBT_AT = 0.15  # see docs/reckoning.md, "When silence is asserted"
 _BEING = stems_of("будут будет было был есть")  # "Когда будут?" has no other word
 NOT_SEARCHED = ("telephone", "messengers", "paper", "other mailboxes")
 
