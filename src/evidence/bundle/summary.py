@@ -11,6 +11,8 @@ from evidence.bundle.text import one_line
 from evidence.model import CATEGORIES, Flag, Request
 from evidence.ports import Review
 
+ANSWERED = ("answered", "answered-late")
+
 
 def summary(b: Brief) -> dict[str, Any]:
     _, words = b._, b.words
@@ -116,13 +118,16 @@ def _request_row(b: Brief, r: Request) -> dict[str, Any]:
     review = b.reviews.get(("request", r.id))
     outcome = (review.outcome if review else None) or r.outcome
     answering = (review.answering_sha256 if review else None) or r.answering_sha256
+    if outcome not in ANSWERED:  # a person found that what the search took for the answer is none
+        answering = None
     detail = []
     if answering and (letter := b.letters.get(answering)):
         number = b.selection.number_of(letter.sha256)
         detail.append(
             _("on %(day)s, exhibit %(number)s") % {"day": words.short_day(letter.at), "number": number or "—"}
         )
-    if r.waited_days is not None and outcome in ("answered", "answered-late"):
+    # The search reckoned up to the letter it found; what a person recorded, by telephone say, has no such day.
+    if r.waited_days is not None and outcome in ANSWERED and r.outcome in ANSWERED and answering == r.answering_sha256:
         days = f"{r.waited_days:.1f}".replace(".", "," if words.language == "ru" else ".")
         detail.append(_("after %s days") % days)
     if outcome == "no-reply" and r.due_at:
@@ -154,6 +159,8 @@ def _questions(b: Brief) -> list[dict[str, Any]]:
         text = _("accepted %(a)s, not reviewed %(u)s, rejected %(r)s") % {
             "a": found.accepted, "u": found.unreviewed, "r": found.rejected,
         }  # fmt: skip
+        if found.requests:  # the dates that follow are of these too
+            text += "; " + _("requests to this side without reply or answered late: %d") % len(found.requests)
         if found.first and found.last:
             text += f"; {words.short_days(found.first, found.last)}"
         return text
