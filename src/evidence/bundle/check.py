@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.errors import UsageError
-from evidence.i18n import talk
+from evidence.i18n import default_language, talk
 from evidence.model import Problem, VerificationReport
 from evidence.ports import Progress
 
@@ -32,10 +32,20 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
         stated = sidecar.read_text(encoding="ascii", errors="replace").split()[:1]
         if stated != [digest]:
             problems.append(
-                Problem("sidecar", path.name, f"its SHA-256 is {digest}, and {sidecar.name} states another")
+                Problem(
+                    "sidecar",
+                    path.name,
+                    _("its SHA-256 is {sha256}, and {file} states another").format(sha256=digest, file=sidecar.name),
+                )
             )
     if recorded is not None and recorded != digest:
-        problems.append(Problem("log", path.name, f"its SHA-256 is {digest}, and the custody log records {recorded}"))
+        problems.append(
+            Problem(
+                "log",
+                path.name,
+                _("its SHA-256 is {sha256}, and the custody log records {other}").format(sha256=digest, other=recorded),
+            )
+        )
     try:
         with pikepdf.open(path) as pdf:
             embedded = {name: bytes(spec.get_file().read_bytes()) for name, spec in pdf.attachments.items()}
@@ -43,12 +53,18 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
             damage = pdf.check_pdf_syntax()
             problems += [Problem("pdf", path.name, str(line)) for line in damage]
     except pikepdf.PdfError as error:
-        return _report(path, 0, 0, [*problems, Problem("pdf", path.name, f"is not a sound PDF: {error}")], digest)
+        return _report(
+            path,
+            0,
+            0,
+            [*problems, Problem("pdf", path.name, _("is not a sound PDF: {error}").format(error=error))],
+            digest,
+        )
     printed = _printed_hashes(path, progress)
     for name in sorted(embedded):
         if hashlib.sha256(embedded[name]).hexdigest() not in printed:
             problems.append(
-                Problem("original", name, "the embedded file has a SHA-256 that is not printed on any page")
+                Problem("original", name, _("the embedded file has a SHA-256 that is not printed on any page"))
             )
     return _report(path, pages, len(embedded), problems, digest, sidecar=sidecar.exists() or recorded is not None)
 
@@ -76,9 +92,10 @@ def _printed_hashes(path: Path, progress: Progress | None) -> set[str]:
 def _report(
     path: Path, pages: int, originals: int, problems: list[Problem], digest: str, *, sidecar: bool = False
 ) -> VerificationReport:
-    unknowable = ["who wrote a message; what was said by telephone or in messaging apps"]
+    unknowable = [_("who wrote a message; what was said by telephone or in messaging apps")]
     if not sidecar:
-        unknowable.insert(0, f"whether this file is the one handed over: compare its SHA-256 {digest} with the receipt")
+        said = _("whether this file is the one handed over: compare its SHA-256 {sha256} with the receipt")
+        unknowable.insert(0, said.format(sha256=digest))
     return VerificationReport(
         {"pages": pages, "embedded originals against the printed hashes": originals, "PDF": 1},
         tuple(problems),
@@ -98,7 +115,7 @@ def verify_package(path: Path, *, progress: Progress | None = None) -> Verificat
     del progress
     try:
         package = verify.Folder(str(path)) if path.is_dir() else verify.Zip(str(path))
-        result = verify.check(package)
+        result = verify.check(package, default_language())
     except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         return VerificationReport({}, (Problem("unreadable", path.name, str(error)),), "", 0)
     if result is None:

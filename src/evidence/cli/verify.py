@@ -119,6 +119,20 @@ def _counts(checked: Mapping[str, int]) -> str:
         if stamps := checked.get("anchors", 0):
             said.append(ngettext("{n} anchor", "{n} anchors", stamps).format(n=grouped(stamps)))
         return ", ".join(said)
+    if "PDF" in checked:
+        pages, originals = checked["pages"], checked["embedded originals against the printed hashes"]
+        said = [
+            ngettext("{n} pages", "{n} pages", pages).format(n=pages) if pages else "",
+            ngettext(
+                "{n} embedded originals against the printed hashes",
+                "{n} embedded originals against the printed hashes",
+                originals,
+            ).format(n=originals)
+            if originals
+            else "",
+            "1 PDF",
+        ]
+        return ", ".join(filter(None, said))
     return ", ".join(
         name if count == 1 and " " in name else f"{count} {name}" for name, count in checked.items() if count
     )

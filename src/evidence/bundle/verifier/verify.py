@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks a hand-over package without the program that made it. Python 3.8 or newer, standard library only, no network.
 
-    python3 -I verify.py [FOLDER or package.zip]      default: the folder this file lies in
+    python3 -I verify.py [--ru | --en] [FOLDER or package.zip]      default: the folder this file lies in
     exit code 0: everything fits; 20: something does not, and it is named; 2: there is no package
 
 What it checks: every file against manifest-sha256.txt and manifest-sha512.txt (BagIt, RFC 8493), no file missing, none
@@ -12,10 +12,58 @@ archive's root. The signature of a token is checked by openssl; the line to run 
 
 import hashlib
 import json
+import locale
 import os
 import re
 import sys
 import zipfile
+
+RUSSIAN = {
+    "%s: appears twice in the zip": "%s: встречается в zip дважды",
+    "%s: missing": "%s: нет в пакете",
+    "%s: is not what it was (%s differs)": "%s: файл изменён (не сходится %s)",
+    "%s: was added; no manifest names it": "%s: файл добавлен; ни в одном перечне его нет",
+    "%d files against SHA-256 and SHA-512": "файлы по SHA-256 и SHA-512: %d",
+    "log: cannot be read: %s": "журнал: не читается: %s",
+    "data/log/leaves.txt: its root is not the one stated in data/log/head.json": "data/log/leaves.txt: корень не тот, что указан в data/log/head.json",
+    "exhibit %d": "приложение %d",
+    "%s: %s is not the original with the printed SHA-256": "%s: %s — не тот оригинал, SHA-256 которого напечатан",
+    "%s: %s is missing": "%s: нет файла %s",
+    "%s: %s does not prove that the original stands in the log": "%s: %s не доказывает, что оригинал записан в журнале",
+    "the log's root over %d events, and the proofs of %d originals": "корень журнала (событий: %d) и доказательства (оригиналов: %d)",
+    "nothing in the log at %d events was changed before %d": "прежний журнал (событий: %d) вошёл в нынешний (событий: %d) без изменений",
+    "%s: the earlier log is not the beginning of this one": "%s: прежний журнал — не начало этого",
+    "%s: does not cover this log": "%s: к этому журналу не относится",
+    "time stamp %s states %s, covering %d events": "метка времени %s: указано %s, охвачено событий: %d",
+    "The signature of %s is checked with: openssl ts -verify -in %s -data %s/statement.json -CAfile %s/chain.pem": "Подпись в %s проверяется так: openssl ts -verify -in %s -data %s/statement.json -CAfile %s/chain.pem",
+    "No trusted time stamp is in the package: nothing outside the maker's machine vouches for the time.": "Внешней метки времени в пакете нет: время не удостоверено никем, кроме компьютера составителя.",
+    "Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s": "Тот ли это bundle.pdf, который вам передан: сравните его SHA-256 с распиской: %s",
+    "Who wrote a message, and what was said by telephone or in messaging apps.": "Кто написал письмо и что говорилось по телефону или в мессенджерах.",
+    "Cannot be read: %s": "Не читается: %s",
+    "%s is not a package: bagit.txt is missing.": "%s — не пакет: нет файла bagit.txt.",
+    "NOT SOUND. The following does not match:": "ЦЕЛОСТНОСТЬ НАРУШЕНА. Не сходится следующее:",
+    "SOUND. Everything matches.": "ЦЕЛО. Всё сходится.",
+    "Checked:": "Проверено:",
+    "Cannot be known from the package alone:": "По одному пакету узнать нельзя:",
+}
+
+
+def phrases(language):
+    """phrase(text, values…): the sentence in that language ("ru"; else English) with the values put in."""
+
+    def phrase(text, *values):
+        text = RUSSIAN[text] if language == "ru" else text
+        return text % values if values else text
+
+    return phrase
+
+
+def language_of_the_machine():
+    for name in ("EVIDENCE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return "ru" if os.environ[name].lower().startswith("ru") else "en"
+    return "ru" if (locale.getlocale()[0] or "").lower().startswith(("ru", "russian")) else "en"
+
 
 GENERALIZED_TIME, SEQUENCE, OCTET_STRING = 0x18, 0x30, 0x04
 
@@ -176,34 +224,35 @@ def token_states(octets, depth=0):
     return None
 
 
-def check(package):
-    """Returns (problems, what was checked, what cannot be known)."""
+def check(package, language="en"):
+    """Returns (problems, what was checked, what cannot be known), in English or Russian."""
+    phrase = phrases(language)
     problems, checked, unknown = [], [], []
     names = set(package.names())
     if "bagit.txt" not in names or "manifest-sha256.txt" not in names:
         return None
     for name in getattr(package, "doubled", []):
-        problems.append("%s: appears twice in the zip" % name)
+        problems.append(phrase("%s: appears twice in the zip", name))
     known, files = {}, 0
     for algorithm in ("sha256", "sha512"):
         for kind in ("manifest", "tagmanifest"):
             listed = "%s-%s.txt" % (kind, algorithm)
             if listed not in names:
-                problems.append("%s: missing" % listed)
+                problems.append(phrase("%s: missing", listed))
                 continue
             for name, digest in manifest(package, listed).items():
                 if name not in names:
-                    problems.append("%s: missing" % name)
+                    problems.append(phrase("%s: missing", name))
                     continue
                 if name not in known:
                     known[name] = digests(package, name)
                     files += 1
                 if known[name][algorithm] != digest:
-                    problems.append("%s: is not what it was (%s differs)" % (name, algorithm.upper()))
+                    problems.append(phrase("%s: is not what it was (%s differs)", name, algorithm.upper()))
     for name in sorted(names - set(known)):
         if not re.match(r"tagmanifest-\w+\.txt$", name):
-            problems.append("%s: was added; no manifest names it" % name)
-    checked.append("%d files against SHA-256 and SHA-512" % files)
+            problems.append(phrase("%s: was added; no manifest names it", name))
+    checked.append(phrase("%d files against SHA-256 and SHA-512", files))
 
     try:
         head = json.loads(read(package, "data/log/head.json").decode("utf-8"))
@@ -211,21 +260,21 @@ def check(package):
         leaves = [bytes.fromhex(x) for x in read(package, "data/log/leaves.txt").decode("ascii").split()]
         root = bytes.fromhex(head["root"])
     except (KeyError, ValueError) as error:
-        problems.append("log: cannot be read: %s" % error)
+        problems.append(phrase("log: cannot be read: %s", error))
         return problems, checked, unknown
     if len(leaves) != head["size"] or root_of(leaves) != root:
-        problems.append("data/log/leaves.txt: its root is not the one stated in data/log/head.json")
+        problems.append(phrase("data/log/leaves.txt: its root is not the one stated in data/log/head.json"))
     proofs = 0
     for exhibit in exhibits:
-        label = "exhibit %d" % exhibit["number"]
+        label = phrase("exhibit %d", exhibit["number"])
         if exhibit.get("file") and exhibit["file"] in known and known[exhibit["file"]]["sha256"] != exhibit["sha256"]:
-            problems.append("%s: %s is not the original with the printed SHA-256" % (label, exhibit["file"]))
+            problems.append(phrase("%s: %s is not the original with the printed SHA-256", label, exhibit["file"]))
         if exhibit.get("file") and exhibit["file"] not in names:
-            problems.append("%s: %s is missing" % (label, exhibit["file"]))
+            problems.append(phrase("%s: %s is missing", label, exhibit["file"]))
         if not exhibit.get("proof"):
             continue
         if exhibit["proof"] not in names:
-            problems.append("%s: %s is missing" % (label, exhibit["proof"]))
+            problems.append(phrase("%s: %s is missing", label, exhibit["proof"]))
             continue
         try:
             proof = json.loads(read(package, exhibit["proof"]).decode("utf-8"))
@@ -242,9 +291,11 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits = False
         if not fits:
-            problems.append("%s: %s does not prove that the original stands in the log" % (label, exhibit["proof"]))
+            problems.append(
+                phrase("%s: %s does not prove that the original stands in the log", label, exhibit["proof"])
+            )
         proofs += 1
-    checked.append("the log's root over %d events, and the proofs of %d originals" % (head["size"], proofs))
+    checked.append(phrase("the log's root over %d events, and the proofs of %d originals", head["size"], proofs))
     for name in sorted(n for n in names if re.match(r"data/log/consistency-.*\.json$", n)):
         try:
             proof = json.loads(read(package, name).decode("utf-8"))
@@ -259,9 +310,11 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits = False
         if fits:
-            checked.append("nothing in the log at %d events was changed before %d" % (proof["first"], proof["second"]))
+            checked.append(
+                phrase("nothing in the log at %d events was changed before %d", proof["first"], proof["second"])
+            )
         else:
-            problems.append("%s: the earlier log is not the beginning of this one" % name)
+            problems.append(phrase("%s: the earlier log is not the beginning of this one", name))
 
     anchors = 0
     for name in sorted(n for n in names if re.match(r"data/anchors/[^/]+/token\.tsr$", n)):
@@ -281,25 +334,32 @@ def check(package):
         except (KeyError, ValueError, TypeError):
             fits, states = False, None
         if not fits or states is None:
-            problems.append("%s: does not cover this log" % name)
+            problems.append(phrase("%s: does not cover this log", name))
             continue
         anchors += 1
         checked.append(
-            "time stamp %s states %s, covering %d events" % (folder.rpartition("/")[2], states[1], made["size"])
+            phrase("time stamp %s states %s, covering %d events", folder.rpartition("/")[2], states[1], made["size"])
         )
         unknown.append(
-            "The signature of %s is checked with: openssl ts -verify -in %s -data %s/statement.json -CAfile %s/chain.pem"
-            % (name, name, folder, folder)
+            phrase(
+                "The signature of %s is checked with: openssl ts -verify -in %s -data %s/statement.json -CAfile %s/chain.pem",
+                name,
+                name,
+                folder,
+                folder,
+            )
         )
     if not anchors:
         unknown.append(
-            "No trusted time stamp is in the package: nothing outside the maker's machine vouches for the time."
+            phrase("No trusted time stamp is in the package: nothing outside the maker's machine vouches for the time.")
         )
     unknown.append(
-        "Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s"
-        % known.get("data/bundle.pdf", {}).get("sha256", "-")
+        phrase(
+            "Whether bundle.pdf is the one you were given: compare its SHA-256 with the receipt: %s",
+            known.get("data/bundle.pdf", {}).get("sha256", "-"),
+        )
     )
-    unknown.append("Who wrote a message, and what was said by telephone or in messaging apps.")
+    unknown.append(phrase("Who wrote a message, and what was said by telephone or in messaging apps."))
     return problems, checked, unknown
 
 
@@ -307,24 +367,28 @@ def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    target = arguments[0] if arguments else os.path.dirname(os.path.abspath(__file__))
+    chosen = [word for word in arguments if word in ("--ru", "--en")]
+    language = chosen[-1][2:] if chosen else language_of_the_machine()
+    phrase = phrases(language)
+    places = [word for word in arguments if word not in chosen]
+    target = places[0] if places else os.path.dirname(os.path.abspath(__file__))
     try:
         package = Folder(target) if os.path.isdir(target) else Zip(target)
-        result = check(package)
+        result = check(package, language)
     except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        print("Cannot be read: %s" % error)
+        print(phrase("Cannot be read: %s", error))
         return 20 if os.path.exists(target) else 2
     if result is None:
-        print("%s is not a package: bagit.txt is missing." % target)
+        print(phrase("%s is not a package: bagit.txt is missing.", target))
         return 2
     problems, checked, unknown = result
-    print("NOT SOUND. The following does not match:" if problems else "SOUND. Everything matches.")
+    print(phrase("NOT SOUND. The following does not match:" if problems else "SOUND. Everything matches."))
     for line in problems:
         print("  x " + line)
-    print("Checked:")
+    print(phrase("Checked:"))
     for line in checked:
         print("  - " + line)
-    print("Cannot be known from the package alone:")
+    print(phrase("Cannot be known from the package alone:"))
     for line in unknown:
         print("  - " + line)
     return 20 if problems else 0
