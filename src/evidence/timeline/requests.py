@@ -223,7 +223,7 @@ class Search:
             if later and not stems_of(ask.quote) - _BEING:  # "What is this?" gives nothing to search other threads by
                 why, sure = f"{why}; the request has no word of its own to search by", False
             if any(names_as_made(letter, x) for x in (self._by_hash[e.sha256] for e in evidence) if x.speaker == side):
-                why, sure = f"{why}; one of them says that something with the same number was paid or sent", False
+                why, sure = f"{why}; a message of theirs says that something with that number was paid or sent", False
         if not delivered:
             why, sure = f"the letter was returned undelivered from {', '.join(returned)}; {why}", False
         tier: Tier = "stated" if sure and (ask.probability >= SURE_AT or ask.explicit) else "possible"

@@ -40,6 +40,9 @@ PIECES = (
     _("no reply in this thread"),
     _("no answer found in their other messages"),
     _("no later message of theirs was found"),
+    _("a message of theirs says that something with that number was paid or sent"),
+    _("the request has no word of its own to search by"),
+    _("names another sum than was asked for"),
 )
 ANSWERS = {
     "when": _("a date or a time"),
