@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from evidence.timeline.gates import Gate
 from evidence.timeline.rules import Match, common_lists
 from evidence.timeline.rules_slots import Alternative, parse_slots
 from evidence.timeline.sentences import Sentence
@@ -81,10 +82,10 @@ def _apart(sentence: Sentence, spans: Sequence[tuple[int, int, Match]]) -> list[
 
 def conditions(sentence: Sentence) -> list[tuple[str, int, int]]:
     """``condition`` and ``consequence`` spans of a sentence that makes the one depend on the other; empty otherwise."""
+    if _IF.isdisjoint([one.form for one in sentence.forms]):
+        return []
     tokens = sentence.tokens
     opening = [t for t in tokens if t.form in _IF]
-    if not opening:
-        return []
     number = opening[0].clause
     inside = [t for t in tokens if t.clause == number]
     rest = [t for t in tokens if t.clause != number]
@@ -104,11 +105,11 @@ _DEMAND_WORDS = (
     ("compensation", r"компенс|возмест|ущерб|compens|damages|liable|cover"),
     ("deadline", r"^\W*(?:срок|до |крайний|by |you have|within|в течение)"),
 )
-_VIOLENCE = re.compile(
+_VIOLENCE = Gate(
     r"ноги|морд|зуб|голов[уы]|сломаю|бит[ауой]|ребят|кулак|убью|прибью|legs|teeth|\bface\b|smash|punch|break your|lads|baseball bat|knee|hurt",
     re.IGNORECASE,
 )
-_ECONOMIC = re.compile(
+_ECONOMIC = Gate(
     r"неустойк|пен[яию]|приостанов|прекрат|отключ|поставк|отгрузк|чарджб|оспор|друг(?:ому|ой) (?:подряд|постав)|chargeback|suspend|supply|interest|"
     r"collect|elsewhere|competitor|withhold|invoice",
     re.IGNORECASE,
@@ -136,4 +137,4 @@ def _list(language: str, name: str) -> tuple[Alternative, ...]:
 
 
 def _has(sentence: Sentence, name: str) -> bool:
-    return any(a.accepts(t) for a in _list(sentence.language, name) for t in sentence.tokens)
+    return any(a.accepts(t) for a in _list(sentence.language, name) for t in sentence.forms)
