@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evidence.timeline import ranker_features
 from evidence.timeline.flags import find_flags, find_flags_in
 from evidence.timeline.ranker import MODEL, load_ranker
 from evidence.timeline.ranker_features import CATEGORIES, batched, groups, shape_features, traits_of
@@ -40,6 +41,20 @@ def test_sentences_read_together_have_the_features_they_have_alone() -> None:
             assert np.array_equal(
                 np.sort(np.concatenate([b[e[number] : e[number + 1]] for b, e in batch.classes])), np.sort(classes)
             )
+
+
+def test_scores_stay_when_forms_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranker = load_ranker()
+    assert ranker is not None
+    rows = [list(sentences(text)) for text, _ in texts()[:12]]
+    kept = [ranker.score(row, [()] * len(row)) for row in rows]
+    monkeypatch.setattr(ranker_features, "_MOST_FORMS", 40)
+    forgotten = 0
+    for row, scores in zip(rows, kept, strict=True):
+        before = ranker_features._TRAITS.count
+        assert ranker.score(row, [()] * len(row)) == scores
+        forgotten += ranker_features._TRAITS.count < before
+    assert forgotten > 3
 
 
 def test_proposal_is_explained_by_words_of_its_own_sentence() -> None:

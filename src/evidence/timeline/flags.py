@@ -92,7 +92,7 @@ def _readings(
 def _sure(ranker: Ranker, sentence: Sentence, matches: Sequence[Match], scores: dict[str, int]) -> list[str]:
     """The categories the learned reader is sure of and no rule has found."""
     met = {m.rule.category for m in matches if not m.blocked}
-    return [c for c in ranker.categories if c not in met and ranker.agrees(scores, c, sentence)]
+    return [c for c in ranker.agreed(scores, sentence) if c not in met]
 
 
 def _matched(letter: Letter, part: str, row: Sequence[Sentence], packs: Packs) -> list[tuple[Match, ...]]:
@@ -136,11 +136,7 @@ def _flags_of(letter: Letter, reading: Reading, ranker: Ranker | None) -> list[F
             by_category.setdefault(match.rule.category, []).append(match)
     categories = list(by_category)
     if ranker is not None:
-        categories += [
-            c
-            for c in ranker.categories
-            if c not in by_category and ranker.proposes(reading.scores, c, reading.sentence)
-        ]
+        categories += [c for c in ranker.proposals(reading.scores, reading.sentence) if c not in by_category]
     found: list[Flag] = []
     for category in categories:
         if category in NOTICES and letter.speaker != "us":

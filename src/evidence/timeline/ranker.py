@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.timeline.morph import Form
+from evidence.timeline.morph import TOKEN, Form
 from evidence.timeline.ranker_features import (
     CATEGORIES,
     GROUP_WEIGHT,
@@ -28,14 +28,14 @@ from evidence.timeline.ranker_features import (
     OUTPUTS,
     ListKey,
     ShapeKey,
-    Traits,
     batched,
+    brought,
     list_buckets,
     list_key,
     shape_buckets,
     shape_key,
     surroundings_of,
-    traits_of,
+    traits_in,
     word_features,
     word_pairs,
 )
@@ -80,11 +80,10 @@ class Sums(Generic[Key]):
         """(keys x outputs, how many buckets each has)."""
         if len(self._rows) > _MOST_SUMS:
             self._rows.clear()
-        unknown = [key for key in dict.fromkeys(keys) if key not in self._rows]
-        if unknown:
+        if unknown := [key for key in set(keys) if key not in self._rows]:
             self._add(unknown)
-        rows = list(map(self._rows.__getitem__, keys))
-        return self._weights[rows], self._sizes[rows]
+        rows = np.fromiter(map(self._rows.__getitem__, keys), dtype=np.intp, count=len(keys))
+        return self._weights.take(rows, axis=0), self._sizes.take(rows)
 
     def _add(self, keys: Sequence[Key]) -> None:
         begin, end = len(self._rows), len(self._rows) + len(keys)
@@ -94,7 +93,7 @@ class Sums(Generic[Key]):
             self._sizes = np.concatenate([self._sizes, np.zeros(len(more), dtype=np.int64)])
         buckets = [self._buckets_of(key) for key in keys]  # never empty
         sizes = np.array([len(one) for one in buckets], dtype=np.int64)
-        weights = self._first[np.concatenate([np.asarray(one, dtype=np.int64) for one in buckets])]
+        weights = self._first.take(np.concatenate([np.asarray(one, dtype=np.int64) for one in buckets]), axis=0)
         self._weights[begin:end] = np.add.reduceat(weights, np.cumsum(sizes) - sizes, axis=0, dtype=np.int64)
         self._sizes[begin:end] = sizes
         self._rows.update(zip(keys, range(begin, end), strict=True))
@@ -151,26 +150,33 @@ class Ranker:
         row = [sentence for sentences, _ in parts for sentence in sentences]
         if not row:
             return np.zeros((0, len(CATEGORIES)), dtype=np.int64)
-        traits = [traits_of(sentence) for sentence in row]
+        traits = traits_in(row)
+        brings = brought(traits)
         first = np.zeros((len(row), len(OUTPUTS)), dtype=np.int64)
         for language, model in self.models.items():
             here = [n for n, s in enumerate(row) if s.language == language]
             if here:
-                first[here] = first_scores(model, [row[n] for n in here], [traits[n] for n in here])
-        around = surroundings_of(parts, traits, self.trust)
+                first[here] = first_scores(model, [row[n] for n in here], [traits[n] for n in here], brings[here])
+        around = surroundings_of(parts, brings, self.trust)
         lines = context_lines(first, [len(sentences) for sentences, _ in parts], around, row)
         return final_scores(self.forests, self.floors, first, lines)
 
     def lines(self, row: Row) -> NDArray[np.int64]:
         """The line from which a category is proposed, sentences x categories."""
-        of = {
-            language: [model.thresholds.propose.get(category, _NEVER) for category in CATEGORIES]
-            for language, model in self.models.items()
-        }
-        return np.array([of[sentence.language] for sentence in row], dtype=np.int64).reshape(-1, len(CATEGORIES))
+        number = {language: n for n, language in enumerate(self.models)}
+        of = [
+            [model.thresholds.propose.get(category, _NEVER) for category in CATEGORIES]
+            for model in self.models.values()
+        ]
+        return np.array(of, dtype=np.int64)[[number[sentence.language] for sentence in row]]
 
     def proposes(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         return scores[category] >= self.models[sentence.language].thresholds.propose.get(category, _NEVER)
+
+    def proposals(self, scores: Mapping[str, int], sentence: Sentence) -> list[str]:
+        """The categories that are proposed."""
+        lines = self.models[sentence.language].thresholds.propose
+        return [category for category, score in scores.items() if score >= lines.get(category, _NEVER)]
 
     def insists(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         """A proposal well over the line: what internal and third-party mail needs to be proposed at all."""
@@ -179,6 +185,11 @@ class Ranker:
     def agrees(self, scores: Mapping[str, int], category: str, sentence: Sentence) -> bool:
         """Whether what a rule found may be stated: the line at which cross-validation gave the precision wanted of what is stated."""
         return scores[category] >= self.models[sentence.language].thresholds.agree.get(category, _NEVER)
+
+    def agreed(self, scores: Mapping[str, int], sentence: Sentence) -> list[str]:
+        """The categories of which ``agrees`` holds."""
+        lines = self.models[sentence.language].thresholds.agree
+        return [category for category, score in scores.items() if score >= lines.get(category, _NEVER)]
 
     def tolerates(self, scores: Mapping[str, int], category: str, sentence: Sentence, rules: Sequence[str]) -> bool:
         """Whether what looser ``rules`` found may be proposed: one of them is right more often than not, or the score does not
@@ -195,21 +206,19 @@ class Ranker:
         """The words of the sentence that weighed most for the category, strongest first, as written."""
         model = self.models[sentence.language]
         at = OUTPUTS.index(category)
-        count = len(sentence.tokens)
+        count = len(sentence.forms)
         if not count:
             return ()
-        grams = model.first[word_pairs(sentence), at].astype(np.int64)
-        own = model.words.of(sentence.forms)[0][:, at]
-        weights = [(int(own[n]) + (int(grams[n]) + int(grams[n + 1])) // 2, n) for n in range(count)]
+        grams = model.first[word_pairs(sentence), at].tolist()
+        own = model.words.of(sentence.forms)[0][:, at].tolist()
+        weights = [(own[n] + (grams[n] + grams[n + 1]) // 2, n) for n in range(count)]
         best = sorted((w for w in weights if w[0] > 0), key=lambda w: (-w[0], w[1]))[:most]
-        return tuple(
-            sentence.text[sentence.tokens[n].start - sentence.start : sentence.tokens[n].end - sentence.start]
-            for _, n in best
-        )
+        written = [match.group() for match in TOKEN.finditer(sentence.text)]
+        return tuple(written[n] for _, n in best)
 
 
 def first_scores(
-    model: LanguageModel, row: Sequence[Sentence], traits: Sequence[Sequence[Traits]]
+    model: LanguageModel, row: Sequence[Sentence], traits: Sequence[Sequence[int]], brings: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Log-odds in 1/256 per output for each sentence alone. All sums are of whole numbers; one rounding at the end."""
     batch = batched(traits)
@@ -218,16 +227,18 @@ def first_scores(
     sizes = np.zeros((3, count), dtype=np.int64)
     for group, kinds in enumerate((batch.words, batch.classes)):
         for buckets, borders in kinds:
-            added = np.zeros((len(buckets) + 1, len(OUTPUTS)), dtype=np.int32)  # may wrap around: differences do not
-            np.cumsum(model.first[buckets], axis=0, dtype=np.int32, out=added[1:])
-            sums[group] += added[borders[1:]] - added[borders[:-1]]
-            sizes[group] += borders[1:] - borders[:-1]
+            lengths = np.diff(borders)
+            _add(sums[group], model.first.take(buckets, axis=0), lengths)
+            sizes[group] += lengths
     forms = [form for sentence in row for form in sentence.forms]
     if forms:
-        _add(sums[0], sizes[0], *model.words.of(forms), np.array([len(sentence.forms) for sentence in row]))
+        weights, counts = model.words.of(forms)
+        lengths = np.array([len(sentence.forms) for sentence in row], dtype=np.int64)
+        _add(sums[0], weights, lengths)
+        _add(sizes[0], counts, lengths)
     for group, (weights, counts) in (
         (0, model.shapes.of([shape_key(s) for s in row])),
-        (2, model.lists.of([list_key(s, t) for s, t in zip(row, traits, strict=True)])),
+        (2, model.lists.of(list(map(list_key, row, brings.tolist())))),
     ):
         sums[group] += weights
         sizes[group] += counts
@@ -237,18 +248,11 @@ def first_scores(
     return np.clip(np.floor(value * ONE + 0.5), -12 * ONE, 12 * ONE).astype(np.int64)
 
 
-def _add(
-    sums: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    weights: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-) -> None:
+def _add(sums: NDArray[np.int64], weights: NDArray[Any], lengths: NDArray[np.int64]) -> None:
     """Add to each sentence what its features weigh; ``lengths``: how many of the rows of ``weights`` are each sentence's."""
     here = np.flatnonzero(lengths)
-    starts = (np.cumsum(lengths) - lengths)[here]
-    sums[here] += np.add.reduceat(weights, starts, axis=0)
-    sizes[here] += np.add.reduceat(counts, starts)
+    if len(here):
+        sums[here] += np.add.reduceat(weights, (np.cumsum(lengths) - lengths)[here], axis=0, dtype=np.int64)
 
 
 def context_lines(
@@ -270,7 +274,7 @@ def context_lines(
     second = np.repeat(np.maximum.reduceat(np.where(best, FAR, first), starts, axis=0), sizes, axis=0)
     elsewhere = np.where(best & ~ties, second, top)
     elsewhere[np.repeat(sizes, sizes) == 1] = floor
-    russian = np.array([[ONE if s.language == "ru" else 0] for s in row], dtype=np.int64)
+    russian = np.array([ONE if s.language == "ru" else 0 for s in row], dtype=np.int64)[:, None]
     facts = np.floor(around * ONE + 0.5).astype(np.int64)
     return np.hstack([russian, first, before, after, elsewhere, facts]).astype(np.int32)
 

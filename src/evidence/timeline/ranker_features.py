@@ -6,9 +6,10 @@ Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from math import log2
 
 import numpy as np
@@ -75,7 +76,7 @@ def grams_of(row: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def word_pairs(sentence: Sentence) -> NDArray[np.uint64]:
     """Buckets of the lemma pairs, borders included: one more than there are words."""
     borders = (lemma_hash("\x01bos"), lemma_hash("\x01eos"))
-    row = np.array([borders[0], *[lemma_hash(t.word.lemma) for t in sentence.tokens], borders[1]], dtype=np.uint64)
+    row = np.array([borders[0], *[lemma_hash(f.word.lemma) for f in sentence.forms], borders[1]], dtype=np.uint64)
     pairs: NDArray[np.uint64] = row[:-1] * _A + row[1:] * _B
     found: NDArray[np.uint64] = (pairs ^ (pairs >> _SHIFT)) & _MASK
     return found
@@ -103,28 +104,23 @@ def groups(sentence: Sentence) -> tuple[NDArray[np.uint64], NDArray[np.uint64], 
 class Batch:
     """The buckets of several sentences at once: one array per kind of n-gram, and where each sentence begins and ends in it."""
 
-    words: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
-    classes: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
+    words: list[tuple[NDArray[np.intp], NDArray[np.int64]]]
+    classes: list[tuple[NDArray[np.intp], NDArray[np.int64]]]
 
 
-def batched(row: Sequence[Sequence[Traits]]) -> Batch:
-    """The n-grams that ``groups`` gives for each sentence, reckoned for all of them together."""
-    bos, eos = lemma_hash("\x01bos"), lemma_hash("\x01eos")
-    lemmas: list[int] = []
-    shapes: list[int] = []
-    lengths: list[int] = []
-    for traits in row:
-        lemmas.append(bos)
-        lemmas.extend([one.lemma for one in traits])
-        lemmas.append(eos)
-        shapes.append(bos)
-        shapes.extend([one.shape for one in traits])
-        shapes.append(eos)
-        lengths.append(len(traits) + 2)
-    number = np.repeat(np.arange(len(row)), np.asarray(lengths, dtype=np.int64))
+def batched(row: Sequence[Sequence[int]]) -> Batch:
+    """The n-grams that ``groups`` gives for each sentence, reckoned for all of them together. ``row``: ``traits_of`` each."""
+    lengths = np.fromiter(map(len, row), dtype=np.int64, count=len(row)) + 2  # with the borders
+    number = np.repeat(np.arange(len(row)), lengths)
+    last = np.cumsum(lengths) - 1
+    inner = np.ones(len(number), dtype=bool)
+    inner[last] = inner[last - lengths + 1] = False
+    forms = np.fromiter(chain.from_iterable(row), dtype=np.intp)
     made = []
-    for kind, hashes in enumerate((lemmas, shapes)):
-        h = np.asarray(hashes, dtype=np.uint64)
+    for kind, hashes in enumerate((_TRAITS.lemma, _TRAITS.shape)):
+        h = np.empty(len(number), dtype=np.uint64)
+        h[inner] = hashes.take(forms)
+        h[last - lengths + 1], h[last] = lemma_hash("\x01bos"), lemma_hash("\x01eos")
         grams = [
             _cut(h[:-1] * _A + h[1:] * _B, number, 1, len(row)),
             _cut(h[:-2] * _B + h[2:] * _C, number, 2, len(row)),
@@ -138,12 +134,12 @@ def batched(row: Sequence[Sequence[Traits]]) -> Batch:
 
 def _cut(
     mixed: NDArray[np.uint64], number: NDArray[np.int64], reach: int, count: int
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """The n-grams that lie within one sentence, and the borders between sentences (count + 1 numbers)."""
     inside = number[:-reach] == number[reach:]
     kept = mixed[inside]
     borders = np.searchsorted(number[:-reach][inside], np.arange(count + 1))
-    return (kept ^ (kept >> _SHIFT)) & _MASK, borders
+    return ((kept ^ (kept >> _SHIFT)) & _MASK).astype(np.intp), borders
 
 
 @lru_cache(maxsize=200_000)
@@ -160,20 +156,39 @@ _YOU = frozenset("вы вас вам вами ваш ты тебя тебе тв
 _I = frozenset("я мы мой наш i we my our me us".split())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Traits:
-    """Of one form: the hashes of its lemma and its shape, a bit for each word list that has it, what it says as a verb form, and
-    a bit for each of the plain facts of a sentence that it brings (see ``_facts``)."""
+class _Traits:
+    """What forms bring to their sentences, a row a form: the hashes of its lemma and its shape, and ``brings``, a bit for each of the
+    plain facts (see ``_FACTS_OF``), for each word list that has it, and for what it says as a verb form. These bits are joined by "or"."""
 
-    lemma: int
-    shape: int
-    lists: int
-    spoken: frozenset[str]
-    facts: int
+    def __init__(self) -> None:
+        self.count = 0
+        self.lemma, self.shape = np.zeros(1024, dtype=np.uint64), np.zeros(1024, dtype=np.uint64)
+        self.brings = np.zeros(1024, dtype=np.int64)
+        self.spoken: dict[str, int] = {}  # what verb forms say, some two dozen -> its bit
+
+    def add(self, lemma: int, shape: int, facts: int, lists: int, spoken: Iterable[str]) -> int:
+        """The number of the new row."""
+        at = self.count
+        if at == len(self.lemma):
+            for name in ("lemma", "shape", "brings"):
+                setattr(self, name, np.resize(getattr(self, name), 2 * at))
+        said = sum(1 << self.spoken.setdefault(one, len(self.spoken)) for one in spoken)
+        self.lemma[at], self.shape[at] = lemma, shape
+        self.brings[at] = facts | lists << _LISTS | said << _SPOKEN_AT
+        self.count += 1
+        return at
+
+    def named(self, brings: int) -> list[str]:
+        """What is said in verb forms, in order of the alphabet."""
+        return sorted(one for one, bit in self.spoken.items() if brings >> _SPOKEN_AT + bit & 1)
 
 
-class _Known(dict[Form, Traits]):
-    """Form -> its traits, in a text of one language. Lists hold plain words: a form is in one by itself or by a lemma."""
+_TRAITS = _Traits()
+_LISTS, _SPOKEN_AT = 6, 30  # the lowest bits of word lists (a dozen a language) and of what is said
+
+
+class _Known(dict[Form, int]):
+    """Form -> its row in ``_TRAITS``, in a text of one language. Lists hold plain words: a form is in one by itself or by a lemma."""
 
     def __init__(self, language: str) -> None:
         self._by_form: dict[str, int] = {}
@@ -183,13 +198,11 @@ class _Known(dict[Form, Traits]):
                 for table, words in ((self._by_form, one.forms), (self._by_lemma, one.lemmas)):
                     table.update({word: table.get(word, 0) | 1 << number for word in words})
 
-    def __missing__(self, form: Form) -> Traits:
-        if len(self) >= _MOST_FORMS:
-            self.clear()
+    def __missing__(self, form: Form) -> int:
         found = self[form] = self._read(form)
         return found
 
-    def _read(self, form: Form) -> Traits:
+    def _read(self, form: Form) -> int:
         word, shape = form.word, form.word.shape
         lists = self._by_form.get(form.form, 0)
         for lemma in word.lemmas:
@@ -205,12 +218,12 @@ class _Known(dict[Form, Traits]):
             "#num" in word.lemmas,
             not _MONEY.isdisjoint(word.lemmas),
         )
-        return Traits(
+        return _TRAITS.add(
             lemma_hash(word.lemma),
             shape_hash(shape or word.lemma),
-            lists,
-            frozenset(spoken),
             sum(1 << n for n, fact in enumerate(facts) if fact),
+            lists,
+            spoken,
         )
 
 
@@ -230,38 +243,48 @@ def _known(language: str) -> _Known:
     return _Known(language)
 
 
-def traits_of(sentence: Sentence) -> Sequence[Traits]:
+def traits_of(sentence: Sentence) -> list[int]:
+    """The rows of its forms in ``_TRAITS``."""
     return list(map(_known(sentence.language).__getitem__, sentence.forms))
+
+
+def traits_in(row: Sequence[Sentence]) -> list[list[int]]:
+    """``traits_of`` each. Where too many forms are kept, all are forgotten first: rows given out before are no longer good."""
+    if _TRAITS.count > _MOST_FORMS:
+        _known.cache_clear()
+        _TRAITS.count = 0
+    return [traits_of(sentence) for sentence in row]
+
+
+def brought(traits: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """What the forms of each sentence bring, joined (see ``_Traits``)."""
+    lengths = np.fromiter(map(len, traits), dtype=np.int64, count=len(traits))
+    found = np.zeros(len(traits), dtype=np.int64)
+    here = np.flatnonzero(lengths)
+    if len(here):
+        each = _TRAITS.brings.take(np.fromiter(chain.from_iterable(traits), dtype=np.intp))
+        found[here] = np.bitwise_or.reduceat(each, (np.cumsum(lengths) - lengths)[here])
+    return found
 
 
 def list_features(sentence: Sentence) -> NDArray[np.uint64]:
     """Which word lists of the packs the sentence touches, alone, in pairs, and with the verb forms beside them."""
-    return list_buckets(list_key(sentence, traits_of(sentence)))
+    return list_buckets(list_key(sentence, int(brought([traits_of(sentence)])[0])))
 
 
-ListKey = tuple[str, int, frozenset[str]]
+ListKey = tuple[str, bool, int]
 
 
-def list_key(sentence: Sentence, traits: Sequence[Traits]) -> ListKey:
+def list_key(sentence: Sentence, brings: int) -> ListKey:
     """All that ``list_features`` depends on."""
-    lists = 0
-    spoken = _ASKED if sentence.question else _SAID
-    for one in traits:
-        lists |= one.lists
-        if one.spoken:
-            spoken |= one.spoken
-    return sentence.language, lists, spoken
-
-
-_SAID: frozenset[str] = frozenset()
-_ASKED = frozenset("?")
+    return sentence.language, sentence.question, brings >> _LISTS
 
 
 def list_buckets(key: ListKey) -> NDArray[np.uint64]:
-    language, lists, spoken = key
-    met = [name for n, (name, _) in enumerate(_lists(language)) if lists >> n & 1]
+    language, question, brings = key[0], key[1], key[2] << _LISTS
+    met = [name for n, (name, _) in enumerate(_lists(language)) if brings >> _LISTS + n & 1]
     hashes = [lemma_hash("@" + a) for a in met]
-    verbs = [lemma_hash("^" + b) for b in sorted(spoken)]
+    verbs = [lemma_hash("^" + b) for b in sorted([*_TRAITS.named(brings), *(["?"] if question else [])])]
     found = list(hashes)
     found += [(a * 3 + b) for n, a in enumerate(hashes) for b in hashes[n + 1 :]]
     found += [(a * 5 + b) for a in hashes for b in verbs]
@@ -310,29 +333,20 @@ def surroundings(
 ) -> NDArray[np.float64]:
     """One line per sentence of a part: rule hits per category, plain facts of the sentence, of the one before and of its place, and
     last the ``trust`` (log-odds of being right on the open text) of the best rule per category, 0 where none matched."""
-    return surroundings_of([(row, matches)], [traits_of(sentence) for sentence in row], trust)
+    return surroundings_of([(row, matches)], brought([traits_of(sentence) for sentence in row]), trust)
 
 
 def surroundings_of(
     parts: Sequence[tuple[Sequence[Sentence], Sequence[Sequence[Match]]]],
-    traits: Sequence[Sequence[Traits]],
+    brings: NDArray[np.int64],
     trust: Mapping[str, float],
 ) -> NDArray[np.float64]:
-    """``surroundings`` of several parts, one after the other. ``traits``: those of each sentence, in the same order."""
+    """``surroundings`` of several parts, one after the other. ``brings``: what is ``brought`` to each sentence, in the same order."""
     count = len(CATEGORIES)
-    facts: list[tuple[float, ...]] = []
-    known = iter(traits)
-    for row, _ in parts:
-        before: tuple[float, ...] = _NO_FACTS
-        size, last = min(4.0, log2(len(row) or 1)) / 4, len(row) - 1
-        for number, sentence in enumerate(row):
-            own = _facts(sentence, next(known))
-            place = (float(number == 0), float(number == last), min(1.0, number / 10), size)
-            facts.append((*own, before[2], before[0], *place, log2(len(sentence.forms) + 1) / 4))
-            before = own
-    lines = np.zeros((len(facts), 4 * count + len(FACTS)), dtype=np.float64)
-    if facts:
-        lines[:, 3 * count : 3 * count + len(FACTS)] = facts
+    row = [sentence for sentences, _ in parts for sentence in sentences]
+    lines = np.zeros((len(row), 4 * count + len(FACTS)), dtype=np.float64)
+    if row:
+        lines[:, 3 * count : 3 * count + len(FACTS)] = _facts(row, [len(one) for one, _ in parts if one], brings)
     for number, found in enumerate(found for _, matches in parts for found in matches):
         for match in found:
             at = CATEGORIES.index(match.rule.category)
@@ -359,14 +373,32 @@ FACTS = (
 )  # fmt: skip
 
 
-_NO_FACTS = (0.0,) * 8
+def _facts(row: Sequence[Sentence], lengths: Sequence[int], brings: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``FACTS`` of each sentence. ``lengths``: how many sentences each part has that has any."""
+    sizes = np.array(lengths, dtype=np.int64)
+    starts = np.cumsum(sizes) - sizes
+    number = np.arange(len(row)) - np.repeat(starts, sizes)
+    question = np.array([sentence.question for sentence in row], dtype=np.float64)
+    own = _FACTS_OF[brings & (1 << _LISTS) - 1]
+    before = np.zeros((len(row), 2))  # a condition, a question
+    before[1:, 0], before[1:, 1] = own[:-1, 1], question[:-1]
+    before[starts] = 0
+    first = number == 0
+    last = np.zeros(len(row))
+    last[starts + sizes - 1] = 1
+    return np.column_stack(
+        (
+            question,
+            own,
+            ["!" in sentence.text for sentence in row],
+            before,
+            first,
+            last,
+            np.minimum(1.0, number / 10),
+            np.repeat([min(4.0, log2(size)) / 4 for size in lengths], sizes),
+            [log2(len(sentence.forms) + 1) / 4 for sentence in row],
+        )
+    )
 
 
-def _facts(sentence: Sentence, traits: Sequence[Traits]) -> tuple[float, ...]:
-    found = 0
-    for one in traits:
-        found |= one.facts
-    return (float(sentence.question), *_FACTS_OF[found], float("!" in sentence.text))
-
-
-_FACTS_OF = [tuple(float(bits >> n & 1) for n in range(6)) for bits in range(64)]
+_FACTS_OF = np.array([[float(bits >> n & 1) for n in range(_LISTS)] for bits in range(1 << _LISTS)])

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evidence.i18n import talk
-from evidence.timeline.morph import Token, fold, lemma_of
+from evidence.timeline.morph import Form, Token, fold, lemma_of
 
 _ = talk("timeline")
 
@@ -38,7 +38,7 @@ class Alternative:
     needs: frozenset[str]
     bars: frozenset[str]
 
-    def accepts(self, token: Token) -> bool:
+    def accepts(self, token: Token | Form) -> bool:
         word = token.word
         if self.lemmas or self.forms or self.pattern is not None:
             hit = not self.lemmas.isdisjoint(word.lemmas) or token.form in self.forms
