@@ -39,12 +39,6 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def first_word(text: str) -> str:
-    """The first of ``words``; "" where there is none."""
-    found = _WORD.search(text)
-    return found.group() if found else ""
-
-
 def word_spans(text: str) -> list[tuple[int, int, str]]:
     """(start, end, stem) of each word, to mark hits in the text as written."""
     return [(m.start(), m.end(), stem(m.group())) for m in _WORD.finditer(text)]

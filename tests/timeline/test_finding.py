@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence.timeline import answers_reports, requests_sentences
 from evidence.timeline.requests_find import find_asks
 from evidence.timeline.requests_sentences import sentences
+from tests.timeline.letters import letter
+
+LABELLED = Path(__file__).parents[2] / "fixtures" / "labelled"
 
 
 def asks(text: str) -> list[str]:
@@ -80,6 +88,45 @@ def test_wrapped_lines_are_one_sentence_with_its_line_break() -> None:
 def test_abbreviations_do_not_end_a_sentence() -> None:
     text = "Прошу вернуть 900 руб. за полку № 14, ул. Мира, д. 5, до 3 мая."
     assert [s.text for s in sentences(text, 0, len(text))] == [text]
+
+
+def test_a_long_word_before_a_dot_is_told_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = (
+        "предоставлен",
+        "approximately",
+        "слово approx",
+        "стр",
+        "г",
+        "Д",
+        "1234567",
+        "1234567890",
+        "т.е",
+        "е.ё.корпус",
+        "a_bcdefghijk",
+    )
+    text = " ".join(f"Слово {one}. {following}" for one in ends for following in ("дальше", "Дальше", "12"))
+    quick = sentences(text, 0, len(text))
+    monkeypatch.setattr(requests_sentences, "_long_word", lambda text, at, end: False)
+    assert sentences(text, 0, len(text)) == quick
+    assert 15 < len(quick) < 3 * len(ends)
+
+
+def test_what_a_sentence_reports_is_found_in_the_whole_text_first() -> None:
+    texts: list[str] = []
+    for name in ("disputes-ru-8", "disputes-en-8"):
+        with gzip.open(LABELLED / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+            texts += [row["text"] for row in map(json.loads, lines) if "text" in row]
+    letters = [letter(text, hours=n) for n, text in enumerate(texts)]
+    found = [answers_reports.reported(one) for one in letters]
+    assert sum(not one.call for row in found for one in row) > 5
+    for one, row in zip(letters, found, strict=True):
+        body = one.texts["body"]
+        came = [
+            s.text
+            for s in sentences(body, 0, len(body))
+            if answers_reports._RECEIVED.search(s.text) and not answers_reports._NEGATED.search(s.text)
+        ]
+        assert [r.text for r in row if not r.call] == came
 
 
 @given(st.text(alphabet="абвABC .?!,\n-–1)«»:;…", max_size=120), st.integers(0, 20))

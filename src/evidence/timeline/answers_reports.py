@@ -115,7 +115,8 @@ def reported(letter: Letter) -> tuple[Reported, ...]:
             continue
         mask = opened(text)
         call = _CALL.pattern.search(text) if mask & _CALL.bit else None
-        if not call and not mask & _RECEIVED.bit:
+        # What a sentence says stands in the text, and between the same characters: few texts need to be cut into sentences.
+        if not call and not (mask & _RECEIVED.bit and _RECEIVED.pattern.search(text)):
             continue
         for sentence in reply_run(text):
             near = call and sentence.start <= call.end() + 400 and sentence.end >= call.start() - 20

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import chain, pairwise
+from operator import or_
 from typing import NamedTuple
 
 from evidence.model import RequestKind
-from evidence.stems import first_word, words
+from evidence.stems import words
 from evidence.timeline.answers_model import models
-from evidence.timeline.gates import Gate
+from evidence.timeline.gates import Gate, mask_of
 from evidence.timeline.morph import analyser
 from evidence.timeline.requests_sentences import Sentence, sentences
 
@@ -92,6 +93,12 @@ _WH = Gate(
     r"^(?:\W|и|а|но|ну|ещё|so|and|but|also|скажите|подскажите)*\b(?:кто|что|где|когда|куда|откуда|почему|зачем|как|какой|какая|какие|какое|какую|каком|сколько|чей|почём|во\s+сколько|до\s+скольки|who|what|where|when|why|how|which|whose)\b",
     re.I,
 )
+
+
+_CUES = (
+    ("explicit", _EXPLICIT), ("rhetorical", RHETORICAL), ("courtesy", COURTESY), ("wh", _WH), ("send", _SEND),
+)  # fmt: skip
+_CUED = reduce(or_, (gate.bit for _, gate in _CUES), _PAY.bit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +177,9 @@ class _Said(dict[str, tuple[Said, ...]]):
 _SAID = _Said()
 
 
-def said_in(text: str) -> list[Said]:
-    return list(chain.from_iterable(map(_SAID.__getitem__, text.split())))
+@lru_cache(maxsize=512)  # a sentence is read for itself, beside the one before it, and again where it asks
+def said_in(text: str) -> tuple[Said, ...]:
+    return tuple(chain.from_iterable(map(_SAID.__getitem__, text.split())))
 
 
 def features(run: Sequence[Sentence], index: int) -> list[str]:
@@ -222,21 +230,17 @@ def _plain_features(run: Sequence[Sentence], index: int, said: Sequence[Said]) -
                 out.append(f"head:{head[0].casefold()}")
     count = len(said)
     out.append(f"long:{0 if count < 3 else 1 if count < 6 else 2 if count < 12 else 3 if count < 25 else 4}")
-    for name, pattern in (
-        ("explicit", _EXPLICIT),
-        ("rhetorical", RHETORICAL),
-        ("courtesy", COURTESY),
-        ("wh", _WH),
-        ("send", _SEND),
-    ):
-        if pattern.search(text):
-            out.append(f"cue:{name}")
-            if asks:
-                out.append(f"cue:{name}?")
-    if "cue:send" in out and _DOCUMENT.search(text):
-        out.append("cue:send-document")
-    if _PAY.search(text):
-        out.append("cue:pay")
+    mask = mask_of(text)
+    if mask & _CUED:  # one question for six patterns
+        for name, gate in _CUES:
+            if mask & gate.bit and gate.pattern.search(text):
+                out.append(f"cue:{name}")
+                if asks:
+                    out.append(f"cue:{name}?")
+        if "cue:send" in out and _DOCUMENT.search(text):
+            out.append("cue:send-document")
+        if _PAY.search(text):
+            out.append("cue:pay")
     if index + 1 == len(run):
         out.append("place:last")
     if index == 0:
@@ -246,8 +250,7 @@ def _plain_features(run: Sequence[Sentence], index: int, said: Sequence[Said]) -
     if index + 1 < len(run) and "?" in run[index + 1].text:
         out.append("after:?")
     if index + 1 < len(run):
-        following = first_word(run[index + 1].text)
-        out += [f"after:{lemma(following)}"] if following else []
+        out += [f"after:{one.lemma}" for one in said_in(run[index + 1].text)[:1]]
     if sentence.item:
         out.append("item")
     if sentence.lead is not None:

@@ -13,6 +13,7 @@ _ABBREVIATIONS = frozenset(
 )
 # Of these, units: one that ends a line ends the sentence too, where the next line begins with a capital ("46 300 руб." / "И сообщите …").
 _UNITS = frozenset("руб коп шт тыс млн кг г гг мин etc".split())
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS | _UNITS))
 _MARKER = re.compile(r"(?:[-–—*•·‣]|\(?\d{1,2}[.)]|\(?[a-zа-я]\))[ \t]+", re.I)
 # What each way begins with is asked for first, for the search to skip by.
 _BREAK = re.compile(r"[.!?…;](?:(?<!;)[.!?…]*[)\]»”\"']*(?=\s|$)|(?<=;)(?=\s))")
@@ -96,7 +97,8 @@ def _ends(text: str, at: int, match: re.Match[str], end: int) -> bool:
     if after == end:
         return True
     lower = text[after].islower()
-    if mark == "." and not match.group().startswith(".."):
+    one_dot = mark == "." and not match.group().startswith("..")
+    if one_dot and not _long_word(text, at, match.start()):
         token = _word_before(text, at, match.start())
         if token in _UNITS and "\n" in text[match.end() : after] and text[after].isupper():
             return True
@@ -105,6 +107,12 @@ def _ends(text: str, at: int, match: re.Match[str], end: int) -> bool:
         if token.isdigit() and lower:
             return False
     return not (mark == "…" or match.group().startswith("..")) or not lower
+
+
+def _long_word(text: str, at: int, end: int) -> bool:
+    """Whether more letters stand right before ``end`` than any abbreviation has: the usual case, quickly told."""
+    start = end - _LONGEST_ABBREVIATION - 1
+    return start >= at and text[start:end].isalpha()
 
 
 def _word_before(text: str, at: int, end: int) -> str:
