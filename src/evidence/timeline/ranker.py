@@ -80,7 +80,7 @@ class Sums(Generic[Key]):
         """(keys x outputs, how many buckets each has)."""
         if len(self._rows) > _MOST_SUMS:
             self._rows.clear()
-        if unknown := [key for key in set(keys) if key not in self._rows]:
+        if unknown := [key for key in dict.fromkeys(keys) if key not in self._rows]:
             self._add(unknown)
         rows = np.fromiter(map(self._rows.__getitem__, keys), dtype=np.intp, count=len(keys))
         return self._weights.take(rows, axis=0), self._sizes.take(rows)
