@@ -302,7 +302,9 @@ def _utc(moment: datetime) -> str:
 
 
 def narrowed(config: Config, shown: View, *, since: date | None, until: date | None, person: str | None) -> View:
-    """The view with only the letters of the asked days and person; days are the matter's."""
+    """The view with only the letters of the asked days and from the asked person; days are the matter's."""
+    from evidence.timeline.build import sent_by
+
     if not (since or until or person):
         return shown
 
@@ -310,7 +312,7 @@ def narrowed(config: Config, shown: View, *, since: date | None, until: date | N
         day = letter.at.astimezone(config.zone).date()
         if (since and day < since) or (until and day > until):
             return False
-        return not person or person.casefold() in f"{letter.person} {letter.sender}".casefold()
+        return not person or sent_by(letter, person)
 
     letters = tuple(letter for letter in shown.letters if fits(letter))
     held = {letter.sha256 for letter in letters}

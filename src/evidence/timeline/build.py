@@ -32,7 +32,7 @@ _GREETING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ViewFilter:
-    """What of the timeline is asked for. Days are inclusive, in the matter's time zone; ``person`` is part of a name or address."""
+    """What of the timeline is asked for. Days are inclusive, in the matter's time zone; ``person`` is part of the sender's name or address."""
 
     since: date | None = None
     until: date | None = None
@@ -167,7 +167,7 @@ def build_timeline(
     for letter in ordered:
         if (wanted.categories or wanted.tier) and not flags_of.get(letter.sha256):
             continue
-        if wanted.person and not _is_person(letter, wanted.person):
+        if wanted.person and not sent_by(letter, wanted.person):
             continue
         entries.append(_message(letter, flags_of, opened, closed))
     if not wanted.categories and not wanted.tier and not wanted.person:
@@ -187,10 +187,9 @@ def _within(entry: TimelineEntry, wanted: ViewFilter, zone: ZoneInfo) -> bool:
     return not (wanted.since and last < wanted.since) and not (wanted.until and first > wanted.until)
 
 
-def _is_person(letter: Letter, person: str) -> bool:
-    part = person.casefold()
-    own = [letter.person, letter.sender]
-    return any(part in text.casefold() for text in (*own, *(t for a in letter.addresses for t in (a.name, a.address))))
+def sent_by(letter: Letter, person: str) -> bool:
+    """What ``--person`` means in every view: ``person`` is part of the sender's configured name or of their address."""
+    return person.casefold() in f"{letter.person} {letter.sender}".casefold()
 
 
 def _message(

@@ -102,7 +102,7 @@ def explain(flag: Flag, letter: Letter, packs: Packs, language: str) -> str:
         if also := flag.detail.get("also"):
             lines.append(f"{_('Found by other rules too')}: {', '.join(also)}")
     else:
-        lines.append(f"{_('Proposed by')}: {flag.pack}; {_('score')} {flag.score:.2f}")
+        lines.append(f"{_('Proposed by')}: {flag.pack}; {_('score')} {_hundredths(flag.score, language)}")
         if words := flag.detail.get("words"):
             lines.append(f"{_('Based on the words')}: {', '.join(words)}")
         for stop in flag.detail.get("blocked", ()):
@@ -179,7 +179,9 @@ def explain_text(text: str, packs: Packs, language: str = "en") -> str:
                 proposed = (
                     _("proposes") if ranker.proposes(scores[number], category, sentence) else _("does not propose")
                 )
-                lines.append(f"  {_('learned reader')}: {proposed} {_kind(category, language)} ({share:.2f}; {words})")
+                lines.append(
+                    f"  {_('learned reader')}: {proposed} {_kind(category, language)} ({_hundredths(share, language)}; {words})"
+                )
     return "\n".join(lines)
 
 
@@ -187,6 +189,11 @@ def _seconded(packs: Packs, ranker: Ranker, sentence: Sentence, scores: Mapping[
     """What wide rules find in a sentence of whose category the learned reader is sure."""
     sure = [c for c in ranker.categories if ranker.agrees(scores, c, sentence)]
     return [m for category in sure for m in packs.second(sentence, category, Context())]
+
+
+def _hundredths(share: float, language: str) -> str:
+    """0,86 in Russian, 0.86 in English."""
+    return f"{share:.2f}".replace(".", "," if language == "ru" else ".")
 
 
 def _kind(category: str, language: str) -> str:

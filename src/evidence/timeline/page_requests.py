@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from babel.numbers import format_decimal
+
 from evidence.model import Request
 from evidence.timeline.page_parts import Page
 from evidence.timeline.requests_words import outcome_in_words, searched_in_words
@@ -57,7 +59,7 @@ def _request_table(page: Page, rows: Sequence[Request], caption: str) -> str:
             else ""
         )
         words = escape(outcome_in_words(r, page.letters, page.language, page.zone))
-        waited = f"{r.waited_days:g}" if r.waited_days is not None else ""
+        waited = str(format_decimal(r.waited_days, locale=page.language)) if r.waited_days is not None else ""
         working = f" ({r.waited_working_days})" if r.waited_working_days is not None else ""
         lines.append(
             f'<tr class="{r.outcome}"><td>{page.when_link(r.sha256)}<p class="note">{who}</p></td>'
