@@ -111,7 +111,7 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class EffortLine:
-    """Minutes of one person in one month: estimated from their mail, and logged by hand."""
+    """Minutes of one person in one month: estimated from their mail (whole ones), and logged by hand; ``cost`` is of them at ``rate`` an hour."""
 
     person: str
     month: date

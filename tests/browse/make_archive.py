@@ -262,7 +262,7 @@ def dispute(path: Path, name: str = "shelf", *, hostile: Sequence[bytes] = ()) -
     }  # fmt: skip
     effort = {"formula": "3 min + words / 150 per minute read", "currency": "RUB", "share_of_traffic": 0.31, "lines": [
         {"person": "Марина Соболева", "month": "2025-03-01", "messages_in": 14, "messages_out": 11, "words_in": 900, "words_out": 700,
-         "estimated_minutes": 190.5, "logged_minutes": 60, "rate": 900, "cost": 3757.5}]}  # fmt: skip
+         "estimated_minutes": 190.0, "logged_minutes": 60, "rate": 900, "cost": 3750.0}]}  # fmt: skip
     picture = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 60" role="group" aria-label="Overview"><style>.c{fill:#9a4a12}</style>'
         f'<a href="#m-{maker.sha["0006"]}"><title>12.03</title><circle class="c" cx="60" cy="30" r="8"/></a>'

@@ -26,6 +26,13 @@ def test_days_waited_are_written_as_a_person_would(stored: str, shown: str) -> N
     assert RU.waited(stored) == shown
 
 
+def test_time_is_written_exactly_and_sums_of_money_with_two_decimals() -> None:
+    assert [RU.clock(minutes) for minutes in (0, 5, 90.0, 7590)] == ["0:00", "0:05", "1:30", "126:30"]
+    assert [plain(RU.amount(n)) for n in (0, 900, 28575.5, 333.335)] == ["0,00", "900,00", "28 575,50", "333,335"]
+    assert EN.amount(0.1 + 0.2) == "0.30" and EN.amount(28575.5) == "28,575.50"
+    assert "4,5 " in RU.formula("4.5 min per message") and "4.5 " in EN.formula("4.5 min per message")
+
+
 def test_a_stated_day_is_written_in_the_language_and_anything_else_as_it_stands() -> None:
     assert plain(RU.stated_day("2025-04-24")) == "24 апреля 2025 г."
     assert plain(EN.stated_day("2025-04-24")) == "24 April 2025"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -37,11 +40,11 @@ MARY, OFFICE, JOE = "Mary Holt <mary@north.example>", "office@north.example", "J
 FIRST = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
-def evidence(folder: Path, *words: str) -> str:
+def evidence(folder: Path, *words: str, language: str = "en") -> str:
     ended = subprocess.run(
         [sys.executable, "-c", "from evidence.cli import main; main()", *words],
         cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        env=os.environ | {"EVIDENCE_LANG": "en"},
+        env=os.environ | {"EVIDENCE_LANG": language},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -90,7 +93,7 @@ def test_logged_hours_keep_to_the_days_that_were_asked_for(matter: Path) -> None
     for narrowed in (("--until", "2026-03-31"), ("--since", "2026-05-02"), ("--as-of", "2026-04-30")):
         lines = json.loads(evidence(matter, "effort", "--json", *narrowed))["lines"]
         assert sum(line["logged_minutes"] for line in lines) == 0, narrowed
-    assert "1.5" in evidence(matter, "effort", "--html", "--since", "2026-05-01")
+    assert "1:30" in evidence(matter, "effort", "--html", "--since", "2026-05-01")
     assert "Mary Holt" not in evidence(matter, "effort", "--html", "--since", "2026-05-02")
 
 
@@ -101,6 +104,64 @@ def test_the_effort_of_one_of_us_is_that_persons_lines_unchanged(matter: Path) -
     assert sum(line["messages_in"] for line in marys) == 1  # what she read is hers too
     joes = json.loads(evidence(matter, "effort", "--json", "--person", "Joe"))["lines"]
     assert sum(line["messages_in"] for line in joes) == 2 and sum(line["logged_minutes"] for line in joes) == 0
+
+
+def lines_of_table(text: str) -> list[dict[str, str]]:
+    head, *rest = (line.split("\t") for line in text.splitlines())
+    return [dict(zip(head, line, strict=True)) for line in rest]
+
+
+def minutes(clock: str) -> int:
+    hours, rest = clock.split(":")
+    assert len(rest) == 2 and int(rest) < 60, clock
+    return int(hours) * 60 + int(rest)
+
+
+def test_the_time_shown_at_the_rate_shown_is_the_cost_shown(matter: Path) -> None:
+    evidence(matter, "effort", "log", "Mary Holt", "20", "--about", "call", "--date", "2026-06-01")
+    shown = lines_of_table(evidence(matter, "effort"))
+    machine = list(csv.DictReader(io.StringIO(evidence(matter, "effort", "--csv"))))
+    kept = json.loads(evidence(matter, "effort", "--json"))["lines"]
+    assert any(float(line["rate"]) for line in shown) and len(shown) == len(machine) == len(kept)
+    for table, row, line in zip(shown, machine, kept, strict=True):
+        spent = minutes(table["hours, estimated"]) + minutes(table["hours, logged"])
+        assert f"{spent * float(table['rate']) / 60:.2f}" == table["cost"] == row["cost"] == f"{line['cost']:.2f}"
+        assert spent == int(row["estimated_minutes"]) + int(row["logged_minutes"])
+        assert spent == line["estimated_minutes"] + line["logged_minutes"]
+    (june,) = (line for line in shown if line["month"] == "2026-06")
+    assert (june["hours, logged"], june["cost"]) == ("0:20", "20.00")
+
+
+def test_russian_tables_write_a_decimal_comma_and_machine_forms_keep_the_point(matter: Path) -> None:
+    for view in ("effort", "requests", "assess"):
+        assert not re.search(r"\d\.\d+(?![\d.])", evidence(matter, view, language="ru")), view
+        for form in ("--csv", "--json"):
+            assert evidence(matter, view, form, language="ru") == evidence(matter, view, form), (view, form)
+    assert all(
+        re.fullmatch(r"\d+,\d\d", row["стоимость"]) for row in lines_of_table(evidence(matter, "effort", language="ru"))
+    )
+    waited = {lang: [*evidence(matter, "requests", language=lang).splitlines()] for lang in ("ru", "en")}
+    assert any("\t0,0\t" in line for line in waited["ru"]) and any("\t0.0\t" in line for line in waited["en"])
+
+
+def test_every_view_takes_person_for_whoever_sent_the_message(matter: Path) -> None:
+    for person in ("joe", "MARY@north"):
+        listed = {row["sha256"] for row in rows(evidence(matter, "timeline", "--json", "--person", person))}
+        whole = rows(evidence(matter, "timeline", "--json"))
+        name = {"joe": "joe", "MARY@north": "mary"}[person]
+        assert listed == {
+            row["sha256"] for row in whole if row["kind"] == "message" and name in str(row["actor"]).casefold()
+        }
+        for view in ("flags", "requests"):
+            found = rows(evidence(matter, view, "--json", "--person", person))
+            assert {row["sha256"] for row in found} == {
+                row["sha256"] for row in rows(evidence(matter, view, "--json")) if row["sha256"] in listed
+            }, (view, person)
+    assert len(rows(evidence(matter, "timeline", "--json", "--person", "office"))) == 0  # only ever written to
+    for language, said in (("en", "sent by this person"), ("ru", "отправленные этим человеком")):
+        for view in ("timeline", "flags", "requests", "assess"):
+            assert said in " ".join(evidence(matter, view, "--help", language=language).split()), (view, language)
+    assert "all they read, wrote and logged" in " ".join(evidence(matter, "effort", "--help").split())
 
 
 def test_a_view_of_an_earlier_day_knows_nothing_of_later_events(matter: Path) -> None:

@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 
 from evidence.i18n import translated, translation
 from evidence.wording import why_in_words
-from evidence.wording.effort import formula_in_words
+from evidence.wording.effort import clock, formula_in_words, rule_in_words
 from evidence.wording.reading import stored_in_words
 from evidence.wording.requests import request_why
 
@@ -246,6 +246,18 @@ class Words:
     def formula(self, formula: str) -> str:
         """How the hours were estimated."""
         return formula_in_words(formula, self.language)
+
+    def effort_rule(self) -> str:
+        """How time and cost hang together."""
+        return rule_in_words(self.language)
+
+    def clock(self, minutes: float | None) -> str:
+        """Minutes as hours and minutes."""
+        return clock(minutes or 0)
+
+    def amount(self, n: float | None) -> str:
+        """A rate or a sum: two decimals, more only where a rate has more."""
+        return str(format_decimal(round(n or 0, 6), format="#,##0.00####", locale=self.locale))
 
     def waited(self, days: float | str) -> str:
         """Days waited: whole ones, below three with a decimal, as the command line gives them."""

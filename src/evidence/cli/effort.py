@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.filters import DAY, read_view, reading
+from evidence.cli.filters import DAY, read_view, reading_of
 from evidence.cli.output import csv_rows, table
 from evidence.cli.session import Session, now
-from evidence.cli.text import _, help_end, language
-from evidence.wording.effort import formula_in_words
+from evidence.cli.text import _, decimal, help_end, language
+from evidence.wording.effort import clock, formula_in_words, rule_in_words
 
 if TYPE_CHECKING:
     from evidence.pipeline import View
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page, with a chart."))
-@reading
+@reading_of(
+    _(
+        "Only this person (part of a name or address): one of us with all they read, wrote and logged; another with "
+        "the time their messages took."
+    )
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -71,15 +77,21 @@ def command(
             "messages_out": line.messages_out,
             "words_in": line.words_in,
             "words_out": line.words_out,
-            "estimated_hours": f"{line.estimated_minutes / 60:.1f}",
-            "logged_hours": f"{line.logged_minutes / 60:.1f}",
-            "cost": f"{line.cost:.0f}",
+            "estimated_hours": f"{line.estimated_minutes / 60:.4f}",
+            "logged_hours": f"{line.logged_minutes / 60:.4f}",
+            "cost": f"{line.cost:.2f}",
+            "estimated_minutes": int(line.estimated_minutes),
+            "logged_minutes": line.logged_minutes,
+            "rate": f"{line.rate:.{_decimals(line.rate)}f}",
         }
         for line in result.lines
     ]
     if as_csv:
         csv_rows(rows, list(rows[0]) if rows else ["person"])
         return 0
+    for row, line in zip(rows, result.lines, strict=True):
+        row["estimated"], row["logged"] = clock(line.estimated_minutes), clock(line.logged_minutes)
+        row["rate"], row["cost"] = decimal(line.rate, _decimals(line.rate)), decimal(line.cost, 2)
     table(
         rows,
         {
@@ -89,13 +101,19 @@ def command(
             "messages_out": _("written"),
             "words_in": _("words read"),
             "words_out": _("words written"),
-            "estimated_hours": _("hours, estimated"),
-            "logged_hours": _("hours, logged"),
+            "estimated": _("hours, estimated"),
+            "logged": _("hours, logged"),
+            "rate": _("rate"),
             "cost": _("cost"),
         },
     )
-    click.echo(formula_in_words(result.formula, language), err=True)
+    click.echo(formula_in_words(result.formula, language) + ". " + rule_in_words(language) + ".", err=True)
     return 0
+
+
+def _decimals(rate: float) -> int:
+    """Two, more only where the configuration gives the rate more: a rate is never shown other than it was reckoned with."""
+    return max(2, -int(Decimal(str(rate)).as_tuple().exponent))
 
 
 def _narrowed(

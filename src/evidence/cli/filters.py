@@ -38,13 +38,26 @@ class Day(click.ParamType[date]):
 DAY = Day()
 
 
+def reading_of(person: str) -> Callable[[F], F]:
+    """--since --until --person --all --as-of --json --csv: every view has them. ``person``: what ``--person`` means there."""
+
+    def decorated(command: F) -> F:
+        return _with_options(command, person)
+
+    return decorated
+
+
 def reading(command: F) -> F:
-    """--since --until --person --all --as-of --json --csv: every view has them."""
+    """The options of a view of messages: there ``--person`` is who sent them, and the same in each."""
+    return _with_options(command, _("Only messages sent by this person (part of a name or address)."))
+
+
+def _with_options(command: F, person: str) -> F:
     for option in reversed(
         [
             click.option("--since", type=DAY, help=_("From this day on, inclusive.")),
             click.option("--until", type=DAY, help=_("Up to this day, inclusive.")),
-            click.option("--person", help=_("Only messages of this person (part of a name or address).")),
+            click.option("--person", help=person),
             click.option("--all", "everything", is_flag=True, help=_("Include context messages as well.")),
             click.option(
                 "--as-of", help=_("Assess what is pending as of the end of this day (default: the last acquisition).")
@@ -98,9 +111,11 @@ def chosen(
     until: date | None,
     person: str | None,
 ) -> bool:
-    """Whether the letter with this hash is inside the asked days and of the asked person."""
+    """Whether the letter with this hash is inside the asked days and sent by the asked person."""
+    from evidence.timeline.build import sent_by
+
     letter = shown.by_sha[sha256]
     day = letter.at.astimezone(session.config.zone).date()
     if (since and day < since) or (until and day > until):
         return False
-    return not person or person.casefold() in f"{letter.person} {letter.sender}".casefold()
+    return not person or sent_by(letter, person)

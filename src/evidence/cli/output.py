@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from evidence.cli.hints import pasteable
-from evidence.cli.text import _
+from evidence.cli.text import _, grouped
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -110,7 +110,7 @@ class TerminalProgress:
         rate = done / (clock - self._began) if clock > self._began else 0.0
         line = f"{_in_words(what)}: {done}" + (f"/{total}" if total else "")
         if rate and done:
-            line += f"  {rate:,.0f}/s" if rate >= 1 else ""
+            line += f"  {grouped(round(rate))}/s" if rate >= 1 else ""
             if total and done < total:
                 left = (total - done) / rate
                 line += "  " + _("{minutes}:{seconds:02d} left").format(minutes=int(left // 60), seconds=int(left % 60))

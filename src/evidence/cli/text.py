@@ -67,11 +67,17 @@ def grouped(n: int) -> str:
     return f"{n:,}".replace(",", "\u00a0") if language == "ru" else f"{n:,}"
 
 
+def decimal(value: float, digits: int) -> str:
+    """A number for people with so many decimals: 0,4 in Russian, 0.4 in English. JSON and CSV have machine form instead."""
+    text = f"{value:.{digits}f}"
+    return text.replace(".", ",") if language == "ru" else text
+
+
 def days_in_words(days: float | None) -> str:
     """Days waited: whole ones, below three with a decimal, nothing where nobody waited."""
     if days is None:
         return ""
-    return f"{days:.0f}" if days >= 3 else f"{days:.1f}"
+    return f"{days:.0f}" if days >= 3 else decimal(days, 1)
 
 
 def outcome_in_words(outcome: str) -> str:

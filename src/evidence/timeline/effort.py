@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,7 +53,8 @@ def effort(
     """Per person of ours and month: mail read and written, minutes, cost. ``share`` is this dispute's share of all traffic, if known.
 
     A message of theirs counts once, as read by the one of us it is addressed to (the first of To, then Cc); copies to others
-    are not counted, so that the sum stays the lower bound. A human message only; own words only.
+    are not counted, so that the sum stays the lower bound; for the same reason the estimate of a line is rounded down, to the
+    whole minute. The cost is reckoned from the minutes as given. A human message only; own words only.
     """
     zone = ZoneInfo(settings.timezone)
     tallies: dict[tuple[str, date], _Tally] = defaultdict(_Tally)
@@ -74,11 +77,12 @@ def effort(
         tallies[str(row["person"]), day.replace(day=1)].logged += int(row["minutes"])
     lines = []
     for (person, month), t in sorted(tallies.items(), key=lambda x: (x[0][1], x[0][0])):
-        estimated = (
+        exact = (
             settings.minutes_per_message * (t.messages_in + t.messages_out)
             + t.words_in / settings.words_per_minute_reading
             + t.words_out / settings.words_per_minute_writing
         )
+        estimated = floor(round(exact, 6))  # 6 places: a float a hair under a whole minute is that minute
         rate = staff_rates.get(person, 0.0)
         lines.append(
             EffortLine(
@@ -88,13 +92,19 @@ def effort(
                 t.messages_out,
                 t.words_in,
                 t.words_out,
-                round(estimated, 1),
+                float(estimated),
                 t.logged,
                 rate,
-                round((estimated + t.logged) / 60 * rate, 2),
+                _cost(estimated + t.logged, rate),
             )
         )
     return Effort(tuple(lines), settings.formula, settings.currency, share)
+
+
+def _cost(minutes: int, rate: float) -> float:
+    """Minutes at a rate per hour, to the hundredth, halves up, as an invoice is reckoned (in decimals, not in binary)."""
+    amount = Decimal(minutes) * Decimal(str(rate)) / 60
+    return float(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def _own_names(letters: Sequence[Letter]) -> Mapping[str, str]:

@@ -1,22 +1,39 @@
-"""The formula of the hours spent, in the reader's language.
+"""The formula of the hours spent and how they are shown, in the reader's language.
 
 ``Effort.formula`` is stored in English, with the numbers of the configuration; pages and the command line say the same in the reader's
-language.
+language. Wherever time and cost stand side by side they are written by ``clock`` and agree to the last digit shown.
 """
 
 from __future__ import annotations
+
+import re
 
 from evidence.i18n import translation
 from evidence.wording import mark
 
 _ = mark
 PARTS = (_("min per message"), _("own words read"), _("own words written"), _("per min"))
+RULE = _(
+    "Time is in hours and minutes; the estimate in each line is rounded down to a whole minute; cost = time × rate, "
+    "to the hundredth"
+)
 del _
 
 
 def formula_in_words(formula: str, language: str) -> str:
-    """``Effort.formula`` with its words in ``language`` (``ru`` or ``en``); the numbers stay. Unknown words stay, too."""
+    """``Effort.formula`` with its words in ``language`` (``ru`` or ``en``); in Russian with a decimal comma. Unknown words stay."""
     said = translation("wording", language).gettext
     for part in PARTS:
         formula = formula.replace(part, said(part))
-    return formula
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", formula) if language == "ru" else formula
+
+
+def rule_in_words(language: str) -> str:
+    """How time and cost in one line hang together, without a full stop."""
+    return translation("wording", language).gettext(RULE)
+
+
+def clock(minutes: float) -> str:
+    """Minutes as hours and minutes, ``0:05`` or ``126:30``: exact, where decimal hours would have to be rounded."""
+    whole = int(minutes)
+    return f"{whole // 60}:{whole % 60:02d}"
