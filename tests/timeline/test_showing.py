@@ -66,6 +66,31 @@ def page_of(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_page_of_effort_shows_sums_that_come_out_by_hand(language: str) -> None:
+    letters = [letter("слово " * 59), letter("слово " * 301, hours=24 * 31)]
+    logged = [{"person": "Anna Orlova", "day": "2026-03-30", "minutes": 20}]
+    counted = effort(letters, logged, {"Anna Orlova": 1333.33}, EffortSettings(minutes_per_message=4.5))
+    page = html_page(
+        "effort", title="Дело", language=language, timezone="Europe/Moscow", entries=(), flags=(), requests=(), letters={}, reviews={},
+        effort=counted, as_of=START,
+    )  # fmt: skip
+    rows = [
+        re.findall(r'<td class="n">([^<]*)</td>', row)[4:] for row in re.findall(r"<tr><th scope=.row.*?</tr>", page)
+    ]
+    spent = total = 0.0
+    for estimated, by_hand, rate, cost in rows:
+        minutes = sum(int(h) * 60 + int(m) for h, m in (estimated.split(":"), by_hand.split(":")))
+        per_hour, paid = (
+            float(re.sub(r"[^\d.]", "", x.replace(",", "." if language == "ru" else ""))) for x in (rate, cost)
+        )
+        assert f"{minutes * per_hour / 60:.2f}" == f"{paid:.2f}"
+        spent, total = spent + minutes, total + paid
+    assert len(rows) == 2 and f"{int(spent) // 60}:{int(spent) % 60:02d}" in page.split("<figure")[0]
+    assert f"{total:.2f}".replace(".", "," if language == "ru" else ".")[-6:] in page.split("<figure")[0]
+    assert ("4,5 мин" if language == "ru" else "4.5 min") in page
+
+
 class Outline(HTMLParser):
     """Tags that are opened and closed, ids, links, and what would load something."""
 
