@@ -125,9 +125,7 @@ class Pages:
             "bound": _("custody log event No. %s") % words.number(e.event),
             "dkim": "; ".join(self.dkim(d) for d in e.dkim) or _("the message carries none"),
             "replaced": self._replaced(e),
-            "defects": "; ".join(stored_in_words(words.language, d) for d in parsed.defects)
-            or parsed.failed
-            or "",
+            "defects": "; ".join(stored_in_words(words.language, d) for d in parsed.defects) or parsed.failed or "",
             "attachments": [self._attachment(a) for a in e.attachments],
             "drawn": [self._drawn(a.attachment.index, a.attachment.filename, a.drawn) for a in e.attachments],
             "paragraphs": body if show_text else None,

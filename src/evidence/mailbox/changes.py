@@ -48,9 +48,9 @@ def _resolve_doubts(run: Run) -> None:
             continue
         place.ledger.questioned = True
         held = len(own) or place.expected
-        text = _("The folder “{folder}” looks empty; messages of it held here: {n}. Not believed until seen again.").format(
-            folder=place.name.name, n=held
-        )
+        text = _(
+            "The folder “{folder}” looks empty; messages of it held here: {n}. Not believed until seen again."
+        ).format(folder=place.name.name, n=held)
         run.problems.append(text)
         run.alarm("folder-suddenly-empty", {"held": held}, place)
 

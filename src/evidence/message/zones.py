@@ -339,7 +339,8 @@ def _compare(lines: Lines, parent_text: str) -> None:
     # 2. within a quote that runs to the end by its header only: lines the parent does not have, between lines it has
     whys = lines.whys
     top = next(
-        (i for i, why in enumerate(whys) if why in {stored.REPLY_HEADER, stored.ATTRIBUTION, stored.ORIGINAL_MESSAGE}), None
+        (i for i, why in enumerate(whys) if why in {stored.REPLY_HEADER, stored.ATTRIBUTION, stored.ORIGINAL_MESSAGE}),
+        None,
     )
     if top is None or lines.kinds[top] != "quoted":
         return

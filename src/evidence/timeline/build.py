@@ -332,7 +332,9 @@ def to_rows(
         if e.kind == "silence":
             gist = silence_in_words(e, language)
         elif e.kind == "disappearance":
-            gist = _("no longer in %s") % e.detail.get("folder", "?") + (f": {quoted(e.gist, language)}" if e.gist else "")
+            gist = _("no longer in %s") % e.detail.get("folder", "?") + (
+                f": {quoted(e.gist, language)}" if e.gist else ""
+            )
         rows.append(
             {
                 "when": e.at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
