@@ -27,7 +27,7 @@ def test_days_waited_are_written_as_a_person_would(stored: str, shown: str) -> N
 
 
 def test_time_is_written_exactly_and_sums_of_money_with_two_decimals() -> None:
-    assert [RU.clock(minutes) for minutes in (0, 5, 90.0, 7590)] == ["0:00", "0:05", "1:30", "126:30"]
+    assert [RU.clock(minutes) for minutes in (0, 5, 70.1, 7590)] == ["0:00:00", "0:05:00", "1:10:06", "126:30:00"]
     assert [plain(RU.amount(n)) for n in (0, 900, 28575.5, 333.335)] == ["0,00", "900,00", "28 575,50", "333,335"]
     assert EN.amount(0.1 + 0.2) == "0.30" and EN.amount(28575.5) == "28,575.50"
     assert "4,5 " in RU.formula("4.5 min per message") and "4.5 " in EN.formula("4.5 min per message")

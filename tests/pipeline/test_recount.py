@@ -184,7 +184,7 @@ def test_hours_logged_count_on_the_page_of_effort_as_in_effort(config: Config) -
     after = json.loads(recount("effort"))
     assert sum(x["logged_minutes"] for x in after["lines"]) == sum(x["logged_minutes"] for x in before["lines"]) + 90
     total = re.search(r'class="total">.*?</tr>', page(config, "/-/evidence/effort", recount=recount), re.DOTALL)
-    assert total and "<td>1:30</td>" in total[0]
+    assert total and "<td>1:30:00</td>" in total[0]
 
 
 def test_what_was_counted_is_given_again_until_something_is_decided(

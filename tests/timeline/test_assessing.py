@@ -189,20 +189,12 @@ def test_the_estimate_follows_the_stated_formula() -> None:
     assert result.share_of_traffic == 0.25 and "150" in result.formula
 
 
-def test_the_cost_is_of_the_minutes_given_and_the_estimate_is_never_rounded_up() -> None:
-    ours = letter("слово " * 59)  # 3 + 59 / 20 = 5.95 minutes
+def test_the_cost_is_of_the_minutes_given() -> None:
+    ours = letter("слово " * 55)  # 3 + 55 / 20 = 5.75 minutes
     logged = [{"person": "Anna Orlova", "day": "2026-03-30", "minutes": 20}]
-    for rate, cost in ((600.0, 250.0), (333.33, 138.89), (0.3, 0.13)):  # 0.125: halves up
+    for rate, cost in ((600.0, 258.0), (333.33, 143.33), (0.5, 0.22)):  # 0.215: halves up
         (line,) = effort((ours,), logged, {"Anna Orlova": rate}, EffortSettings()).lines
-        assert (line.estimated_minutes, line.logged_minutes, line.rate, line.cost) == (5, 20, rate, cost)
-
-
-def test_an_estimate_of_whole_minutes_loses_none_to_binary_fractions() -> None:
-    ours = letter("слово " * 3)
-    settings = EffortSettings(
-        minutes_per_message=0.1 + 0.2, words_per_minute_writing=30 / 7
-    )  # 0.3 + 0.7 = 1, in binary nearly
-    assert effort((ours,), (), {}, settings).lines[0].estimated_minutes == 1
+        assert (line.estimated_minutes, line.logged_minutes, line.rate, line.cost) == (5.8, 20, rate, cost)
 
 
 def test_the_formula_is_the_users_to_change() -> None:

@@ -80,13 +80,15 @@ def test_the_page_of_effort_shows_sums_that_come_out_by_hand(language: str) -> N
     ]
     spent = total = 0.0
     for estimated, by_hand, rate, cost in rows:
-        minutes = sum(int(h) * 60 + int(m) for h, m in (estimated.split(":"), by_hand.split(":")))
+        minutes = sum(int(h) * 60 + int(m) + int(s) / 60 for h, m, s in (estimated.split(":"), by_hand.split(":")))
         per_hour, paid = (
             float(re.sub(r"[^\d.]", "", x.replace(",", "." if language == "ru" else ""))) for x in (rate, cost)
         )
         assert f"{minutes * per_hour / 60:.2f}" == f"{paid:.2f}"
         spent, total = spent + minutes, total + paid
-    assert len(rows) == 2 and f"{int(spent) // 60}:{int(spent) % 60:02d}" in page.split("<figure")[0]
+    seconds = round(spent * 60)
+    whole = f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    assert len(rows) == 2 and whole in page.split("<figure")[0]
     assert f"{total:.2f}".replace(".", "," if language == "ru" else ".")[-6:] in page.split("<figure")[0]
     assert ("4,5 мин" if language == "ru" else "4.5 min") in page
 

@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_logged_hours_keep_to_the_days_that_were_asked_for(matter: Path) -> None
     for narrowed in (("--until", "2026-03-31"), ("--since", "2026-05-02"), ("--as-of", "2026-04-30")):
         lines = json.loads(evidence(matter, "effort", "--json", *narrowed))["lines"]
         assert sum(line["logged_minutes"] for line in lines) == 0, narrowed
-    assert "1:30" in evidence(matter, "effort", "--html", "--since", "2026-05-01")
+    assert "1:30:00" in evidence(matter, "effort", "--html", "--since", "2026-05-01")
     assert "Mary Holt" not in evidence(matter, "effort", "--html", "--since", "2026-05-02")
 
 
@@ -111,10 +112,10 @@ def lines_of_table(text: str) -> list[dict[str, str]]:
     return [dict(zip(head, line, strict=True)) for line in rest]
 
 
-def minutes(clock: str) -> int:
-    hours, rest = clock.split(":")
-    assert len(rest) == 2 and int(rest) < 60, clock
-    return int(hours) * 60 + int(rest)
+def minutes(clock: str) -> Fraction:
+    hours, rest, seconds = clock.split(":")
+    assert len(rest) == len(seconds) == 2 and int(rest) < 60 and int(seconds) < 60, clock
+    return int(hours) * 60 + int(rest) + Fraction(int(seconds), 60)
 
 
 def test_the_time_shown_at_the_rate_shown_is_the_cost_shown(matter: Path) -> None:
@@ -125,11 +126,13 @@ def test_the_time_shown_at_the_rate_shown_is_the_cost_shown(matter: Path) -> Non
     assert any(float(line["rate"]) for line in shown) and len(shown) == len(machine) == len(kept)
     for table, row, line in zip(shown, machine, kept, strict=True):
         spent = minutes(table["hours, estimated"]) + minutes(table["hours, logged"])
-        assert f"{spent * float(table['rate']) / 60:.2f}" == table["cost"] == row["cost"] == f"{line['cost']:.2f}"
-        assert spent == int(row["estimated_minutes"]) + int(row["logged_minutes"])
-        assert spent == line["estimated_minutes"] + line["logged_minutes"]
+        assert (
+            f"{float(spent) * float(table['rate']) / 60:.2f}" == table["cost"] == row["cost"] == f"{line['cost']:.2f}"
+        )
+        assert spent == Fraction(row["estimated_minutes"]) + int(row["logged_minutes"])
+        assert float(spent) == pytest.approx(line["estimated_minutes"] + line["logged_minutes"])
     (june,) = (line for line in shown if line["month"] == "2026-06")
-    assert (june["hours, logged"], june["cost"]) == ("0:20", "20.00")
+    assert (june["hours, logged"], june["cost"]) == ("0:20:00", "20.00")
 
 
 def test_russian_tables_write_a_decimal_comma_and_machine_forms_keep_the_point(matter: Path) -> None:

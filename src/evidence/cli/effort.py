@@ -80,7 +80,7 @@ def command(
             "estimated_hours": f"{line.estimated_minutes / 60:.4f}",
             "logged_hours": f"{line.logged_minutes / 60:.4f}",
             "cost": f"{line.cost:.2f}",
-            "estimated_minutes": int(line.estimated_minutes),
+            "estimated_minutes": f"{line.estimated_minutes:.1f}",
             "logged_minutes": line.logged_minutes,
             "rate": f"{line.rate:.{_decimals(line.rate)}f}",
         }

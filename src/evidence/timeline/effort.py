@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,8 +52,8 @@ def effort(
     """Per person of ours and month: mail read and written, minutes, cost. ``share`` is this dispute's share of all traffic, if known.
 
     A message of theirs counts once, as read by the one of us it is addressed to (the first of To, then Cc); copies to others
-    are not counted, so that the sum stays the lower bound; for the same reason the estimate of a line is rounded down, to the
-    whole minute. The cost is reckoned from the minutes as given. A human message only; own words only.
+    are not counted, so that the sum stays the lower bound. The estimate of a line is rounded to a tenth of a minute; the cost is
+    reckoned from the minutes as given. A human message only; own words only.
     """
     zone = ZoneInfo(settings.timezone)
     tallies: dict[tuple[str, date], _Tally] = defaultdict(_Tally)
@@ -82,7 +81,7 @@ def effort(
             + t.words_in / settings.words_per_minute_reading
             + t.words_out / settings.words_per_minute_writing
         )
-        estimated = floor(round(exact, 6))  # 6 places: a float a hair under a whole minute is that minute
+        estimated = Decimal(str(round(exact, 1)))
         rate = staff_rates.get(person, 0.0)
         lines.append(
             EffortLine(
@@ -101,9 +100,9 @@ def effort(
     return Effort(tuple(lines), settings.formula, settings.currency, share)
 
 
-def _cost(minutes: int, rate: float) -> float:
+def _cost(minutes: Decimal, rate: float) -> float:
     """Minutes at a rate per hour, to the hundredth, halves up, as an invoice is reckoned (in decimals, not in binary)."""
-    amount = Decimal(minutes) * Decimal(str(rate)) / 60
+    amount = minutes * Decimal(str(rate)) / 60
     return float(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 

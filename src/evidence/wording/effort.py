@@ -14,7 +14,7 @@ from evidence.wording import mark
 _ = mark
 PARTS = (_("min per message"), _("own words read"), _("own words written"), _("per min"))
 RULE = _(
-    "Time is in hours and minutes; the estimate in each line is rounded down to a whole minute; cost = time × rate, "
+    "Time is in hours, minutes and seconds; the estimate in each line is rounded to a tenth of a minute; cost = time × rate, "
     "to the hundredth"
 )
 del _
@@ -34,6 +34,6 @@ def rule_in_words(language: str) -> str:
 
 
 def clock(minutes: float) -> str:
-    """Minutes as hours and minutes, ``0:05`` or ``126:30``: exact, where decimal hours would have to be rounded."""
-    whole = int(minutes)
-    return f"{whole // 60}:{whole % 60:02d}"
+    """Minutes as hours, minutes and seconds, ``0:05:00`` or ``126:30:06``: exact, where decimal hours would have to be rounded."""
+    seconds = round(minutes * 60)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
