@@ -56,3 +56,10 @@ def test_all_silence_is_found_and_no_answered_request_is_called_silent(dispute: 
 def test_no_rhetorical_or_third_party_question_is_in_the_ledger(dispute: str) -> None:
     violated = [v for v in scored(dispute)["hard_negatives"]["list"] if v["category"] == "request"]
     assert violated == []
+
+
+def test_a_threat_for_tomorrow_is_no_promise_to_answer() -> None:
+    """``shelf``: asked for the delivery note, he writes "tomorrow I'll tell every chat of sellers about you; we'll see who comes then"."""
+    found = find_requests(letters_of("shelf"), settings_of("shelf"), (), as_of=as_of("shelf"), flags=flags_of("shelf"))
+    (asked,) = (r for r in found if "нужна накладная" in r.quote)
+    assert (asked.outcome, asked.answer_quote) == ("reply-without-answer", None)

@@ -17,7 +17,15 @@ from typing import Literal
 from evidence.model import Letter
 from evidence.stems import words
 from evidence.timeline.answers_features import ask_type, content, cues, reply_run, stems_in
-from evidence.timeline.answers_letter import DEFER_AT, UNDER_THE_QUESTION, Place, Reading, letter_score, read_letter
+from evidence.timeline.answers_letter import (
+    DEFER_AT,
+    FLAGGED,
+    UNDER_THE_QUESTION,
+    Place,
+    Reading,
+    letter_score,
+    read_letter,
+)
 from evidence.timeline.answers_model import letter_model
 from evidence.timeline.answers_rules import TYPED, conditional
 from evidence.timeline.requests_find import Ask
@@ -131,7 +139,7 @@ def weigh(ask: Ask, asked_in: Letter, reply: Letter, place: Place, vocabulary: V
     read = read_letter(ask.quote, ask.kind, own, names, place, vocabulary.share)
     score = letter_score(read.features)
     where = "direct reply" if place.direct else "later in the thread" if place.in_thread else "another thread"
-    if _puts_off(own, read):
+    if _puts_off(own, read) and not _in_anger(ask, own, read, place):
         if not place.speaks_of_it:  # it is something else that will follow
             return Evidence(reply.sha256, "none", min(score, 0.5), False, f"no visible answer; {where}")
         return Evidence(
@@ -200,6 +208,17 @@ def _puts_off(own: str, read: Reading) -> bool:
         return False
     text = reply_run(own)[read.deferral].text
     return "defer" in cues(text) and not conditional(text)
+
+
+def _in_anger(ask: Ask, own: str, read: Reading, place: Place) -> bool:
+    """Whether the sentence that speaks of later shares no word with the asking, in a letter that threatens or insults.
+
+    "Tomorrow I'll tell everyone about you, we'll see who comes then" puts no answer off.
+    """
+    said = dict(zip(FLAGGED, place.tone.counts, strict=True))
+    if read.deferral is None or not (said["threat"] or said["insult"]):
+        return False
+    return not stems_of(ask.quote) & stems_of(reply_run(own)[read.deferral].text)
 
 
 def _inline(
