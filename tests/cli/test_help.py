@@ -16,6 +16,7 @@ import pytest
 
 from evidence.operate.demo import sample_folders
 from evidence.operate.embedded_server import EmbeddedServer
+from tests.cli.shelf import CONFIG, evidence, imported
 from tests.operate.terminal import Terminal
 
 HELPS = """
@@ -83,38 +84,9 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
     assert ended.stdout.split() == ["schedule", "--tier"]
 
 
-CONFIG = """
-[matter]
-title = "T"
-language = "en"
-[us]
-name = "Us"
-addresses = ["@polka-tochka.example"]
-[client]
-name = "Them"
-addresses = ["@teply-dom.example"]
-[dkim]
-dns = "off"
-"""
-
-
 @pytest.fixture(scope="module")
 def matter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("matter")
-    (folder / "config.toml").write_text(CONFIG, encoding="utf-8")
-    box = folder / "mail"
-    box.mkdir()
-    for number, (raw, _date, _flags) in enumerate(sample_folders("shelf")["INBOX"]):
-        (box / f"{number}.eml").write_bytes(raw)
-    evidence("import", "mail", cwd=folder)
-    return folder
-
-
-def evidence(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from evidence.cli import main; main()", *words], cwd=cwd, capture_output=True, text=True, check=True,
-        stdin=subprocess.DEVNULL, env=os.environ | {"EVIDENCE_LANG": "en"} | environment,
-    )  # fmt: skip
+    return imported(tmp_path_factory.mktemp("matter"))
 
 
 @pytest.mark.parametrize("command", ["timeline", "flags", "requests", "effort", "log"])

@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from evidence.operate.demo import sample_folders
+from tests.cli import shelf
 from tests.operate.terminal import Terminal
 
-CONFIG = """
-[matter]
-title = "T"
-language = "en"
-[us]
-name = "Us"
-addresses = ["@polka-tochka.example"]
-[client]
-name = "Them"
-addresses = ["@teply-dom.example"]
-[dkim]
-dns = "off"
-"""
 LANGUAGES = [("en", "“", "”", "«»"), ("ru", "«", "»", "“”")]
 
 
 def evidence(*words: str, cwd: Path, language: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", "from evidence.cli import main; main()", *words], cwd=cwd, capture_output=True, text=True, check=True,
-        stdin=subprocess.DEVNULL, env=os.environ | {"EVIDENCE_LANG": language},
-    ).stdout  # fmt: skip
+    return shelf.evidence(*words, cwd=cwd, EVIDENCE_LANG=language).stdout
 
 
 @pytest.fixture(scope="module")
 def matter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("quotes")
-    (folder / "config.toml").write_text(CONFIG, encoding="utf-8")
-    box = folder / "mail"
-    box.mkdir()
-    for number, (raw, _date, _flags) in enumerate(sample_folders("shelf")["INBOX"]):
-        (box / f"{number}.eml").write_bytes(raw)
-    evidence("import", "mail", cwd=folder, language="en")
-    return folder
+    return shelf.imported(tmp_path_factory.mktemp("quotes"))
 
 
 @pytest.mark.parametrize(("language", "opening", "closing", "others"), LANGUAGES)

@@ -130,8 +130,7 @@ def _narrowed(
     if own:
         return shown, replace(result, lines=own)
     shown = narrowed(session.config, shown, since=None, until=None, person=person)
-    result = effort_of(session.config, case, shown, since=date.max)
-    return shown, result
+    return shown, effort_of(session.config, case, shown, since=date.max)  # hours are logged for our own people alone
 
 
 @command.command(

@@ -1,6 +1,7 @@
 """The features of the learned reader: hashed word, word-pair and character n-grams, and what surrounds a sentence.
 
-Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same on every machine. Training and use share this file.
+Hashes are CRC-32 (ISO 3309) of UTF-8, mixed by 64-bit multiplication; the same on every machine. Training and use share this file,
+whole: what is trained on must be what is read.
 """
 
 from __future__ import annotations
