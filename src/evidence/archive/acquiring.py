@@ -94,7 +94,7 @@ class Acquiring(Writer):
 
     def message_number(self, sha256: str) -> int | None:
         """The row id of a message held, for ``sight`` without storing its octets again. None: not held."""
-        row = self.connection.execute("SELECT id FROM message WHERE sha256 = ?", (sha256,)).fetchone()
+        row = self._database.execute("SELECT id FROM message WHERE sha256 = ?", (sha256,)).fetchone()
         return int(row[0]) if row else None
 
     def message_ids(self) -> Mapping[str, str]:
@@ -131,7 +131,7 @@ class Acquiring(Writer):
         self.commit_if_large()
         self.begin_transaction()
         sha256 = sha256 or sha256_hex(raw)
-        found = self.connection.execute("SELECT id, size, event FROM message WHERE sha256 = ?", (sha256,)).fetchone()
+        found = self._database.execute("SELECT id, size, event FROM message WHERE sha256 = ?", (sha256,)).fetchone()
         if found:
             return ArchivedMessage(found[0], sha256, found[1], found[2], new=False)
         row = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from evidence.i18n import default_language, translated
+from evidence.interrupts import uninterrupted
 from evidence.mailbox import imports_files as files
 from evidence.mailbox.imports_files import Unreadable
 from evidence.mailbox.imports_mbox import Dialect
@@ -100,18 +101,19 @@ class Run:
                 owed += 1
                 self.owe(source.path, member.position, member.reason)
                 continue
-            stored = self.sink.store(self.acquisition, member.raw)
-            self.sink.sight(
-                self.acquisition,
-                stored.number,
-                source=number,
-                position=member.position,
-                flags=member.flags,
-                labels=member.labels,
-                scope="all",
-                reason="import",
-                note=member.note,
-            )
+            with uninterrupted:  # never a message without its sighting
+                stored = self.sink.store(self.acquisition, member.raw)
+                self.sink.sight(
+                    self.acquisition,
+                    stored.number,
+                    source=number,
+                    position=member.position,
+                    flags=member.flags,
+                    labels=member.labels,
+                    scope="all",
+                    reason="import",
+                    note=member.note,
+                )
             found += 1
             new += stored.new
             self.tick(len(member.raw))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 
+from evidence.interrupts import uninterrupted
 from evidence.mailbox import words
 from evidence.mailbox.addresses import header_octets
 from evidence.mailbox.held import Held
@@ -164,24 +165,25 @@ def _keep(run: Run, place: Place, message: RawMessage, *, twice: bool) -> None:
         run.alarm("uid-twice" if twice else "uid-reused", {"held": before[1]}, place, message.uid)
         if not twice:
             place.vanish([message.uid])
-    stored = run.sink.store(run.acquisition, message.raw, sha256=sha256)
-    sighting = run.sink.sight(
-        run.acquisition, stored.number, folder=place.id, uid=message.uid, internal_date=message.internal_date,
-        server_size=message.server_size, flags=message.flags, labels=message.gm_labels, gm_msgid=message.gm_msgid,
-        scope=verdict.scope, reason=verdict.reason, note=words.SUBSTITUTE if substitute else "",
-    )  # fmt: skip
-    place.held[message.uid] = (sighting, stored.sha256)
-    place.fetched += 1
-    run.sightings += 1
-    run.new += stored.new
-    run.octets += len(message.raw)
-    run.pending_octets += len(message.raw)
-    if substitute:
-        _owe(run, place, message.uid, "the server sent a text of its own in place of the message")
-    else:
-        enter(run, place, message.uid, verdict, mark, found)
-        if message.gm_msgid:
-            run.gm[message.gm_msgid] = stored.sha256
+    with uninterrupted:  # never a message without its sighting
+        stored = run.sink.store(run.acquisition, message.raw, sha256=sha256)
+        sighting = run.sink.sight(
+            run.acquisition, stored.number, folder=place.id, uid=message.uid, internal_date=message.internal_date,
+            server_size=message.server_size, flags=message.flags, labels=message.gm_labels, gm_msgid=message.gm_msgid,
+            scope=verdict.scope, reason=verdict.reason, note=words.SUBSTITUTE if substitute else "",
+        )  # fmt: skip
+        place.held[message.uid] = (sighting, stored.sha256)
+        place.fetched += 1
+        run.sightings += 1
+        run.new += stored.new
+        run.octets += len(message.raw)
+        run.pending_octets += len(message.raw)
+        if substitute:
+            _owe(run, place, message.uid, "the server sent a text of its own in place of the message")
+        else:
+            enter(run, place, message.uid, verdict, mark, found)
+            if message.gm_msgid:
+                run.gm[message.gm_msgid] = stored.sha256
     if verdict.tied:
         _propose(run, header, verdict, stored.number)
     if run.pending_octets >= COMMIT_OCTETS or time.monotonic() - run.committed_at > COMMIT_SECONDS:
