@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,15 +67,23 @@ class Crew:
             context = get_context("spawn" if os.name == "nt" else "forkserver")
             if os.name != "nt":
                 set_forkserver_preload(["evidence.pipeline.index_warm"])  # read once, shared by all workers
-            self._pool = ProcessPoolExecutor(self._jobs, mp_context=context)
+            self._pool = ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_leave_ctrl_c_to_the_first)
             self._waking = threading.Thread(target=_wake, args=(self._pool,), daemon=True)
             self._waking.start()
         return self._pool, self._waking
 
 
 def _wake(pool: ProcessPoolExecutor) -> None:
+    """Start the processes. They inherit that Ctrl-C is kept from them already while they load."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with contextlib.suppress(BrokenExecutor):  # what is wrong with the pool, the first piece of work will say
         pool.submit(_awake).exception()
+
+
+def _leave_ctrl_c_to_the_first() -> None:
+    """A terminal sends Ctrl-C to every process of a command; the one that shares out the work ends the others in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _awake() -> None:
