@@ -101,15 +101,27 @@ class EmbeddedServer:
             login = Login(config)
             hashed = await Passwords(config).hash_password(self.password)
             await login.demo_user_identity.set(UserMetadata(config, self.username, password=hashed))
-            connected = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(login, config))
+            serve, running = IMAPServer(login, config), set()
+
+            async def kept(*connection: Any) -> None:
+                """Hold on to the connection's task: nobody else does, and asyncio complains of one that is lost while it waits."""
+                task = asyncio.current_task()
+                running.add(task)
+                try:
+                    await serve(*connection)
+                finally:
+                    running.discard(task)
+
+            connected = ProxyProtocolReader(config.proxy_protocol).get_callback(kept)
             server = await asyncio.start_server(connected, self.host, 0)
             await stack.enter_async_context(server)
             self.port = server.sockets[0].getsockname()[1]
             self._ready.set()
             await self._stop.wait()
-            for task in asyncio.all_tasks():
-                if task is not asyncio.current_task():
-                    task.cancel()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def fill(self, folder: str, messages: Iterable[tuple[bytes, str, tuple[str, ...]]]) -> None:
         """Put (octets, INTERNALDATE as RFC 3501 date-time, flags) into ``folder``, made if it is not there."""
