@@ -81,7 +81,7 @@ def _completeness(b: Brief) -> dict[str, Any]:
     ]
     sources = [
         {
-            "place": f"{one_line(str(s.get('path') or ''), 160)}, {words.size(int(s.get('size') or 0))}",
+            "place": f"{one_line(b.hidden.burn(str(s.get('path') or '')), 160)}, {words.size(int(s.get('size') or 0))}",
             "sha256": str(s.get("sha256") or ""),
             "caveats": [translated("mailbox", words.language, c) for c in str(s.get("caveat") or "").split("\n") if c],
         }
@@ -110,7 +110,7 @@ def _completeness(b: Brief) -> dict[str, Any]:
     withdrawn = [
         {
             "what": what,
-            "letter": f"{words.moment(x.at)}, {one_line(x.subject, 120)}",
+            "letter": f"{words.moment(x.at)}, {one_line(b.hidden.burn(x.subject), 120)}",
             "sha256": x.sha256,
             "reason": f"{r.get('reason', '')} — {r.get('actor', '')}, {_day(b, r.get('at'))}",
         }
@@ -166,7 +166,7 @@ def _repeated_ids(b: Brief) -> list[str]:
         if len(hashes) > 1 and printed:
             other = len(hashes) - len(printed)
             more = [b._("not in this bundle: %s") % b.words.number(other)] if other else []
-            lines.append(f"{one_line(message_id, 200)} — {', '.join([*printed, *more])}")
+            lines.append(f"{one_line(b.hidden.burn(message_id), 200)} — {', '.join([*printed, *more])}")
     return lines
 
 
@@ -193,7 +193,7 @@ def _dkim(b: Brief, e: Exhibit) -> list[dict[str, Any]]:
                 "reason": translated("message", b.words.language, d.reason),
                 "signed": signed,
                 "warnings": tuple(translated("message", b.words.language, w) for w in d.warnings),
-                "claim": _("the receiving provider's claim: %s") % one_line(claim, 240) if claim else "",
+                "claim": _("the receiving provider's claim: %s") % one_line(b.hidden.burn(claim), 240) if claim else "",
             }
         )
     return rows

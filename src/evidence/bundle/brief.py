@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from evidence.bundle.options import BundleOptions
+from evidence.bundle.redact import Redactions
 from evidence.bundle.select import Selection
 from evidence.bundle.text import Words
 from evidence.config import Config
@@ -37,6 +38,7 @@ class Brief:
     picture: str
     known: frozenset[str]
     supplements: IssuedBundle | None
+    hidden: Redactions
     letters: Mapping[str, Letter]  # every letter in scope, by the hash of each of its copies
 
     def _(self, text: str) -> str:

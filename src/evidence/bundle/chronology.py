@@ -59,12 +59,12 @@ def chronology(b: Brief) -> list[Line]:
         marks = list(dict.fromkeys(marks))
         number = b.selection.numbers[letter.sha256]
         gist = entry.gist if entry else ""
-        subject = one_line(letter.subject, 160) or _("(no subject)")
-        recipients = recipients_of(letter)
+        subject = one_line(b.hidden.burn(letter.subject), 160) or _("(no subject)")
+        recipients = recipients_of(b, letter)
         row: dict[str, Any] = {
             "day": words.short_day(letter.at),
             "time": words.local(letter.at).strftime("%H:%M"),
-            "who": letter.person or letter.sender,
+            "who": b.hidden.burn(letter.person or letter.sender),
             "to": one_line(", ".join(recipients), 120),
             "text": subject,
             "note": one_line(gist, 200) if gist and one_line(gist) != subject else "",
@@ -88,7 +88,7 @@ def chronology(b: Brief) -> list[Line]:
             "time": f"— {words.short_day(entry.until)}" if entry.until and entry.until != entry.at else "",
             "who": entry.actor,
             "to": "",
-            "text": one_line(_happened(b, entry), 240),
+            "text": one_line(b.hidden.burn(_happened(b, entry)), 240),
             "note": one_line(entry.at_note, 160),
             "marks": [],
             "exhibit": outside,
@@ -105,7 +105,7 @@ def chronology(b: Brief) -> list[Line]:
             continue
         number = b.selection.number_of_file(file)
         row = {
-            "day": words.short_day(at), "time": "", "who": _("file from outside the mail"), "to": "", "text": one_line(file.title),
+            "day": words.short_day(at), "time": "", "who": _("file from outside the mail"), "to": "", "text": b.hidden.burn(one_line(file.title)),
             "note": "", "marks": [], "exhibit": number, "printed": True, "event": False,
         }  # fmt: skip
         shown.append((at, number, row, ManifestRow(at, "outside", file.added_by, "", row["text"], (), number, None)))
@@ -124,9 +124,9 @@ def _happened(b: Brief, entry: TimelineEntry) -> str:
     return entry.gist
 
 
-def recipients_of(letter: Letter) -> list[str]:
+def recipients_of(b: Brief, letter: Letter) -> list[str]:
     """Names, or addresses where there is no name, of To, Cc and Bcc."""
-    return [one_line(a.name) or a.address for a in letter.addresses if a.header in ("to", "cc", "bcc")]
+    return [b.hidden.burn(one_line(a.name) or a.address) for a in letter.addresses if a.header in ("to", "cc", "bcc")]
 
 
 def _in_window(b: Brief, at: datetime) -> bool:

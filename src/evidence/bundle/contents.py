@@ -63,14 +63,16 @@ def bookmarks(
         items = []
         for e in exhibits:
             who = e.letter.person or e.letter.sender
-            to = one_line(", ".join(recipients_of(e.letter)), 60)
+            to = one_line(", ".join(recipients_of(b, e.letter)), 60)
             label = f"{e.number} · {words.short_day(e.letter.at)} · {who} → {to} · {one_line(e.parsed.subject, 80)}"
             items.append(Bookmark(clean(label), e.anchor, 2))
         for file, *_ in files:
             number = b.selection.number_of_file(file)
             items.append(
                 Bookmark(
-                    clean(f"{number} · {words.stated_day(file.event_date)} · {one_line(file.title, 100)}"),
+                    clean(
+                        f"{number} · {words.stated_day(file.event_date)} · {one_line(b.hidden.burn(file.title), 100)}"
+                    ),
                     f"x{number}",
                     2,
                 )

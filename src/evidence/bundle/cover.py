@@ -9,7 +9,7 @@ from evidence.bundle import labels
 from evidence.bundle.brief import Brief, kind_name
 
 
-def cover(b: Brief) -> dict[str, Any]:
+def cover(b: Brief, withheld: int) -> dict[str, Any]:
     _, words, s = b._, b.words, b.selection
     letters = s.letters
     sides = {side: sum(1 for x in letters if x.speaker == side) for side in ("us", "client", "third")}
@@ -51,11 +51,11 @@ def cover(b: Brief) -> dict[str, Any]:
         "root": b.head.root,
         "extract_note": extract,
         "supplement_note": supplement,
-        "left_out": left_out(b),
+        "left_out": left_out(b, withheld),
     }
 
 
-def left_out(b: Brief) -> list[str]:
+def left_out(b: Brief, withheld: int) -> list[str]:
     """Every reason for which something is not here, with its count. Zeroes are said too: silence is not an answer."""
     _, words, s = b._, b.words, b.selection
     lines = []
@@ -85,7 +85,12 @@ def left_out(b: Brief) -> list[str]:
         % words.count("%s message", "%s messages", len(b.case.owed_now()))
     )
     if redacted := b.case.redactions():
-        lines.append(_("Redacted by a person: %s.") % words.count("%s place", "%s places", len(redacted)))
+        said = _("Redacted by a person: %s.") % words.count("%s place", "%s places", len(redacted))
+        if withheld:
+            said += " " + _("Originals withheld because of it: %s.") % words.count(
+                "%s message", "%s messages", withheld
+            )
+        lines.append(said)
     lines.append(_("Telephone, messaging apps and other channels were not searched."))
     return lines
 

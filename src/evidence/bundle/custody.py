@@ -33,7 +33,7 @@ def _when(b: Brief, value: Any) -> str:
     return b.words.moment(at) if at else "—"
 
 
-def court(b: Brief) -> list[dict[str, Any]]:
+def court(b: Brief, withheld: int) -> list[dict[str, Any]]:
     _, words, s = b._, b.words, b.selection
     sightings = [b.case.sightings(x.sha256) for x in s.letters]
     from_server = sum(any(x.uid is not None for x in found) for found in sightings)
@@ -50,7 +50,8 @@ def court(b: Brief) -> list[dict[str, Any]]:
                 (_("Each message is shown with all its addresses, four independent clocks and the server's own Received line."), _first_exhibit(b)),
                 (_("Messages with a valid domain signature: %(n)s of %(all)s; signatures checked: %(checked)s.")
                  % {"n": words.number(passed), "all": words.number(letters), "checked": words.number(sum(map(len, signatures)))}, "s-dkim"),
-                (_("All header lines are printed."), "s-headers"),
+                (_("All header lines are printed, save those of messages of which a part was redacted (%(withheld)s of %(all)s): they are withheld with the original.")
+                 % {"withheld": words.number(withheld), "all": words.number(letters)} if withheld else _("All header lines are printed."), "s-headers"),
             ],
         },
         {
@@ -77,7 +78,9 @@ def court(b: Brief) -> list[dict[str, Any]]:
         {
             "question": _("Is it the best original available?"),
             "facts": [
-                (_("The exact bytes of each message are embedded in this file; their SHA-256 is printed on the exhibit and in the list of hashes."), "s-hashes"),
+                (_("The exact bytes of each message are embedded in this file, save of those of which a part was redacted (%(withheld)s of %(all)s); the SHA-256 of each is printed on the exhibit and in the list of hashes.")
+                 % {"withheld": words.number(withheld), "all": words.number(letters)} if withheld else
+                 _("The exact bytes of each message are embedded in this file; their SHA-256 is printed on the exhibit and in the list of hashes."), "s-hashes"),
                 (_("The mailboxes named in the statement of custody remain the place where the originals can be inspected.")
                  if from_server else
                  _("The files read are named on the exhibits; where their originals are kept is for the person signing the statement of custody to state."), "s-custody"),

@@ -105,6 +105,10 @@ def build(
     clocks = case.clocks(letter.sha256)
     number = selection.numbers[letter.sha256]
     withheld = "redacted" if hidden.rows and hidden.withholds(raw, parsed) else ""
+    attachments = _attachments(raw, parsed, hidden, renderer)
+    body = printed(hidden.burn(parsed.texts.get("body", "")))
+    html = None if withheld else _html(parsed)
+    letter, parsed = hidden.letter(letter), hidden.parsed(parsed)
     printed_numbers = {x.sha256 for x in selection.letters}
     parent = None
     if letter.parent and (found := selection.number_of(letter.parent)) is not None:
@@ -118,9 +122,9 @@ def build(
         clocks=clocks,
         disagreements=_disagreements(clocks),
         addresses=_addresses(parsed, known),
-        body=printed(hidden.burn(parsed.texts.get("body", ""))),
-        html=None if withheld else _html(parsed),
-        attachments=_attachments(raw, parsed, hidden, renderer),
+        body=body,
+        html=html,
+        attachments=attachments,
         dkim=tuple(case.dkim(letter.sha256)),
         parent=parent,
         embedded_as="" if withheld else f"{number:04d}.eml",
@@ -192,11 +196,14 @@ def _attachments(
     octets = leaf_octets(raw)
     shown = []
     for attachment in parsed.attachments:
-        withheld = (parsed.sha256, attachment.index) in hidden.attachments
+        withheld = hidden.hides(parsed, attachment.index) or hidden.touches(
+            [parsed.texts.get(f"attachment:{attachment.index}", "")]
+        )
         found = octets.get(attachment.sha256)
         if withheld or found is None:
             drawn = Drawn(why="withheld" if withheld else "kind")
         else:
             drawn = draw(renderer, found, attachment.content_type, attachment.filename)
-        shown.append(ShownAttachment(attachment, drawn, withheld))
+        name, safe = hidden.burn(attachment.filename), hidden.burn(attachment.safe_name)
+        shown.append(ShownAttachment(replace(attachment, filename=name, safe_name=safe), drawn, withheld))
     return tuple(shown)

@@ -11,13 +11,13 @@ from evidence.bundle.custody import anchor_line, court, custody
 from evidence.bundle.people import people
 
 
-def front_values(b: Brief, contents: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Values of the front matter up to the summary."""
+def front_values(b: Brief, contents: Sequence[Mapping[str, str]], withheld: int) -> dict[str, Any]:
+    """Values of the front matter up to the summary. ``withheld``: how many originals are, because of a redaction."""
     return {
-        **cover(b),
+        **cover(b, withheld),
         "contents": contents,
         "anchor_line": anchor_line(b),
-        "court": court(b),
+        "court": court(b, withheld),
         **custody(b),
         "people": people(b),
     }

@@ -86,7 +86,7 @@ class Pages:
             css=Markup(self._css),  # noqa: S704 - our own file
             body=Markup("".join(bodies)),  # noqa: S704 - made by ``part``
         )
-        shown, count = visible(self.hidden.burn(html) if self.hidden.secrets else html)
+        shown, count = visible(self.hidden.burn_markup(html))
         self.replaced += count
         return shown
 
@@ -104,6 +104,8 @@ class Pages:
         if e.html:
             html = self._html_values(e)
             show_text = e.html.boxes is None or e.html.text_differs or parsed.body_source == "none"
+        elif e.withheld and parsed.html:
+            html = {"boxes": "", "notes": [_("Withheld with the original, because a part of it was redacted.")]}
         return {
             "number": e.number,
             "anchor": e.anchor,
@@ -126,18 +128,26 @@ class Pages:
             "dkim": "; ".join(self.dkim(d) for d in e.dkim) or _("the message carries none"),
             "replaced": self._replaced(e),
             "defects": "; ".join(stored_in_words(words.language, d) for d in parsed.defects) or parsed.failed or "",
-            "attachments": [self._attachment(a) for a in e.attachments],
+            "attachments": [self._attachment(a, withheld=bool(e.withheld)) for a in e.attachments],
             "drawn": [self._drawn(a.attachment.index, a.attachment.filename, a.drawn) for a in e.attachments],
             "paragraphs": body if show_text else None,
             "body_title": self._body_title(e),
-            "cut": _(
-                "Printed: the first %(shown)s of %(total)s characters. The whole text is in the embedded original."
-            )
-            % {"shown": words.number(e.body.shown), "total": words.number(e.body.total)}
-            if e.body.shown < e.body.total
-            else "",
+            "cut": self._cut(e),
             "html": html,
         }
+
+    def _cut(self, e: Exhibit) -> str:
+        _, words = self.words.gettext, self.words
+        if e.body.shown == e.body.total:
+            return ""
+        said = (
+            _(
+                "Printed: the first %(shown)s of %(total)s characters. The rest is withheld with the original, because a part of it was redacted."
+            )
+            if e.withheld
+            else _("Printed: the first %(shown)s of %(total)s characters. The whole text is in the embedded original.")
+        )
+        return said % {"shown": words.number(e.body.shown), "total": words.number(e.body.total)}
 
     def _body_title(self, e: Exhibit) -> str:
         _ = self.words.gettext
@@ -263,13 +273,13 @@ class Pages:
 
     # ---- attachments and outside files -----------------------------------------------------
 
-    def _attachment(self, a: Any) -> dict[str, Any]:
+    def _attachment(self, a: Any, *, withheld: bool) -> dict[str, Any]:
         _, attachment = self.words.gettext, a.attachment
         notes = [stored_in_words(self.words.language, n) for n in attachment.note.split("; ") if n]
         if a.withheld:
             notes.append(_("withheld: redacted by a person"))
         else:
-            notes.append(self._why(a.drawn))
+            notes.append(self._why(a.drawn, withheld=withheld))
         return {
             "index": attachment.index,
             "name": MARK if a.withheld else one_line(attachment.filename) or _("(no name)"),
@@ -278,7 +288,7 @@ class Pages:
             "sha256": attachment.sha256,
         }
 
-    def _why(self, drawn: Drawn) -> str:
+    def _why(self, drawn: Drawn, *, withheld: bool = False) -> str:
         _ = self.words.gettext
         if drawn.kind == "pages":
             if drawn.total > len(drawn.pictures):
@@ -296,7 +306,12 @@ class Pages:
             "time": _("not shown: rendering it took more time or memory than is allowed"),
             "unreadable": _("not shown: the file is damaged, encrypted or of an unknown kind"),
             "withheld": "",
-        }.get(drawn.why, _("not a kind of file that can be shown on paper; contained in the embedded original"))
+        }.get(
+            drawn.why,
+            _("not a kind of file that can be shown on paper; withheld with the original")
+            if withheld
+            else _("not a kind of file that can be shown on paper; contained in the embedded original"),
+        )
 
     def _drawn(self, index: int, filename: str, drawn: Drawn) -> dict[str, Any]:
         _, name = self.words.gettext, one_line(filename, 120)
@@ -320,7 +335,7 @@ class Pages:
         _, words = self.words.gettext, self.words
         pictures = [
             {"name": key, "caption": _("Page %(page)s of %(total)s") % {"page": n, "total": drawn.total}
-             if drawn.kind == "pages" else one_line(file.filename, 120)}
+             if drawn.kind == "pages" else one_line(self.hidden.burn(file.filename), 120)}
             for n, (key, _path) in enumerate(drawn.pictures, start=1)
         ]  # fmt: skip
         rows = [
@@ -334,6 +349,8 @@ class Pages:
                 _("Original"),
                 _("embedded in this file as %s") % embedded_as
                 if embedded_as
+                else _("withheld: it holds what a person redacted")
+                if drawn.why == "withheld"
                 else _("too large to be embedded: handed over in the package, identified by the hash below"),
             ),
         ]

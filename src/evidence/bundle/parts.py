@@ -51,14 +51,16 @@ def notary_chunk(b: Brief, pages: Pages, exhibits: Sequence[Exhibit]) -> Chunk:
     return Chunk(pages.finish(pages.part("notary.html", n=kinds.notary_values(b, exhibits))))
 
 
-def front_chunks(b: Brief, pages: Pages) -> tuple[list[Chunk], list[ManifestRow]]:
+def front_chunks(b: Brief, pages: Pages, exhibits: Sequence[Exhibit]) -> tuple[list[Chunk], list[ManifestRow]]:
     """What stands before the exhibits, and the chronology as rows for the package."""
     printed = [b.selection.numbers[x.sha256] for x in b.selection.letters]
     printed += [b.selection.number_of_file(f) for f in b.selection.files]
     bodies = []
     if b.options.kind == "police":
         bodies.append(pages.part(f"police_{b.words.language}.html", p=kinds.police_values(b)))
-    bodies.append(pages.part("front.html", f=front_values(b, contents(b, printed))))
+    bodies.append(
+        pages.part("front.html", f=front_values(b, contents(b, printed), sum(bool(e.withheld) for e in exhibits)))
+    )
     chunks = [Chunk(pages.finish(*bodies))]
     found = summary(b)
     chunks += [Chunk(pages.finish(pages.part("summary.html", f=found, s=part))) for part in _summary_parts(b, found)]

@@ -37,7 +37,7 @@ from evidence.bundle.parts import (
 )
 from evidence.bundle.pdf import DEADLINE, Chunk, Rendered, Renderer, RenderFailure
 from evidence.bundle.record import bates_labels, frozen, last_label, manifest_exhibits, page_spans
-from evidence.bundle.redact import Redactions, redactions
+from evidence.bundle.redact import NOTHING, redactions
 from evidence.bundle.select import select
 from evidence.bundle.text import Words, one_line, visible
 from evidence.config import Config
@@ -102,6 +102,9 @@ def _brief(
             _("Run `evidence bundle` first."),
         )
     letters = tuple(case.letters())
+    rows = tuple(case.redactions())
+    hidden = redactions(rows, {r["sha256"]: case.parsed(r["sha256"]) for r in rows if r["sha256"]})
+    by_hash = {sha: x for x in letters for sha in (x.sha256, *x.copies)}
     selection = select(
         letters=letters,
         everything=case.letters(everything=True),
@@ -125,15 +128,19 @@ def _brief(
         head=case.head(options.at_size),
         number=options.number or max((b.number for b in issued_bundles), default=0) + 1,
         dated=datetime.combine(day, time(12), tzinfo=UTC),
-        flags=flags,
-        requests=tuple(case.requests()),
+        flags=tuple(replace(f, quote=hidden.quote(f.quote, f.part, by_hash.get(f.sha256))) for f in flags),
+        requests=tuple(replace(r, quote=hidden.quote(r.quote, r.part, by_hash.get(r.sha256))) for r in case.requests()),
         reviews=reviews,
         assessment=assessment,
-        entries=entries,
+        entries=[
+            replace(e, gist=hidden.quote(e.gist, "", by_hash.get(e.sha256 or "")), at_note=hidden.burn(e.at_note))
+            for e in entries
+        ],
         picture=picture,
         known=known_addresses(ours, theirs),
         supplements=_last(issued_bundles) if options.supplement else None,
-        letters={sha: x for x in letters for sha in (x.sha256, *x.copies) if x.sha256 in selection.numbers},
+        hidden=hidden,
+        letters={sha: hidden.letter(x) for sha, x in by_hash.items() if x.sha256 in selection.numbers},
     )
 
 
@@ -149,19 +156,16 @@ class _Maker:
         self.now = now
         self.progress = progress
         self.notes: list[str] = []
-        rows = tuple(brief.case.redactions())
-        texts = {
-            r["sha256"]: brief.case.parsed(r["sha256"]).texts for r in rows if r["kind"] == "passage" and r["sha256"]
-        }
-        self.hidden: Redactions = redactions(rows, texts)
-        self.pages = Pages(brief.words, one_line(brief.config.matter.title), self.hidden)
+        self.hidden = brief.hidden
+        self.pages = Pages(brief.words, one_line(self.hidden.burn(brief.config.matter.title)), self.hidden)
 
     # ---- steps -----------------------------------------------------------------------------
 
     def make(self, out: Path, folder: Path) -> BundleResult:
         b = self.b
         with Renderer(out / ".cache", b.options.jobs) as renderer:
-            stamp = renderer.render(Chunk(self.pages.finish(f'<p class="s">0 / 0{escape(STAMPED)}</p>')))
+            bare = replace(self.pages, hidden=NOTHING)  # the footer's letters say nothing that could be hidden
+            stamp = renderer.render(Chunk(bare.finish(f'<p class="s">0 / 0{escape(STAMPED)}</p>')))
             exhibits = self._read(renderer)
             if b.options.kind == "notary":
                 files: list[OutsideDrawn] = []
@@ -198,10 +202,13 @@ class _Maker:
         for done, file in enumerate(b.selection.files, start=1):
             self.progress.step(b._("Reading files from outside the mail"), done, len(b.selection.files))
             octets = joined(b.case.outside_stream(file.id), max(limit, LARGEST_DRAWN))
+            number = b.selection.number_of_file(file)
+            if self.hidden.hides_file(file.sha256, octets):
+                found.append((file, Drawn(why="withheld"), "", None))
+                continue
             drawn = Drawn(why="large") if octets is None else draw(renderer, octets, file.content_type, file.filename)
             fits = octets is not None and len(octets) <= limit
-            number = b.selection.number_of_file(file)
-            name = f"{number:04d}-{plain_name(file.filename)}" if fits else ""
+            name = f"{number:04d}-{plain_name(self.hidden.burn(file.filename))}" if fits else ""
             found.append((file, drawn, name, octets if fits else None))
         return found
 
@@ -212,8 +219,8 @@ class _Maker:
         b, pages = self.b, self.pages
         # Room for the numbers of pages that are not counted yet: a number that needs more digits takes them to its left.
         pages.digits = "0" * len(str(40 + 2 * len(exhibits)))
-        names = {f"file:{f.id}": name for f, _, name, _ in files if name}
-        front, rows = front_chunks(b, pages)
+        names = {f"file:{f.id}": b._("withheld") if d.why == "withheld" else name for f, d, name, _ in files}
+        front, rows = front_chunks(b, pages, exhibits)
         groups = [exhibits[i : i + EXHIBITS_A_CHUNK] for i in range(0, len(exhibits), EXHIBITS_A_CHUNK)]
         middle = [exhibit_chunk(pages, group) for group in groups]
         rest = [*(file_chunk(b, pages, f) for f in files), *back_chunks(b, pages, exhibits, names)]
@@ -305,7 +312,7 @@ class _Maker:
             made.rename(folder)
         spans = {n: (labels[f - 1], labels[t - 1]) if labels else ("", "") for n, (f, t) in pages_of.items()}
         manifest = BundleManifest(
-            title=b.config.matter.title,
+            title=self.hidden.burn(b.config.matter.title),
             language=b.words.language,
             exhibits=manifest_exhibits(b, exhibits, files, pages_of, spans),
             chronology=tuple(

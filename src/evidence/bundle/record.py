@@ -10,6 +10,7 @@ from evidence.bundle.joining import offsets
 from evidence.bundle.options import ManifestExhibit, ManifestFile
 from evidence.bundle.outside import OutsideDrawn
 from evidence.bundle.pdf import Rendered
+from evidence.bundle.redact import MARK
 from evidence.bundle.select import Selection
 from evidence.ports import IssuedExhibit
 
@@ -55,8 +56,8 @@ def manifest_exhibits(
     pages_of: Mapping[int, tuple[int, int]],
     spans: Mapping[int, tuple[str, str]],
 ) -> tuple[ManifestExhibit, ...]:
-    found = [_manifest_message(e, pages_of.get(e.number, (0, 0)), spans.get(e.number, ("", ""))) for e in exhibits]
-    for file, _, name, _octets in files:
+    found = [_manifest_message(b, e, pages_of.get(e.number, (0, 0)), spans.get(e.number, ("", ""))) for e in exhibits]
+    for file, drawn, name, _octets in files:
         number = b.selection.number_of_file(file)
         first, last = pages_of.get(number, (0, 0))
         found.append(
@@ -70,7 +71,7 @@ def manifest_exhibits(
                 bates_first=spans.get(number, ("", ""))[0],
                 bates_last=spans.get(number, ("", ""))[1],
                 at=moment(f"{file.event_date}T00:00:00+00:00" if len(file.event_date) == 10 else file.event_date),
-                title=file.title,
+                title=b.hidden.burn(file.title),
                 sender=file.added_by,
                 recipients=(),
                 side=None,
@@ -79,20 +80,22 @@ def manifest_exhibits(
                 event=b.case.event_of("outside_file", file.id),
                 files=(
                     ManifestFile(
-                        file.filename,
+                        b.hidden.burn(file.filename),
                         file.sha256,
                         file.size,
                         file.content_type,
                         outside=file.id,
                         embedded=bool(name),
+                        withheld="redacted" if drawn.why == "withheld" else "",
                     ),
                 ),
+                withheld="redacted" if drawn.why == "withheld" else "",
             )
         )
     return tuple(found)
 
 
-def _manifest_message(e: Exhibit, pages: tuple[int, int], bates: tuple[str, str]) -> ManifestExhibit:
+def _manifest_message(b: Brief, e: Exhibit, pages: tuple[int, int], bates: tuple[str, str]) -> ManifestExhibit:
     return ManifestExhibit(
         number=e.number,
         kind="message",
@@ -104,15 +107,15 @@ def _manifest_message(e: Exhibit, pages: tuple[int, int], bates: tuple[str, str]
         bates_last=bates[1],
         at=e.letter.at,
         title=e.parsed.subject,
-        sender=e.letter.sender,
-        recipients=tuple(a.address for a in e.letter.addresses if a.header in ("to", "cc", "bcc")),
+        sender=b.hidden.burn(e.letter.sender),
+        recipients=tuple(b.hidden.burn(a.address) for a in e.letter.addresses if a.header in ("to", "cc", "bcc")),
         side=e.letter.speaker,
         message_id=e.parsed.message_id,
         embedded_as=e.embedded_as,
         event=e.event,
         files=tuple(
             ManifestFile(
-                a.attachment.safe_name,
+                MARK if a.withheld else a.attachment.safe_name,
                 a.attachment.sha256,
                 a.attachment.size,
                 a.attachment.content_type,

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from evidence.addresses import normal
 from evidence.i18n import quoted, translation
 
 Language = Literal["ru", "en"]
@@ -298,14 +299,14 @@ def skeleton(address: str) -> str:
 
 def looks_like(address: str, known: frozenset[str]) -> str:
     """The known address or domain that ``address`` imitates without being it, or ''."""
-    plain = address.casefold()
+    plain = normal(address)
     shapes = {skeleton(k): k for k in sorted(known)}
-    if plain in {k.casefold() for k in known}:
+    if plain in set(map(normal, known)):
         return ""
     if (twin := shapes.get(skeleton(address))) is not None:
         return twin
     domain = plain.rpartition("@")[2]
-    known_domains = {k.rpartition("@")[2].casefold() for k in known}
+    known_domains = {normal(k).rpartition("@")[2] for k in known}
     if domain in known_domains:
         return ""
     shape = skeleton("@" + domain)
