@@ -149,7 +149,7 @@ def _mark(lines: Lines, spans: Sequence[tuple[int, int]], kind: ZoneKind, why: s
 
 def _scan(lines: Lines, *, reply: bool, forward: bool) -> None:
     count = len(lines)
-    initials = _initials(lines) if reply else frozenset()
+    initials = _initials(lines) if reply or any(map(_plainly_attribution, lines.texts)) else frozenset()
     marked = [">" in text and bool(pattern.MARK.match(text)) for text in lines.texts]
     if not reply and not forward and sum(marked) <= 3 and not any(map(_plainly_attribution, lines.texts)):
         # «> 50 %» in a first letter is the writer's own sign.
@@ -176,11 +176,14 @@ def _plainly_attribution(text: str) -> bool:
 
 
 def _initials(lines: Lines) -> frozenset[str]:
+    """Initials that mark quotes: seen twice, or once where nothing but a mark can be meant (two capitals, words behind)."""
     seen: dict[str, int] = {}
     for text in lines.texts:
         match = pattern.INITIALS.match(text)
         if match:
-            seen[match.group(1)] = seen.get(match.group(1), 0) + 1
+            name = match.group(1)
+            alone = 2 <= len(name) <= 3 and name.isupper() and bool(text[match.end() :].strip())
+            seen[name] = seen.get(name, 0) + (2 if alone else 1)
     return frozenset(name for name, times in seen.items() if times > 1)
 
 
@@ -209,6 +212,8 @@ def _unmarked(lines: Lines, index: int, *, forward: bool) -> int:
     if pattern.ORIGINAL.match(text):
         kind: ZoneKind = "forwarded" if forward else "quoted"
         return _to_end(lines, index, kind, stored.ORIGINAL_MESSAGE)
+    if pattern.REPLY_ABOVE.match(text) and lines.next_words(0) < index:
+        return _to_end(lines, index, "quoted", stored.ORIGINAL_MESSAGE)
     if pattern.RULE.match(text):
         following = lines.next_words(index + 1)
         if following < count and _header_block(lines, following, 2):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from evidence.message import zones_patterns as pattern
 from evidence.model import ZoneKind
 
 MAX_LINES = 200_000  # the rest of a text is one line
+# Byte order marks, zero-width and direction marks: nobody sees them before a quote sign, and they must not hide it.
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_SOLID_SPACES = str.maketrans("\u00a0\u2007\u202f", "   ")
 
 
 @dataclass(slots=True)
@@ -37,6 +41,11 @@ class Lines:
         return self.worded[index]
 
 
+def plain_line(line: str) -> str:
+    """The line as it is matched: ordinary spaces, nothing that is not seen. Offsets are those of the text itself."""
+    return line if line.isascii() else _UNSEEN.sub("", line).translate(_SOLID_SPACES)
+
+
 def split_lines(text: str) -> Lines:
     starts: list[int] = []
     ends: list[int] = []
@@ -47,7 +56,7 @@ def split_lines(text: str) -> Lines:
         end = len(text) if stop < 0 else stop
         starts.append(at)
         ends.append(end)
-        texts.append(text[at : min(end, at + pattern.LINE)])
+        texts.append(plain_line(text[at : min(end, at + pattern.LINE)]))
         if stop < 0:
             break
         at = stop + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from evidence.message import zones_patterns as pattern
+from evidence.message.zones_lines import plain_line
 
 _WORD = re.compile(r"\w+")
 _RUN = 4  # words in a row
@@ -22,7 +23,8 @@ class ParentWords:
         own_tail: list[str] = []
         quoted_to_end = False
         for line in text[:2_000_000].split("\n"):
-            marked = pattern.MARK.match(line[: pattern.LINE])
+            seen = plain_line(line[: pattern.LINE])
+            marked = pattern.MARK.match(seen)
             words = _WORD.findall(line.casefold())
             if not words:
                 continue
@@ -30,10 +32,10 @@ class ParentWords:
             self._lines.add(key)
             tail = self._extend(self._runs, tail, words)
             if not marked and (
-                pattern.ORIGINAL.match(line[: pattern.LINE])
-                or pattern.FORWARD.match(line[: pattern.LINE])
-                or pattern.attribution_strength(line[: pattern.LINE]) == 2
-                or pattern.header_key(line[: pattern.LINE]) == "from"
+                pattern.ORIGINAL.match(seen)
+                or pattern.FORWARD.match(seen)
+                or pattern.attribution_strength(seen) == 2
+                or pattern.header_key(seen) == "from"
             ):
                 quoted_to_end = True
             if not marked and not quoted_to_end:

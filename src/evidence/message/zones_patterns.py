@@ -102,6 +102,13 @@ ORIGINAL = re.compile(
     r"первоначальное\sсообщение|reply\smessage|original-nachricht|ursprüngliche\snachricht)\s?[-_—=*]{2,}[ \t]*$",
     re.I,
 )
+# Ticket systems (Zendesk, Bitrix24, marketplaces) set their letter below such a line.
+REPLY_ABOVE = re.compile(
+    r"[ \t]{0,3}[-—–_=#*>\s]{0,10}(?:(?:please\s)?(?:type|write|enter|put|add)?\s?(?:your\s)?reply\s(?:\w+\s)?above\sthis\s(?:line|message)"
+    r"|(?:пожалуйста,?\s)?(?:пишите|напишите|введите|вводите|оставьте|добавьте|отвечайте|ответьте)\s(?:(?:ваш|свой)\s)?(?:ответ\s)?"
+    r"(?:выше|над)\s(?:этой|данной)\s(?:лини|строк|черт)\w{1,3})\b.{0,40}$",
+    re.I,
+)
 FORWARD = re.compile(
     r"[ \t]{0,3}(?:[-_—=*]{2,}\s?(?:forwarded\smessage|forwarded\sby\b.{0,80}|пересылаемое\sсообщение|пересланное\sсообщение|"
     r"пересылаемое\sписьмо|пересланное\sписьмо|перенаправленное\sсообщение|переадресованное\sсообщение|"
@@ -139,11 +146,21 @@ CLOSING = re.compile(
 )
 # These close a letter only when nothing but a name follows; as part of a sentence they are the writer's words.
 _SOFT_CLOSING = re.compile(r"(?:best|thanks|thank\syou|cheers|many|yours|хорошего|до\sсвязи|с\sлюбовью)", re.I)
+# A program or device that signs for its owner. Goods, too, are «отправлено со склада» and «sent via DHL»: it must be named.
+_DEVICE = (
+    r"i-?phone|i-?pad|айфон|айпад|android|андроид|samsung|самсунг|galaxy|xiaomi|redmi|poco|huawei|honor|realme|oneplus|pixel|nokia|lenovo|"
+    r"motorola|xperia|blackberry|windows|телефон|смартфон|планшет|устройств|мобильн|приложени|(?<!-)почт[ыу](?!\sросси)|mail\b|mail\.ru|"
+    r"outlook|gmail|яндекс|yandex|рамблер|rambler|yahoo|icloud|thunderbird|the\sbat|phone\b|smartphone|handset|mobile|tablet|browser|"
+    r"браузер|веб-интерфейс|webmail"
+)
+_GOODS = r"склад|сдэк|курьер|warehouse|office|factory|shop|store|account|depot|courier"
 MOBILE = re.compile(
     r"[ \t]{0,3}(?:"
-    r"sent\sfrom\s(?:my\s|the\s|a\s)?(?:[\w.-]+\s?){1,5}|sent\svia\s.{1,40}|sent\swith\s.{1,50}|get\soutlook\sfor\s.{1,40}"
-    r"|download\soutlook\s.{1,40}|envoyé\sde\smon\s.{1,30}"
-    r"|отправлено\s(?:с|со|из|через|от)\s.{1,60}|отправлено\sиз\s.{1,60}|послано\s(?:с|из)\s.{1,40}|с\s(?:моего\s)?(?:iphone|ipad|айфона|телефона)"
+    rf"sent\sfrom\smy\s(?!.{{0,60}}(?:{_GOODS}))(?:[\w.+-]+\s?){{1,4}}"
+    rf"|sent\s(?:from|via|with|using)\s(?=.{{0,50}}(?:{_DEVICE}))(?!.{{0,50}}(?:{_GOODS})).{{1,50}}"
+    r"|get\soutlook\sfor\s.{1,40}|download\soutlook\s.{1,40}|envoyé\sde\smon\s.{1,30}"
+    rf"|(?:отправлено|послано)\s(?:с|со|из|через|от)\s(?=.{{0,60}}(?:{_DEVICE}))(?!.{{0,60}}(?:{_GOODS})).{{1,60}}"
+    r"|с\s(?:моего\s)?(?:iphone|ipad|айфона|телефона)"
     r"|скачать\soutlook\s.{1,40}|получите?\soutlook\s.{1,40}|написано\s(?:с|на)\s(?:телефон|смартфон|планшет).{0,20}"
     r")[ \t.!]*$",
     re.I,
@@ -154,6 +171,13 @@ CONTACT = re.compile(
     re.I,
 )
 POSTSCRIPT = re.compile(r"[ \t]{0,3}(?:p\.?\s?p?\.?\s?s\b\.?|з\.?\s?ы\.?\b|постскриптум|ps\b)[\s.:,—–-]", re.I)
+# Words of a clause; names, posts and addresses have none of them.
+_CLAUSE = re.compile(
+    r"\b(?:не|если|иначе|жду|жд[её]м|буду|будем|будет|прошу|просим|верните|оплатите|пришлите|вы|вас|вам|мне|меня|мы|нас|нам|завтра|сегодня|"
+    r"мо(?:жем|гу)|хоч(?:у|ет)|когда|почему|чтобы|суд[уе]?|деньги|we|you|will|won'?t|your|us|me|not|don'?t|is|are|if|otherwise|please|must|tomorrow|"
+    r"today|waiting|court)\b",
+    re.I,
+)
 _SENTENCE_END = re.compile(r"[.!?…][\"»”')]*\s*$")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 
@@ -178,32 +202,49 @@ def like_sentence(line: str) -> bool:
     count = len(_WORDS.findall(line))
     if line.rstrip().endswith("?"):
         return count >= 2
-    return count >= 14 or (count >= 5 and bool(_SENTENCE_END.search(line)) and not CONTACT.search(line))
+    if count >= 14:
+        return True
+    if CONTACT.search(line):
+        return count >= 4 and len(_CLAUSE.findall(line)) >= 2
+    return (count >= 5 and bool(_SENTENCE_END.search(line))) or (count >= 3 and bool(_CLAUSE.search(line)))
 
 
 # ---- disclaimers, footers, banners
 
+# What a disclaimer speaks of is the letter itself: «Важно: получатель груза отказался» and «if you received the payment in
+# error» are the writer's own words.
+_LETTER = r"(?:e-?mail|message|communication|transmission|attachment|mail\b|сообщени|письм|вложени|переписк|рассылк)"
 DISCLAIMER = re.compile(
     r"[ \t*_]{0,4}(?:"
-    r"(?:важно|внимание|notice|important|disclaimer|confidential(?:ity)?(?:\snotice|\snote)?|конфиденциальн(?:о|ость)|privileged)\s?[:!.—–-]"
-    r".{0,300}(?:конфиденц|адресат|получател|предназнач|confiden|recipient|privileged|intended|disclos)"
-    r"|(?:this|the|any)\s(?:e-?mail|message|communication|transmission|electronic\smail)\b.{0,160}"
-    r"(?:confidential|privileged|intended\s(?:only\s|solely\s)?for|intended\srecipient|legally|virus|scanned|not\sconstitute)"
+    rf"(?:важно|внимание|(?:important\s)?notice|important)\s?[:!.—–-](?=.{{0,200}}{_LETTER})"
+    r".{0,300}(?:конфиденц|адресат|предназначен|confiden|intended|privileged|disclos|unauthori)"
+    rf"|(?:disclaimer|confidential(?:ity)?(?:\snotice|\snote)?|конфиденциальн(?:о|ость)|privileged)\s?[:!.—–-](?=.{{0,300}}(?:{_LETTER}|адресат|addressee))"
+    r".{0,300}(?:конфиденц|адресат|получател|предназнач|confiden|recipient|privileged|intended|disclos|addressee)"
+    r"|(?:this|any|the(?=.{0,100}(?:attach|addressee|recipient)))\s(?:e-?mail|message|communication|transmission|electronic\s(?:mail|message))"
+    r"\s(?!(?:that\s)?(?:you|we|i|he|she|they)\b)[^.!?]{0,160}"
+    r"(?:confidential|privileged|intended\s(?:only\s|solely\s)?for|intended\srecipient|legally\s(?:privileged|protected)|virus|scanned|not\sconstitute)"
     r"|(?:the\s)?information\s(?:contained|transmitted|in\sthis)\b.{0,160}(?:confidential|privileged|intended|recipient)"
-    r"|if\syou\s(?:are\snot|have\sreceived|received)\b.{0,120}(?:recipient|in\serror|by\smistake)"
+    rf"|if\syou\s(?:are\snot|have\sreceived|received)\s(?:the\s|an?\s)?(?:intended\s|named\s|correct\s|proper\s)*(?:recipient|addressee)\b"
+    rf"|if\syou\s(?:have\s)?(?:received|got)\s(?:it|this|(?:this|the|any)\s(?:\w+\s)?{_LETTER}\w*)\b.{{0,80}}(?:in\serror|by\smistake|erroneously)"
     r"|(?:confidentiality|disclaimer|legal)\s(?:notice|statement)\b"
     r"|please\s(?:consider|think\sof)\sthe\senvironment\b|before\sprinting\b.{0,60}environment"
-    r"|(?:данное|настоящее|это|эта|данная|настоящая|содержание|информация)\s.{0,160}"
-    r"(?:конфиденциальн|предназначен[аоы]?\s(?:только|исключительно|для)|не\sявля[ею]тся\s(?:публичной\s)?офертой|коммерческ\w+\sтайн|"
-    r"вложени\w+\sк\sнему|для\sадресата)"
-    r"|(?:если|в\sслучае,?\sесли)\s(?:вы\s)?(?:не\sявляетесь|получили)\b.{0,160}(?:адресат|получател|ошибк|ошибочно)"
+    r"|(?:данн|настоящ|эт)(?:ое|ее|о|а|ая|от|ый)\s(?:электронн\w+\s)?(?:сообщени|письм|переписк)\w*\b[^.!?]{0,160}"
+    r"(?:конфиденциальн|предназначен[аоы]?\s(?:только|исключительно|для)|не\sявля[ею]тся\s(?:публичной\s)?офертой|коммерческ\w+\sтайн|для\sадресата)"
+    r"|(?:вся\s|данная\s|эта\s|настоящая\s)?(?:содержание|информация),?\s(?=.{0,80}(?:сообщени|письм|вложени)).{0,160}"
+    r"(?:конфиденциальн|предназначен[аоы]?\s(?:только|исключительно|для)|офертой|коммерческ\w+\sтайн|для\sадресата)"
+    r"|(?:если|в\sслучае,?\sесли)\s(?:вы\s)?не\sявляетесь\s(?:\w+\s){0,2}(?:адресат|получател\w+\s(?:данного|этого|настоящего|сообщени|письм|,|\.))"
+    r"|(?:если|в\sслучае,?\sесли)\s(?:вы\s)?(?:не\sявляетесь\s(?:\w+\s){1,2}получател|(?:ошибочно\s)?получили\s(?=(?:его|её|ее|(?:это|данное|настоящее)\s(?:\w+\s)?(?:сообщени|письм)|сообщени|письм|по\sошибке,?\s(?:удал|уничтож|сообщ|уведом|просим)|ошибочно,?\s(?:удал|уничтож|сообщ|уведом|просим)))"
+    r".{0,120}(?:адресат|получател|ошибк|ошибочно|удал|уничтож))"
     r"|(?:сообщение|письмо|электронное\sписьмо)\s(?:и\s(?:любые\s)?(?:вложения|приложения)\b.{0,80})?.{0,40}(?:явля\w+|содерж\w+|могут\sсодержать)\s.{0,80}"
     r"конфиденциальн"
     r"|(?:это\s)?(?:сообщение|письмо)\s(?:было\s)?(?:проверено|проверен)\b.{0,60}(?:вирус|антивирус|avast|dr\.?web|kaspersky|касперск)"
     r"|(?:virus-free|без\sвирусов)\b.{0,60}|(?:scanned|checked)\s(?:by|for)\s.{0,60}(?:virus|avast|avg)"
-    r"|вы\sполучили\sэто\s(?:сообщение|письмо),?\s(?:поскольку|потому\sчто|так\sкак)|чтобы\sотписаться\b|отписаться\sот\sрассылки"
-    r"|you\s(?:received|are\sreceiving)\sthis\s(?:message|e-?mail|email)\sbecause|to\sunsubscribe\b|unsubscribe\b"
-    r"|registered\s(?:office|in\s(?:england|scotland|ireland))\b|(?:no|nothing)\s.{0,60}\blegally\sbinding\b"
+    r"|вы\sполучили\sэто\s(?:сообщение|письмо),?\s(?:поскольку|потому\sчто|так\sкак)|чтобы\sотписаться\b"
+    r"|отписаться(?:\sот\s(?:этой\s|данной\s)?рассылки)?(?=\s*(?:$|[|:.<\[(]|можно|https?:|по\sссылке))"
+    r"|you\s(?:received|are\sreceiving)\sthis\s(?:message|e-?mail|email)\sbecause|to\sunsubscribe\b(?!\s(?:me|us)\b)"
+    r"|unsubscribe(?!\s(?:me|us)\b)(?=\s*(?:$|[|:.<\[(,]|here\b|from\b|https?:|instantly\b|at\sany))"
+    r"|registered\s(?:office|in\s(?:england|scotland|ireland))\b"
+    rf"|(?:no|nothing)\s(?=.{{0,80}}{_LETTER}).{{0,100}}\blegally\sbinding\b|(?:no|nothing)\sin\sthis\s.{{0,60}}\blegally\sbinding\b"
     r")",
     re.I,
 )

@@ -34,6 +34,8 @@ def part_own_run(lines: Lines, first: int, last: int, own_name: str, own_address
             return  # own words go on
         if text.strip():
             seen += 1
+            if seen > 1 and why == stored.SENT_FROM and not pattern.MOBILE.match(text):
+                return  # telephones sign below what was written first; what was typed under that is words again
             if seen > _MAX_SIGNATURE or (seen > 1 and why != stored.DELIMITER and pattern.like_sentence(text)):
                 return
             if why == stored.DELIMITER and seen > 6 and pattern.like_sentence(text):
@@ -96,7 +98,11 @@ def _signature_start(
 ) -> tuple[int, str] | None:
     """(line, reason) where the signature of the run begins. Looked for near its end only, but for the «-- » line."""
     for index in range(first, last):
-        if pattern.DELIMITER.match(lines.texts[index]) and lines.kinds[index] == "own":
+        if (
+            pattern.DELIMITER.match(lines.texts[index])
+            and lines.kinds[index] == "own"
+            and not _words_below(lines, index, last)
+        ):
             return index, stored.DELIMITER
     worded = [i for i in range(first, last) if not lines.blank(i) and lines.kinds[i] == "own"]
     if not worded:
@@ -114,6 +120,14 @@ def _signature_start(
         if index != worded[0] and pattern.closing_rest(text) is not None:
             return index, stored.CLOSING
     return _named_block(lines, first, near, own_name, own_address) if last_run else None
+
+
+def _words_below(lines: Lines, index: int, last: int) -> bool:
+    """A person's two dashes (RFC 3676 section 4.3 has a space after them) with a sentence right below are a rule, no signature."""
+    if lines.texts[index].endswith(" "):
+        return False
+    following = lines.next_words(index + 1)
+    return following < last and lines.kinds[following] == "own" and pattern.like_sentence(lines.texts[following])
 
 
 def _only_postscript(lines: Lines, rest: list[int]) -> bool:
