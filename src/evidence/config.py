@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from evidence.addresses import normal
 from evidence.errors import UsageError
 from evidence.i18n import default_language, talk, translation
 from evidence.sections import AtLeast, AtMost, Invalid, Mistake, MoreThan, Section
@@ -197,8 +198,8 @@ class Config(Section):
         names = [a.name for a in self.account]
         if len(set(names)) != len(names):
             raise ValueError(tr("two accounts have the same name"))
-        ours = {a.lower() for p in (self.us, *self.us.staff) for a in p.addresses}
-        theirs = {a.lower() for p in (self.client, *self.client.delegates) for a in p.addresses}
+        ours = {normal(a) for p in (self.us, *self.us.staff) for a in p.addresses}
+        theirs = {normal(a) for p in (self.client, *self.client.delegates) for a in p.addresses}
         if both := sorted(ours & theirs):
             raise ValueError(tr("{names} is listed both for us and for the client").format(names=", ".join(both)))
 

@@ -255,6 +255,8 @@ def test_look_alikes_are_found_and_real_addresses_are_not() -> None:
     assert looks_like("x@rornashka.example", known) == "@romashka.example"
     assert looks_like("office@north.example", known) == "" and looks_like("y@romashka.example", known) == ""
     assert looks_like("someone@elsewhere.example", known) == ""
+    ours = frozenset({"director@ромашка.рф"})  # one domain in two spellings imitates nothing
+    assert looks_like("director@xn--80aa3agjl3d.xn--p1ai", ours) == ""
 
 
 def nasty(seed: int) -> bytes:

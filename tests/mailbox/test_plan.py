@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.mailbox.addresses import addresses, digest, identifiers, normal
+from evidence.addresses import normal
+from evidence.mailbox.addresses import addresses, digest, identifiers
 from evidence.mailbox.plan import judge_reset, links, plan_folder
 from evidence.model import Scope
 from tests.mailbox import matter

@@ -101,3 +101,37 @@ def test_addressees_are_sides_without_repetition() -> None:
         "director@romashka.example", "anna@north.example", "boss@north.example", cc=("carrier@truck.example",)
     )
     assert PARTIES.addressees(letter) == ("us", "third")
+
+
+@pytest.mark.parametrize(
+    "written", ["ромашка.рф", "Ромашка.РФ", "xn--80aa3agjl3d.xn--p1ai", "XN--80AA3AGJL3D.xn--p1ai"]
+)
+@pytest.mark.parametrize(
+    "configured", ["@ромашка.рф", "@Ромашка.РФ", "@xn--80aa3agjl3d.xn--p1ai", "director@ромашка.рф"]
+)
+def test_a_domain_in_its_own_letters_and_in_ascii_is_one_domain(configured: str, written: str) -> None:
+    parties = Parties(
+        Config.model_validate(
+            {
+                "matter": {"title": "t"},
+                "us": {"name": "North", "addresses": ["@north.example"]},
+                "client": {"name": "Romashka", "addresses": [configured]},
+            }
+        )
+    )
+    assert parties.who(f"Director@{written}") == ("client", "Romashka")
+    assert parties.scope(mail(f"director@{written}", "office@north.example"))[0] == "in-scope"
+
+
+def test_counsel_with_a_cyrillic_domain_is_still_privileged() -> None:
+    parties = Parties(
+        Config.model_validate(
+            {
+                "matter": {"title": "t"},
+                "us": {"name": "North", "addresses": ["@north.example"]},
+                "client": {"name": "Romashka", "addresses": ["@romashka.example"]},
+                "counsel": {"addresses": ["@юрист.рф"]},
+            }
+        )
+    )
+    assert parties.withheld(mail("office@north.example", "anna@" + "юрист.рф".encode("idna").decode()))

@@ -6,7 +6,6 @@ Nothing here raises on mail. Display names are decoded for people; addresses are
 from __future__ import annotations
 
 import binascii
-import contextlib
 import hashlib
 import quopri
 import re
@@ -100,19 +99,6 @@ def references(value: bytes) -> list[int]:
 def digest(identifier: str) -> int:
     """64 bits of SHA-256: enough to recognise an identifier, too few to tell what it was."""
     return int.from_bytes(hashlib.sha256(identifier.encode("utf-8", "replace")).digest()[:8], "little")
-
-
-@lru_cache(maxsize=4096)
-def normal(address: str) -> str:
-    """For comparing: case folded, quotes of the local part gone, domain in A-labels (RFC 5891) without a last dot."""
-    local, _, domain = address.strip().rpartition("@")
-    if len(local) > 1 and local[0] == local[-1] == '"':
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    domain = domain.rstrip(".").lower()
-    if not domain.isascii():
-        with contextlib.suppress(UnicodeError):
-            domain = domain.encode("idna").decode("ascii")
-    return f"{local.casefold()}@{domain}"
 
 
 def addresses(header: str, value: bytes) -> list[Mention]:

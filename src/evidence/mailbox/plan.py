@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evidence.addresses import normal
 from evidence.canonical import canonical_json
 from evidence.config import Config
 from evidence.mailbox.addresses import (
@@ -21,7 +22,6 @@ from evidence.mailbox.addresses import (
     fields,
     hides_address,
     identifiers,
-    normal,
     references,
 )
 from evidence.mailbox.mailbox import Uids

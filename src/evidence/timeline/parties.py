@@ -1,7 +1,8 @@
 """Who stands behind an address: us, the client, a third party, or counsel; and which letters are between the two sides.
 
-An exact address beats a whole domain (``@domain``), and both are compared without regard to case (RFC 5321 lets the
-local part be case-sensitive; no mail provider uses that, and an owner who types ``Anna@`` means ``anna@``).
+An exact address beats a whole domain (``@domain``), and both are compared in ``normal`` form: without regard to case (RFC 5321
+lets the local part be case-sensitive; no mail provider uses that, and an owner who types ``Anna@`` means ``anna@``), a domain
+in its own letters or in ASCII.
 Counsel writes for us, as a delegate writes for the client: their letters to the client speak for our side.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from evidence.addresses import normal
 from evidence.config import Config
 from evidence.model import Address, Scope, Side
 
@@ -39,7 +41,7 @@ class Parties:
 
     def _learn(self, party: Party, name: str, addresses: Iterable[str]) -> None:
         for address in addresses:
-            local, _, domain = address.casefold().rpartition("@")
+            local, _, domain = normal(address).rpartition("@")
             if local:
                 self._exact.setdefault(f"{local}@{domain}", (party, name))
             else:
@@ -59,7 +61,7 @@ class Parties:
 
     def who(self, address: str) -> tuple[Party, str]:
         """The party behind ``address`` and the configured name of the person or firm ("" where none is configured)."""
-        folded = address.strip().strip("<>").casefold()
+        folded = normal(address.strip().strip("<>"))
         if folded in self._exact:
             return self._exact[folded]
         return self._domain.get(folded.rpartition("@")[2], ("third", ""))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from evidence.addresses import normal
 from evidence.canonical import canonical_json
 from evidence.config import Config
 from evidence.model import Flag, Letter, Outcome, Request, Side, Tier, judged_id, other_side
@@ -334,7 +335,8 @@ class Search:
 
     def _is_theirs(self, address: str, side: Side) -> bool:
         known = self._their[side]
-        return not known or address in known or "@" + address.rpartition("@")[2] in known
+        known_form = normal(address)
+        return not known or known_form in known or "@" + known_form.rpartition("@")[2] in known
 
     def _searched(self, letter: Letter, side: Side, count: int, returned: Sequence[str]) -> Mapping[str, Any]:
         automatic = [x.sha256 for x in self._automatic.get(letter.thread, ()) if x.at > letter.at and x.speaker == side]
@@ -359,7 +361,7 @@ def _by_thread(letters: Iterable[Letter]) -> dict[str, list[Letter]]:
 
 
 def _folded(addresses: Iterable[str]) -> frozenset[str]:
-    return frozenset(a.casefold() for a in addresses)
+    return frozenset(map(normal, addresses))
 
 
 def _silence_in_words(in_thread: Sequence[Letter], later: Sequence[Letter]) -> str:
