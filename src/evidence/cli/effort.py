@@ -128,7 +128,7 @@ def _narrowed(
         return shown, result
     own = tuple(line for line in result.lines if person.casefold() in line.person.casefold())
     if own:
-        return shown, replace(result, lines=own)
+        return shown, replace(result, lines=own, share_of_traffic=None)
     shown = narrowed(session.config, shown, since=None, until=None, person=person)
     return shown, effort_of(session.config, case, shown, since=date.max)  # hours are logged for our own people alone
 

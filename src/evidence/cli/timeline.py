@@ -102,7 +102,10 @@ def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any 
     from evidence.timeline.page import html_page
 
     config = session.config
-    printed = shown if entries is not None else standing_of(shown)
+    source = shown
+    if what == "assess" and shown.whole is not None:
+        source = shown.whole  # counted is a part; what became of it is linked to wherever it stands
+    printed = shown if entries is not None else standing_of(source)
     click.echo(
         html_page(
             what,

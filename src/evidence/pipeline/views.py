@@ -11,7 +11,7 @@ from typing import Any
 from evidence.config import Config
 from evidence.model import Flag, Letter, Request
 from evidence.pipeline.second_reader import proposed_flags, proposed_outcomes
-from evidence.ports import CaseFile, Review
+from evidence.ports import CaseFile, OutsideFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry, as_decided
 
 
@@ -28,6 +28,8 @@ class View:
     proposed: Mapping[str, Sequence[Mapping[str, Any]]] = field(
         default_factory=dict
     )  # outcomes of requests, by their id
+    asked: datetime | None = None  # the moment somebody asked for by name; None: as far as the archive can speak
+    whole: View | None = None  # the view of which this one is a part
 
 
 def end_of_day(text: str, config: Config) -> datetime:
@@ -52,6 +54,9 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         shown = tuple(letter for letter in shown if letter.at <= as_of)
         requests = find_all_requests(config, whole, case.folder_counts(), as_of, flags)
     by_sha = {letter.sha256: letter for letter in whole}
+    reviews = case.reviews()
+    if as_of is not None:
+        reviews = _known_by(as_of, reviews, requests, by_sha)
     flags = [*flags, *proposed_flags(case, by_sha, (flag.id for flag in flags))]
     held = {letter.sha256 for letter in shown if not letter.withheld}
     return View(
@@ -61,10 +66,36 @@ def view(config: Config, case: CaseFile, *, as_of: datetime | None = None, every
         letters=tuple(letter for letter in shown if not letter.withheld),
         flags=tuple(flag for flag in flags if flag.sha256 in held),
         requests=tuple(request for request in requests if request.sha256 in held),
-        reviews=case.reviews(),
+        reviews=reviews,
         by_sha=by_sha,
         proposed=proposed_outcomes(case, by_sha),
+        asked=as_of,
     )
+
+
+def _known_by(
+    as_of: datetime,
+    reviews: Mapping[tuple[str, str], Review],
+    requests: Sequence[Request],
+    by_sha: Mapping[str, Letter],
+) -> Mapping[tuple[str, str], Review]:
+    """The reviews without outcomes that rest on what came after ``as_of``: an answer in a later letter, a silence not yet over.
+
+    That a flag or a request is one, or is none, holds whenever it was decided.
+    """
+    pending = {r.id for r in requests if r.outcome == "pending"}
+
+    def later(target: str, target_id: str, review: Review) -> bool:
+        if target != "request":
+            return False
+        if review.answering_sha256:
+            return review.answering_sha256 not in by_sha
+        return review.outcome is not None and target_id in pending and review.at > as_of
+
+    return {
+        key: replace(review, outcome=None, answering_sha256=None) if later(*key, review) else review
+        for key, review in reviews.items()
+    }
 
 
 def standing_of(shown: View, *, tier: str | None = None, only_accepted: bool = False) -> View:
@@ -91,17 +122,38 @@ def stated_as_of(case: CaseFile) -> datetime | None:
 def assessment_of(config: Config, case: CaseFile, shown: View) -> Assessment:
     from evidence.timeline.assess import assess
 
+    whole = shown.whole or shown
     return assess(
-        shown.letters,
-        shown.flags,
-        shown.requests,
+        whole.letters,
+        whole.flags,
+        whole.requests,
         shown.reviews,
         case.answers(),
         case.claims(),
-        case.links(),
-        case.outside_files(),
+        _links(case, shown),
+        _outside_files(config, case, shown),
         as_of=shown.as_of,
+        within=None if shown.whole is None else {letter.sha256 for letter in shown.letters},
+        around=[letter for letter in shown.by_sha.values() if not letter.withheld],
     )
+
+
+def _outside_files(config: Config, case: CaseFile, shown: View) -> Sequence[OutsideFile]:
+    """Files from outside mail; as of a day asked for, those of what had happened by then."""
+    from evidence.timeline.build import happened_at
+
+    files = case.outside_files()
+    return [f for f in files if shown.asked is None or happened_at(f, config.zone) <= shown.asked]
+
+
+def _links(case: CaseFile, shown: View) -> Sequence[Mapping[str, Any]]:
+    """What a person tied together; as of a day asked for, without messages that came later."""
+
+    def there(link: Mapping[str, Any]) -> bool:
+        ends = ((link["subject"], link["subject_id"]), (link["object"], link["object_id"]))
+        return all(what != "message" or sha256 in shown.by_sha for what, sha256 in ends)
+
+    return [link for link in case.links() if shown.asked is None or there(link)]
 
 
 def effort_of(
@@ -125,8 +177,34 @@ def effort_of(
             currency=config.effort.currency,
             timezone=config.matter.timezone,
         ),
-        share_of_traffic(case),
+        share_of_traffic(case) if shown.asked is None and shown.whole is None else None,
+        _own_names(config, shown.by_sha.values()),
     )
+
+
+def _own_names(config: Config, letters: Iterable[Letter]) -> Mapping[str, str]:
+    """The name of each of our addresses: as configured for a person, else as whoever writes from it signs, else the address itself.
+
+    How others write our names into their letters names nobody.
+    """
+    from evidence.timeline.parties import Parties
+
+    parties = Parties(config)
+    people = {person.name for person in config.us.staff}
+    found: dict[str, str] = {}
+    for letter in letters:
+        for address in letter.addresses:
+            folded = address.address.casefold()
+            if not folded or folded in found:
+                continue
+            party, name = parties.who(folded)
+            if party == "us":
+                found[folded] = name if name in people else folded
+    for letter in letters:
+        folded = letter.sender.casefold()
+        if letter.person and found.get(folded) == folded:
+            found[folded] = letter.person
+    return found
 
 
 def share_of_traffic(case: CaseFile) -> float | None:
@@ -143,7 +221,7 @@ def entries_of(config: Config, case: CaseFile, shown: View, filters: Any = None)
         shown.letters,
         shown.flags,
         shown.requests,
-        case.outside_files(),
+        _outside_files(config, case, shown),
         case.disappearances(),
         timezone=config.matter.timezone,
         gap_days=config.timeline.gap_days,
@@ -316,11 +394,10 @@ def narrowed(config: Config, shown: View, *, since: date | None, until: date | N
 
     letters = tuple(letter for letter in shown.letters if fits(letter))
     held = {letter.sha256 for letter in letters}
-    return View(
-        shown.as_of,
-        letters,
-        tuple(f for f in shown.flags if f.sha256 in held),
-        tuple(r for r in shown.requests if r.sha256 in held),
-        shown.reviews,
-        shown.by_sha,
+    return replace(
+        shown,
+        letters=letters,
+        flags=tuple(f for f in shown.flags if f.sha256 in held),
+        requests=tuple(r for r in shown.requests if r.sha256 in held),
+        whole=shown.whole or shown,
     )

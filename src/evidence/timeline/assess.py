@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,15 +38,31 @@ def assess(
     links: Sequence[Mapping[str, Any]],
     outside_files: Sequence[OutsideFile],
     as_of: datetime,
+    *,
+    within: Collection[str] | None = None,
+    around: Sequence[Letter] = (),
 ) -> Assessment:
     """Counts, dates, flags and requests under each question for each side, and the answer a person recorded.
 
     Counted are accepted flags and, apart from them, stated ones no person has looked at; possible ones wait for a person and
     are not counted; rejected ones are counted as rejected. What a person accepted in another category stands under that one's
     question. Under "obligations" stand also the side's requests left without reply or answered late (requests *to* that side).
+
+    ``within``: only what stands in these messages is counted and listed; what became of it (the answer to a notice, when a claim
+    was first said, the proof that came) is looked for in all ``letters``, so that leaving letters out never makes a silence.
+    ``around``: context messages, among which a notice that came back undelivered is told.
     """
     flags = [recategorised(f, reviews.get(("flag", f.id))) for f in flags]
     at = {x.sha256: x.at for x in letters}
+    standing = [f for f in flags if _stands(_review(reviews, "flag", f.id), f.tier)]
+    claims_made = claim_lines(letters, standing, requests, claims, links, outside_files)
+    notices_given = notices(letters, standing, around)
+    if within is not None:
+        flags = [f for f in flags if f.sha256 in within]
+        requests = [r for r in requests if r.sha256 in within]
+        counted = {f.id for f in flags}
+        claims_made = tuple(c for c in claims_made if c.recorded or not counted.isdisjoint(c.flags))
+        notices_given = tuple(n for n in notices_given if n.sha256 in within)
     questions = []
     for number, (key, categories) in enumerate(QUESTIONS, 1):
         answer = answers.get(number)
@@ -73,13 +89,12 @@ def assess(
                 answered_at=_moment(answer.get("at")) if answer else None,
             )
         )
-    standing = [f for f in flags if _stands(_review(reviews, "flag", f.id), f.tier)]
     theirs = [r for r in requests if r.asker == "client" and _stands(_review(reviews, "request", r.id), r.tier)]
     return Assessment(
         as_of=as_of,
         questions=tuple(questions),
-        claims=claim_lines(letters, standing, requests, claims, links, outside_files),
-        notices=notices(letters, standing),
+        claims=claims_made,
+        notices=notices_given,
         ours_unanswered=tuple(r.id for r in theirs if outcome_of(r, reviews) in UNANSWERED),
         ours_late=tuple(r.id for r in theirs if outcome_of(r, reviews) in LATE),
     )

@@ -224,8 +224,8 @@ def _message(
     )
 
 
-def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
-    """A file from outside mail stands at the day its owner stated, at noon where no time was given."""
+def happened_at(file: OutsideFile, zone: ZoneInfo) -> datetime:
+    """When what a file from outside mail shows was, as its owner stated it: at noon where no time was given."""
     try:
         moment = datetime.fromisoformat(file.event_date.replace("Z", "+00:00"))
     except ValueError:
@@ -234,9 +234,13 @@ def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
         moment = datetime.combine(moment.date(), time(12), zone)
     elif moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC)
+
+
+def _outside(file: OutsideFile, zone: ZoneInfo) -> TimelineEntry:
     return TimelineEntry(
         kind="outside",
-        at=moment.astimezone(UTC),
+        at=happened_at(file, zone),
         until=None,
         at_note="",
         sha256=file.sha256,

@@ -18,7 +18,7 @@ from evidence.timeline.answers import Vocabulary, stems_of
 CLAIMING = ("accusation", "broken_promise", "nonpayment", "demand")
 # What a claim is about, by the client's own words; the first that fits.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("loss", re.compile(r"\b(?:по?тер[яи]\w*|утер[яи]\w*|утрат\w*|утрач\w*|пропа[лвж]\w*|исчез\w*|недоста[чю]\w*|недовоз\w*|недовез\w*|украл\w*|кра[жд]\w*|lost|lose|losing|missing|disappear\w*|vanish\w*|stol\w+|steal\w*|theft|short\s+by)\b", re.I)),
+    ("loss", re.compile(r"\b(?:потер[яиюеь]\w*|утер[яиюеь]\w*|утрат\w*|утрач\w*|пропа[лвж]\w*|исчез\w*|недоста[чю]\w*|недовоз\w*|недовез\w*|украл\w*|кра[жд]\w*|lost|lose|losing|missing|disappear\w*|vanish\w*|stol\w+|steal\w*|theft|short\s+by)\b", re.I)),
     ("damage", re.compile(r"\b(?:повре[жд]\w*|слом\w+|разби\w+|испор\w+|порч\w+|поцарап\w*|царапин\w*|брак\w*|бракован\w*|дефект\w*|залил\w*|прож[её]г\w*|треснул\w*|трещин\w*|damag\w*|brok\w+|break\w*|scratch\w*|ruin\w*|crack\w*|defect\w*|faulty|leak\w*|spoil\w*)\b", re.I)),
     ("conduct", re.compile(r"\b(?:хам\w+|нахам\w*|груб\w*|оскорб\w+|крич\w+|кри[кч]\w*|орал\w*|угрож\w+|врать|вр[её]те|врал\w*|солгал\w*|лж[её]т\w*|обман\w*|rude\w*|insult\w*|abus\w+|shout\w*|yell\w*|swor\w+|threaten\w*|lied|lying|liar\w*|cheat\w*)\b", re.I)),
     ("delay", re.compile(r"\b(?:опозд\w+|задерж\w*|просроч\w*|сорвал\w*|срыв\w*|срок\w*|late|delay\w*|overdue|behind\s+schedule|missed)\b", re.I)),
@@ -53,7 +53,9 @@ def claim_lines(
         own = [
             f
             for f in claiming
-            if f.id in linked["flag"] or (stems and vocabulary.overlap(stems, stems_of(f.quote)) >= SAME_AT)
+            if f.id in linked["flag"]
+            or (stems and vocabulary.overlap(stems, stems_of(f.quote)) >= SAME_AT)
+            or _named_by(str(claim["title"]), f)
         ]
         taken |= {f.id for f in own}
         words = stems.union(*(stems_of(f.quote) for f in own)) if own else stems
@@ -118,19 +120,33 @@ def _groups(flags: Sequence[Flag], vocabulary: Vocabulary) -> list[list[Flag]]:
     return [members for _kind, members, _said in groups]
 
 
+def _named_by(title: str, flag: Flag) -> bool:
+    """Whether a title says in other words what a flag does («утрата отпаривателя», «потеряли отпариватель»): its kind, and an object."""
+    kind = kind_of_claim((), title)
+    if kind == "other" or kind != kind_of_claim([flag]):
+        return False
+    return not stems_of(_without_kind(title)).isdisjoint(stems_of(_without_kind(flag.quote)))
+
+
 def _without_kind(text: str) -> str:
     for _kind, words in KINDS:
         text = words.sub(" ", text)
     return text
 
 
-def _about(request: Request, words: frozenset[str], letter_of: Mapping[str, Letter]) -> bool:
-    """Whether a request asks for proof of a claim: by its own words, or, for a document, by those of the letter it stands in.
+def _about(
+    request: Request, words: frozenset[str], objects: frozenset[str], kind: str, letter_of: Mapping[str, Letter]
+) -> bool:
+    """Whether a request asks for proof of a claim: by its own words, by naming its kind and one of its ``objects``, or, for a document,
+    by the words of the letter it stands in.
 
     Shares are unweighted here: what a claim is about is the commonest word of the dispute, and a weight would hide it.
     """
     asked = stems_of(request.quote)
     if len(asked & words) >= PROOF_AT * max(len(asked), 1):
+        return True
+    same_kind = request.kind == "document" and kind != "other" and kind_of_claim((), request.quote) == kind
+    if same_kind and objects & stems_of(_without_kind(request.quote)):
         return True
     letter = letter_of.get(request.sha256)
     return bool(
@@ -154,23 +170,29 @@ def _line(
     files: tuple[int, ...], messages: tuple[str, ...], vocabulary: Vocabulary, recorded: bool,
 ) -> ClaimLine:  # fmt: skip
     first = min((at[f.sha256] for f in own), default=None)
+    kind = kind_of_claim(own, title if recorded else "")
+    objects = frozenset[str]().union(*(stems_of(_without_kind(said)) for said in (title, *(f.quote for f in own))))
     proofs = [
         r for r in requests
         if r.asker == "us" and r.kind in ("document", "question") and first is not None and r.asked_at >= first
-        and words and _about(r, words, letter_of)
+        and words and _about(r, words, objects, kind, letter_of)
     ]  # fmt: skip
     answered = any(r.outcome in ("answered", "answered-late") for r in proofs)
     return ClaimLine(
         name=name, title=title, by="client", flags=tuple(f.id for f in own), first=first, repeats=max(len({f.sha256 for f in own}) - 1, 0),
-        proof_requests=tuple(r.id for r in proofs), files=files, messages=messages, kind=kind_of_claim(own, title if recorded else ""),
+        proof_requests=tuple(r.id for r in proofs), files=files, messages=messages, kind=kind,
         open=not files and not messages and not answered, recorded=recorded,
     )  # fmt: skip
 
 
-def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, ...]:
-    """Our deadline and termination notices, whether a bounce came back, and their first human letter after it, in the thread or else anywhere."""
+def notices(letters: Sequence[Letter], flags: Sequence[Flag], around: Sequence[Letter] = ()) -> tuple[Notice, ...]:
+    """Our deadline and termination notices, whether a bounce came back, and their first human letter after it, in the thread or else anywhere.
+
+    ``around``: messages that are not between the sides; a bounce is one, since a server sends it.
+    """
     by_hash = {x.sha256: x for x in letters}
     ordered = sorted(letters, key=lambda x: (x.at, x.number))
+    bounces = [x for x in {y.sha256: y for y in (*letters, *around)}.values() if x.kind == "bounce"]
     found = []
     for flag in flags:
         letter = by_hash.get(flag.sha256)
@@ -179,10 +201,11 @@ def notices(letters: Sequence[Letter], flags: Sequence[Flag]) -> tuple[Notice, .
         after = [x for x in ordered if x.at > letter.at and (x.thread == letter.thread or x.parent == letter.sha256)]
         sent_to = {a.address.casefold() for a in letter.addresses if a.header in ("to", "cc")}
         bounced = any(
-            x.kind == "bounce"
+            x.at >= letter.at
+            and (x.thread == letter.thread or x.parent == letter.sha256)
             and x.parent in (letter.sha256, None)
             and any(a in x.texts.get("body", "").casefold() for a in sent_to)
-            for x in after
+            for x in bounces
         )
         theirs = (x for x in after if x.kind == "human" and x.speaker == "client")
         answer = next(theirs, None)

@@ -48,16 +48,18 @@ def effort(
     staff_rates: Mapping[str, float],
     settings: EffortSettings,
     share: float | None = None,
+    own_names: Mapping[str, str] | None = None,
 ) -> Effort:
     """Per person of ours and month: mail read and written, minutes, cost. ``share`` is this dispute's share of all traffic, if known.
 
     A message of theirs counts once, as read by the one of us it is addressed to (the first of To, then Cc); copies to others
     are not counted, so that the sum stays the lower bound. The estimate of a line is rounded to a tenth of a minute; the cost is
-    reckoned from the minutes as given. A human message only; own words only.
+    reckoned from the minutes as given. A human message only; own words only. ``own_names``: the name of each of our addresses, in
+    lower case; None: of those who wrote one of ``letters``.
     """
     zone = ZoneInfo(settings.timezone)
     tallies: dict[tuple[str, date], _Tally] = defaultdict(_Tally)
-    names_of = _own_names(letters)
+    names_of = _own_names(letters) if own_names is None else own_names
     for letter in letters:
         if letter.kind != "human" or letter.scope != "in-scope":
             continue
