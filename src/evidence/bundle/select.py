@@ -54,10 +54,10 @@ def select(
     zone: tzinfo,
 ) -> Selection:
     """Decide. ``letters`` are those in scope or included by a person; ``everything`` adds context and withheld ones."""
-    excluded = tuple((x, selections[x.sha256]) for x in letters if _action(selections, x) == "exclude")
+    excluded = tuple((x, _chosen(selections, x)) for x in letters if _action(selections, x) == "exclude")
     out = {x.sha256 for x, _ in excluded}
     base = tuple(x for x in letters if x.sha256 not in out and not x.withheld)
-    included = tuple((x, selections[x.sha256]) for x in base if _action(selections, x) == "include")
+    included = tuple((x, _chosen(selections, x)) for x in base if _action(selections, x) == "include")
     numbers = number(base, files, issued)
     chosen = tuple(x for x in base if _passes(x, options, flags, reviews, zone))
     kept_files = tuple(f for f in files if _file_passes(f, options))
@@ -105,7 +105,13 @@ def number(letters: Sequence[Letter], files: Sequence[OutsideFile], issued: Sequ
 
 
 def _action(selections: Mapping[str, Mapping[str, Any]], letter: Letter) -> str:
-    return str(selections.get(letter.sha256, {}).get("action", ""))
+    return str(_chosen(selections, letter).get("action", ""))
+
+
+def _chosen(selections: Mapping[str, Mapping[str, Any]], letter: Letter) -> Mapping[str, Any]:
+    """The last choice a person made of this letter, by the hash of whichever copy they named."""
+    found = [selections[s] for s in (letter.sha256, *letter.copies) if s in selections]
+    return max(found, key=lambda row: int(row.get("id", 0)), default={})
 
 
 def _passes(

@@ -6,12 +6,24 @@ import click
 
 from evidence.cli.session import Session, whole_sha256
 from evidence.cli.text import _, help_end
+from evidence.errors import UsageError
+
+
+def _kept_from_others(session: Session, sha256: str) -> bool:
+    with session.current() as case:
+        return any(x.withheld for x in case.letters(everything=True) if sha256 in (x.sha256, *x.copies))
 
 
 def _choose(session: Session, sha256: str, action: str, reason: str) -> int:
     whole = whole_sha256(session, sha256)
     if not reason.strip():
         raise click.UsageError(_("Give a reason: it is logged and printed."))
+    if action == "include" and _kept_from_others(session, whole):
+        raise UsageError(
+            _("This message is correspondence with your counsel and is never shown in a bundle."),
+            _("Neither the other side nor a third party is among its sender and recipients."),
+            _("If that is wrong, correct the addresses under [counsel] in the configuration."),
+        )
     with session.judge() as archive:
         archive.select(whole, action, reason.strip(), actor=session.actor)
     said = (
