@@ -19,7 +19,8 @@ tr = talk("")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
-def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+def checked_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and ``@domain`` with the domain in lower case. Raises ValueError naming the first that is neither."""
     for value in values:
         if not re.fullmatch(r"[^\s@<>,;]*@[^\s@<>,;]+", value):
             raise ValueError(
@@ -33,7 +34,8 @@ def _lower_domain(address: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
-def _known_zone(value: str) -> str:
+def known_zone(value: str) -> str:
+    """``value`` where it names a time zone. Raises ValueError."""
     from zoneinfo import ZoneInfo
 
     try:
@@ -51,14 +53,14 @@ class Matter(Section):
     timezone: str = "Europe/Moscow"
     archive: str = "archive.db"
 
-    _checks: ClassVar = {"timezone": _known_zone}
+    _checks: ClassVar = {"timezone": known_zone}
 
 
 class Person(Section):
     name: str
     addresses: tuple[str, ...] = ()
 
-    _checks: ClassVar = {"addresses": _addresses}
+    _checks: ClassVar = {"addresses": checked_addresses}
 
 
 class Staff(Person):
@@ -76,7 +78,7 @@ class Client(Person):
 class Counsel(Section):
     addresses: tuple[str, ...] = ()
 
-    _checks: ClassVar = {"addresses": _addresses}
+    _checks: ClassVar = {"addresses": checked_addresses}
 
 
 class Account(Section):
@@ -220,8 +222,13 @@ class Config(Section):
 
 def load_config(path: Path) -> Config:
     """Read ``path``. Raises UsageError naming every mistake with its line."""
+    return parse_config(read_config(path), path)
+
+
+def read_config(path: Path) -> str:
+    """The text of ``path``, without the byte order mark that some editors put before it. Raises UsageError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(
             tr("There is no configuration file at {path}.").format(path=path),
@@ -232,7 +239,6 @@ def load_config(path: Path) -> Config:
         raise UsageError(
             tr("{path} cannot be read.").format(path=path), str(error), tr("Save it as UTF-8 text.")
         ) from None
-    return parse_config(text, path)
 
 
 def parse_config(text: str, path: Path) -> Config:

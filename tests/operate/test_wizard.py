@@ -161,3 +161,82 @@ def test_the_dialogue_proposes_the_client_from_the_mailbox(tmp_path: Path, langu
     assert config.client.addresses == ("@teply-dom.example",)
     assert config.matter.language == language
     assert server.password not in (tmp_path / "config.toml").read_text(encoding="utf-8")
+
+
+def test_an_answer_that_cannot_stand_is_asked_again_at_once_and_the_others_are_not_lost(tmp_path: Path) -> None:
+    words = ["init", "--no-connect", "--no-sync", "--no-schedule", "--host", "imap.north.example"]
+    words += ["--username", "office@north.example", "--password-env", "PW"]
+    terminal = Terminal(words, tmp_path, {"EVIDENCE_LANG": "en", "TERM": "dumb"})
+    for question, *replies in (
+        (r"IMAP server.*\]: $", ""),
+        (r"Our name.*: $", "North"),
+        (r"Our addresses.*\]: $", "Romashka", "office@north.example, @north.example;"),
+        (r"The client's name.*: $", "Romashka"),
+        (r"The client's addresses.*: $", "Ivan <d@r.example>", "Office@NORTH.example", "d@r.example, e@r.example"),
+        (r"Title.*\]: $", ""),
+        (r"Language.*\]: $", ""),
+        (r"Time zone.*\]: $", "MSK", "Europe/Moscow"),
+        (r"Country.*\]: $", "Russia", "ru"),
+        (r"working days.*\]: $", "366", "5"),
+        (r"\[y/N\]", "y"),
+        (r"Name of another.*: $", "Anna"),
+        (r"Address: $", "anna", "anna@north.example"),
+        (r"Hourly rate.*: $", "-5"),  # no rate: said, and none is written
+        (r"Name of another.*: $", ""),
+    ):
+        for number, reply in enumerate(replies):
+            if number:
+                terminal.until("That does not look right: ")
+            terminal.until(question)
+            terminal.answer(reply)
+    assert terminal.ended() == 0
+    config = load_config(tmp_path / "config.toml")
+    assert config.us.addresses == ("office@north.example", "@north.example")
+    assert config.client.addresses == ("d@r.example", "e@r.example")
+    assert (config.matter.timezone, config.timeline.country, config.timeline.answer_within_days) == (
+        "Europe/Moscow",
+        "RU",
+        5,
+    )
+    assert [(p.name, p.addresses, p.hourly_rate) for p in config.us.staff] == [("Anna", ("anna@north.example",), 0)]
+
+
+def test_flags_that_make_no_configuration_name_no_line_of_a_file_that_does_not_exist(tmp_path: Path) -> None:
+    ended = evidence(*FLAGS, "--us-address", "north", "--timezone", "MSK", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "us.addresses: “north”" in ended.stderr and "matter.timezone: " in ended.stderr
+    assert "nothing was written" in ended.stderr and "line " not in ended.stderr
+    assert not (tmp_path / "config.toml").exists()
+
+
+def test_a_second_run_reads_a_file_saved_with_a_byte_order_mark(tmp_path: Path) -> None:
+    evidence(*FLAGS, cwd=tmp_path)
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    ended = evidence("init", "--yes", "--no-connect", "--answer-within-days", "7", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert load_config(path).timeline.answer_within_days == 7
+
+
+def test_a_second_run_over_a_file_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+    evidence(*FLAGS, "--us-name", "Север", cwd=tmp_path)
+    path = tmp_path / "config.toml"
+    path.write_bytes(path.read_text(encoding="utf-8").replace("“", "").replace("”", "").encode("cp1251", "replace"))
+    ended = evidence("init", "--yes", "--no-connect", cwd=tmp_path)
+    assert ended.returncode == 2 and "UTF-8" in ended.stderr and "Unexpected" not in ended.stderr
+
+
+def test_a_second_run_keeps_every_address_of_staff_and_delegates(tmp_path: Path) -> None:
+    evidence(*FLAGS, cwd=tmp_path)
+    path = tmp_path / "config.toml"
+    text = path.read_text(encoding="utf-8").replace(
+        '["anna@north.example"]', '["anna@north.example", "anna.private@mail.example"]'
+    )
+    text = text.replace('["claims@romashka.example"]', '["claims@romashka.example", "claims@hired.example"]')
+    path.write_text(text, encoding="utf-8")
+    before = load_config(path)
+    ended = evidence("init", "--yes", "--no-connect", "--answer-within-days", "7", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    after = load_config(path)
+    assert (after.us.staff, after.client.delegates) == (before.us.staff, before.client.delegates)
+    assert len(after.us.staff[0].addresses) == len(after.client.delegates[0].addresses) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,13 +79,14 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
     from evidence.cli.init_dialogue import Dialogue
+    from evidence.config import read_config
     from evidence.operate import wizard
 
     path = (folder / "config.toml") if folder else (session.config_path or Path("config.toml"))
     if path.is_dir():
         path /= "config.toml"
-    old = path.read_text(encoding="utf-8") if path.exists() else None
-    answers = wizard.from_config(old) if old else wizard.Answers(language="ru" if language == "ru" else "en")
+    old = read_config(path) if path.exists() else None
+    answers = wizard.from_config(old, path) if old else wizard.Answers(language="ru" if language == "ru" else "en")
     if not old and language != "ru":
         answers.country, answers.timezone = "GB", "Europe/London"
     if not old:
@@ -92,7 +94,14 @@ def command(session: Session, /, folder: Path | None, **flags: Any) -> int:
     _from_flags(answers, flags)
     dialogue = Dialogue(answers, flags, old is not None)
     dialogue.hold()
-    text = wizard.edited_config(old, answers) if old else wizard.new_config(answers)
+    try:
+        text = wizard.edited_config(old, answers) if old else wizard.new_config(answers)
+    except UsageError as error:  # the lines it names are those of a file that does not exist yet
+        raise UsageError(
+            _("These answers make no valid configuration; nothing was written."),
+            re.sub(r"(?m)^(\s*)\w+ \d+: ", r"\1", error.why),
+            _("Correct them and run `evidence init` again."),
+        ) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".toml.new")
     unfinished.write_text(text, encoding="utf-8")
@@ -153,6 +162,9 @@ def _parts(text: str, count: int) -> tuple[str, ...]:
 
 def rate(text: str) -> float:
     try:
-        return float(text.replace(",", ".") or 0)
+        number = float(text.replace(",", ".") or 0)
     except ValueError:
-        raise UsageError(_("“{text}” is not a rate; enter a number.").format(text=text)) from None
+        number = -1.0
+    if not 0 <= number < 1e9:  # minus, infinity and "nan" are numbers to Python only
+        raise UsageError(_("“{text}” is not a rate; enter a number.").format(text=text))
+    return number

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.addresses import normal
 from evidence.cli.ask import yes
 from evidence.cli.hints import pasteable
 from evidence.cli.init import rate
 from evidence.cli.text import _, language, ngettext
+from evidence.config import checked_addresses, known_zone
 from evidence.errors import EvidenceError, UsageError
+from evidence.timeline.deadlines import is_working_day
 
 if TYPE_CHECKING:
     from evidence.operate.wizard import Answers, Survey
@@ -34,16 +39,31 @@ class Dialogue:
     def say(self, text: str = "") -> None:
         click.echo(pasteable(text), err=True)
 
-    def ask(self, question: str, default: str = "", *, flag: str, check: str = "") -> str:
+    def ask(
+        self,
+        question: str,
+        default: str = "",
+        *,
+        flag: str,
+        check: str = "",
+        judge: Callable[[str], object] = str,
+    ) -> str:
+        """``judge`` raises ValueError or UsageError on a reply the configuration would refuse; it is asked again then and there."""
         if self.silent:
             if not default:
                 raise UsageError(_("{flag} is required with --yes.").format(flag=flag))
             return default
         while True:
             reply: str = click.prompt(question, default=default or None, err=True, show_default=bool(default)).strip()
-            if not check or re.fullmatch(check, reply):
-                return reply
-            self.say(_("That does not look right: {text}").format(text=reply))
+            if check and not re.fullmatch(check, reply):
+                self.say(_("That does not look right: {text}").format(text=reply))
+                continue
+            try:
+                judge(reply)
+            except (ValueError, UsageError) as error:
+                self.say(_("That does not look right: {text}").format(text=str(error)))
+                continue
+            return reply
 
     def confirm(self, question: str, default: bool = True) -> bool:
         return default if self.silent else yes(question, default)
@@ -199,9 +219,11 @@ class Dialogue:
             for one in self.survey.ours[:12]:
                 letters = ngettext("{n} message", "{n} messages", one.messages).format(n=one.messages)
                 self.say(f"      {one.address}  {one.name}  ({letters})")
-        a.us_addresses = self.ask(
-            _("Our addresses (or @domain), separated by spaces"), default, flag="--us-address"
-        ).split()
+        a.us_addresses = _listed(
+            self.ask(
+                _("Our addresses (or @domain), separated by spaces"), default, flag="--us-address", judge=_addresses
+            )
+        )
         if self.survey and self.survey.theirs and not a.client_addresses:
             self.propose()
         a.client_name = (
@@ -209,11 +231,20 @@ class Dialogue:
             if self.silent and a.client_name
             else self.ask(_("The client's name"), a.client_name, flag="--client-name")
         )
-        a.client_addresses = self.ask(
-            _("The client's addresses (or @domain), separated by spaces"),
-            " ".join(a.client_addresses),
-            flag="--client-address",
-        ).split()
+        a.client_addresses = _listed(
+            self.ask(
+                _("The client's addresses (or @domain), separated by spaces"),
+                " ".join(a.client_addresses),
+                flag="--client-address",
+                judge=self._not_ours,
+            )
+        )
+
+    def _not_ours(self, reply: str) -> None:
+        _addresses(reply)
+        ours = set(map(normal, (*self.answers.us_addresses, *(address for _n, address, _r in self.answers.staff))))
+        if both := [address for address in _listed(reply) if normal(address) in ours]:
+            raise ValueError(_("{names} is already listed as ours").format(names=", ".join(both)))
 
     def propose(self) -> None:
         """«These 4 addresses wrote as Romashka»: a number takes them over."""
@@ -252,16 +283,16 @@ class Dialogue:
             == "ru"
             else "en"
         )
-        a.timezone = self.ask(_("Time zone"), a.timezone, flag="--timezone", check=r"[A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
+        a.timezone = self.ask(_("Time zone"), a.timezone, flag="--timezone", judge=known_zone)
         a.country = self.ask(
-            _("Country whose public holidays count"), a.country, flag="--country", check=r"[A-Z]{2}(-[A-Z0-9]+)?"
-        )
+            _("Country whose public holidays count"), a.country, flag="--country", judge=_country
+        ).upper()
         a.answer_within_days = int(
             self.ask(
                 _("After how many working days does a request count as unanswered"),
                 str(a.answer_within_days),
                 flag="--answer-within-days",
-                check=r"[1-9]\d{0,2}",
+                check=r"[1-9]\d?|[12]\d\d|3[0-5]\d|36[0-5]",
             )
         )
         if not a.staff and self.confirm(
@@ -279,7 +310,13 @@ class Dialogue:
             if (reply := self.optional(question)) and (hourly := self.number(reply)) is not None:
                 a.staff.append((one.name, one.address, hourly))
         while name := self.optional(_("Name of another member of staff (Enter: no more)")):
-            address = self.optional(_("Address"))
+            while True:
+                address = self.optional(_("Address"))
+                try:
+                    _addresses(address)
+                    break
+                except ValueError as error:
+                    self.say(_("That does not look right: {text}").format(text=str(error)))
             hourly = self.number(click.prompt(_("Hourly rate"), default="0", err=True))
             a.staff.append((name, address, hourly or 0.0))
 
@@ -331,6 +368,19 @@ class Dialogue:
             self.say(str(error))
             return False
         return code in (0, 3)
+
+
+def _listed(text: str) -> list[str]:
+    """Addresses as people list them: parted by spaces, commas or semicolons."""
+    return re.split(r"[\s,;]+", text.strip(" \t,;")) if text.strip(" \t,;") else []
+
+
+def _addresses(reply: str) -> None:
+    checked_addresses(tuple(_listed(reply)))
+
+
+def _country(reply: str) -> None:
+    is_working_day(date(2026, 1, 1), reply)
 
 
 def _public(domain: str) -> bool:

@@ -190,21 +190,23 @@ def local_zone(default: str) -> str:
 
 def edited_config(text: str, answers: Answers) -> str:
     """The person's own file with the answers put in; comments and everything not asked stay as they are."""
-    return _fill(tomlkit.parse(text), answers)
+    return _fill(tomlkit.parse(text), answers, before=from_config(text))
 
 
-def _fill(document: Any, a: Answers) -> str:
+def _fill(document: Any, a: Answers, before: Answers | None = None) -> str:
+    """``before``: what the document says now. People who were not asked about keep all that stands there of them."""
+    before = before or Answers()
     _set(document, "matter", {"title": a.title, "language": a.language, "timezone": a.timezone})
     _set(document, "us", {"name": a.us_name, "addresses": a.us_addresses})
     _set(document, "client", {"name": a.client_name, "addresses": a.client_addresses})
-    if a.staff:
+    if a.staff and a.staff != before.staff:
         _replace(
             document["us"],
             "staff",
             [{"name": n, "addresses": [x] if x else [], "hourly_rate": r} for n, x, r in a.staff],
         )
-    if a.delegates:
-        _replace(document["client"], "delegates", [{"name": n, "addresses": [x]} for n, x in a.delegates])
+    if a.delegates and a.delegates != before.delegates:
+        _replace(document["client"], "delegates", [{"name": n, "addresses": [x] if x else []} for n, x in a.delegates])
     if a.counsel:
         _set(document, "counsel", {"addresses": a.counsel})
     _set(document, "timeline", {"answer_within_days": a.answer_within_days, "country": a.country})
@@ -281,9 +283,9 @@ def _account(document: Any, a: Answers) -> str:
     return "\n".join(lines) + "\n"
 
 
-def from_config(text: str) -> Answers:
-    """The answers an existing file holds, to be offered as defaults."""
-    config = parse_config(text, Path("config.toml"))
+def from_config(text: str, path: Path = Path("config.toml")) -> Answers:
+    """The answers an existing file holds, to be offered as defaults. Raises UsageError that names ``path``."""
+    config = parse_config(text, path)
     first = config.account[0] if config.account else None
     answers = Answers(
         title=config.matter.title,
