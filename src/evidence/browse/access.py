@@ -157,21 +157,33 @@ def token_opens(site: Site, token: str) -> bool:
     return site.writable and bool(site.token) and hmac.compare_digest((site.token or "").encode(), token.encode())
 
 
-def session_cookie(datasette: Any, actor: str) -> str:
-    return str(datasette.sign({"a": actor, "s": secrets.token_urlsafe(16)}, "evidence-session"))
+def session_cookie(datasette: Any, site: Site, request: Any, actor: str) -> str:
+    """A session under ``actor``; empty: under the name the browser has, else that of the configuration. A browser that has a
+    session keeps it: the forms of its other tabs stay good when the link is opened again or the name is changed."""
+    held = _held(datasette, site, request) or {}
+    kept = {"a": actor or str(held.get("a") or site.actor), "s": str(held.get("s") or secrets.token_urlsafe(16))}
+    return str(datasette.sign(kept, "evidence-session"))
+
+
+def _held(datasette: Any, site: Site, request: Any) -> dict[str, Any] | None:
+    """What the browser's cookie holds; None where there is none, or a malformed or foreign one."""
+    cookie = request.cookies.get(cookie_name(site), "")
+    if not cookie or not site.token:
+        return None
+    try:
+        value = datasette.unsign(cookie, "evidence-session")
+    except (BadData, ValueError):
+        return None
+    return value if isinstance(value, dict) and "a" in value and "s" in value else None
 
 
 def session_of(datasette: Any, site: Site, request: Any) -> Session | None:
     """The session of this request, or None: then everything is read-only."""
     if not site.writable:
         return None
-    cookie = request.cookies.get(cookie_name(site), "")
-    if cookie and site.token:
-        try:
-            value = datasette.unsign(cookie, "evidence-session")
-            return Session(str(value["a"]), _form_key(datasette, f"session:{value['s']}"))
-        except (BadData, ValueError, KeyError, TypeError):  # a malformed or foreign cookie is no session
-            return None
+    if request.cookies.get(cookie_name(site), "") and site.token:
+        held = _held(datasette, site, request)
+        return Session(str(held["a"]), _form_key(datasette, f"session:{held['s']}")) if held else None
     if request.actor and request.actor.get("id"):
         name = str(request.actor.get("name") or request.actor["id"])
         return Session(name, _form_key(datasette, f"actor:{request.actor['id']}"))

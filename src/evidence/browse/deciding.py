@@ -49,11 +49,12 @@ async def _write(site: Site, call: Callable[[], int]) -> tuple[int, str]:
 async def review_page(datasette: Any, request: Any) -> Response:
     site = the_site(datasette)
     args = args_of(request)
-    choice = reviewing.choice_from(args)
-    found = await read(datasette, site, lambda conn: reviewing.queue(conn, choice, page_number(args)))
+    choice, after = reviewing.choice_from(args), args.get("after", "")
+    found = await read(datasette, site, lambda conn: reviewing.queue(conn, choice, page_number(args), after))
+    again = {**choice.parameters(), "page": found.number if found.number > 1 else "", "after": found.after}
     values = {
         "queue": found, "choice": choice, "here": "review", "categories": list(CATEGORIES), "message": args.get("said", "")[:300],
-        "undo": args.get("undo", ""), "back": request.full_path,
+        "wrong": args.get("wrong") == "1", "undo": args.get("undo", ""), "again": link(f"{BASE}/review", again),
     }  # fmt: skip
     return await page(datasette, request, "review.html", values)
 
@@ -83,7 +84,7 @@ async def review_item(datasette: Any, request: Any) -> Response:
     if item is None:
         raise NotFound(words_of(site, request)._("This flag or request can no longer be found."))
     values = {"item": item, "history": history, "notes": notes, "candidates": candidates, "here": "review", "categories": CATEGORIES,
-              "back": args_of(request).get("back", f"{BASE}/review")}  # fmt: skip
+              "back": local_path(args_of(request).get("back", ""), f"{BASE}/review")}  # fmt: skip
     return await page(datasette, request, "item.html", values)
 
 
@@ -108,8 +109,10 @@ async def decide(datasette: Any, request: Any) -> Response:
         return _decided(
             request, fields, {"ok": not wrong, "message": wrong or said._("Note added."), "seen": expect, "note": note}
         )
-    if act == "undo":
-        decision = await read(datasette, site, lambda conn: reviewing.previous(conn, what, id_, expect))
+    if act == "undo":  # of the decision named, which after an earlier undo is not the last row
+        undone = fields.get("undone", "")
+        of = int(undone) if undone.isdecimal() and len(undone) < 16 else expect
+        decision = await read(datasette, site, lambda conn: reviewing.previous(conn, what, id_, of))
     elif act in ("accept", "reject", "reopen"):
         chosen = {"accept": "accepted", "reject": "rejected", "reopen": "unreviewed"}[act]
         decision = {**current, "decision": chosen, "note": note}
@@ -129,9 +132,11 @@ async def decide(datasette: Any, request: Any) -> Response:
             "note": note,
         }
     else:
-        return _decided(
-            request, fields, {"ok": False, "message": said._("The form is out of date. Reload the page and try again.")}
-        )
+        missing = {
+            "category": said._("Choose a category first."),
+            "answered": said._("Choose the message that answered it first."),
+        }.get(act) or said._("The form is out of date. Reload the page and try again.")
+        return _decided(request, fields, {"ok": False, "message": missing})
     row, wrong = await _write(
         site, lambda: reviewing.decide(writer, what, id_, decision, actor=session.actor, expect=expect)
     )
@@ -167,8 +172,8 @@ def _decided(request: Any, fields: Mapping[str, str], answer: dict[str, Any]) ->
         return Response.json(answer, status=200 if answer["ok"] else 409)
     back = local_path(fields.get("back", ""), f"{BASE}/review")
     path, _, query = back.partition("?")
-    kept = [p for p in query.split("&") if p and not p.startswith(("said=", "undo="))]
-    told = {"said": answer["message"]}
+    kept = [p for p in query.split("&") if p and not p.startswith(("said=", "undo=", "wrong="))]
+    told = {"said": answer["message"]} | ({} if answer["ok"] else {"wrong": "1"})
     if answer.get("undo") and fields.get("act") != "undo":
         told["undo"] = f"{answer['what']}/{answer['id']}/{answer['undo']}"
     return Response.redirect(f"{path}?{'&'.join([*kept, urlencode(told)])}", status=303)
@@ -183,7 +188,9 @@ async def assessment_page(datasette: Any, request: Any) -> Response:
         writer = site.writer
         assert writer is not None  # noqa: S101 - as in decide
         _, wrong = await _write(site, lambda: writer.answer(int(question), answer, note=note, actor=session.actor))
-        return Response.redirect(link(f"{BASE}/assessment", {"said": wrong}) + f"#question-{question}", status=303)
+        if wrong:
+            return Response.redirect(link(f"{BASE}/assessment", {"said": wrong, "wrong": "1"}), status=303)
+        return Response.redirect(f"{BASE}/assessment#question-{question}", status=303)
     counted = await the_site(datasette).recounted("assessment")
     return await ledger(datasette, request, "assessment", lambda conn: ledgers.assessment(conn, counted))
 
@@ -201,7 +208,9 @@ async def select_message(datasette: Any, request: Any) -> Response:
     wrong = said._("Give a reason: it is printed with what was left out.")
     if reason:
         _, wrong = await _write(site, lambda: writer.select(sha, action, reason, actor=session.actor))
-    return Response.redirect(link(f"{BASE}/message/{sha}", {"said": wrong}) + "#selection", status=303)
+    if wrong:
+        return Response.redirect(link(f"{BASE}/message/{sha}", {"said": wrong, "wrong": "1"}), status=303)
+    return Response.redirect(f"{BASE}/message/{sha}#selection", status=303)
 
 
 # ---- the door ------------------------------------------------------------------------------
@@ -224,11 +233,10 @@ async def enter(datasette: Any, request: Any) -> Response:
                     "This address does not give you the right to decide. Use the one that `evidence browse` printed."
                 )
             )
-        actor = site.actor
+        actor = ""
         answer = Response.redirect("/", status=303)
-    answer.set_cookie(
-        access.cookie_name(site), access.session_cookie(datasette, actor), httponly=True, samesite="strict"
-    )
+    cookie = access.session_cookie(datasette, site, request, actor)
+    answer.set_cookie(access.cookie_name(site), cookie, httponly=True, samesite="strict")
     return answer
 
 

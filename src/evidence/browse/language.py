@@ -63,7 +63,7 @@ MAX_DEPTH = 20
 class QueryError(ValueError):
     """The query cannot be read. ``code`` names the mistake, ``shown`` the text at fault, ``near`` a likely meaning.
 
-    ``code`` is one of: long, deep, quote, open, close, empty, operator, field, value, date, hash, has, is, category.
+    ``code`` is one of: long, deep, quote, open, close, empty, operator, field, value, word, date, hash, has, is, category.
     """
 
     def __init__(self, code: str, shown: str = "", near: str = "", at: int = 0) -> None:
@@ -140,6 +140,13 @@ def parse(query: str) -> Node | None:
     tokens = _tokens(query)
     if not tokens:
         return None
+    said = [
+        token
+        for before, token in zip([None, *tokens], tokens, strict=False)
+        if token.kind != "term" or token.field or words(token.value) or (before is not None and before.kind == "not")
+    ]
+    if any(token.kind == "term" for token in said):
+        tokens = said  # a dash, a № or a smile between words is not searched for
     reader = _Reader(tokens)
     tree = reader.any(0)
     if reader.here is not None:
@@ -273,6 +280,8 @@ def _term(token: _Token) -> Node:
         near = difflib.get_close_matches(token.field.casefold(), FIELDS, n=1, cutoff=0.5)
         raise QueryError("field", token.field, near[0] if near else "", at=token.at)
     value = token.value.strip()
+    if field in ("from", "to", "with", "folder", "hash", "thread") and not token.quoted:
+        value = value.rstrip("*")  # a part of a name or the beginning of a hash is enough, with a star or without
     if not value:
         raise QueryError("value", token.field, at=token.at)
     if field in ("subject", "body", "filename"):
@@ -285,7 +294,8 @@ def _text(token: _Token, column: Literal["", "subject", "body", "attachments"]) 
     prefix = not token.quoted and token.value.endswith("*")
     text = token.value.rstrip("*") if prefix else token.value
     if not words(text):
-        raise QueryError("value", token.field or token.shown, at=token.at)
+        code, shown = ("value", token.field) if token.field else ("word", token.shown)
+        raise QueryError(code, shown, at=token.at)
     return Text(text, column, prefix)
 
 

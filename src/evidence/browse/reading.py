@@ -74,7 +74,10 @@ def inline_picture(svg: str | None, nonce: str) -> Markup | None:
     if not svg:
         return None
     start = svg.find("<svg")
-    if start < 0 or re.search(r"<\s*(script|foreignObject|iframe|object|embed)\b|\son\w+\s*=", svg, re.IGNORECASE):
+    tags = re.sub(
+        r'"[^"]*"', '""', " ".join(re.findall(r"<[^>]*>", svg))
+    )  # what letters say stands between or in quotes, escaped
+    if start < 0 or re.search(r"<\s*(script|foreignObject|iframe|object|embed)\b|\son\w+\s*=", tags, re.IGNORECASE):
         return None
     drawn = re.sub(r"<style(?=[\s>])", f'<style nonce="{escape(nonce)}"', svg[start:])
     drawn = re.sub(r'href="#m-([0-9a-f]{64})"', rf'href="{BASE}/at/\1"', drawn)
@@ -120,6 +123,7 @@ def in_words(mistake: QueryError, said: words.Words) -> str:
         ),
         "field": _("There is no search by “{shown}:”. To find the text itself, put it in quotation marks."),
         "value": _("“{shown}” has nothing to search for after it."),
+        "word": _("“{shown}” holds no letter and no digit; only words and numbers can be searched for."),
         "date": _("“{shown}” is not a date. Write it as 2025-04-30, 30.04.2025, 2025-04 or 2025."),
         "hash": _("“{shown}” is not the beginning of a SHA-256: give at least four of the characters 0–9 and a–f."),
         "has": _("“{shown}” cannot be searched for with has: — attachment, flag, request and note can."),
@@ -135,7 +139,10 @@ async def ledger(
     datasette: Any, request: Any, name: str, fetch: Callable[[sqlite3.Connection], dict[str, Any]]
 ) -> Response:
     found = await read(datasette, the_site(datasette), fetch)
-    return await page(datasette, request, f"{name}.html", {**found, "here": name, "args": args_of(request)})
+    args = args_of(request)
+    told = {"said": args.pop("said", ""), "wrong": args.pop("wrong", "") == "1"}  # of this once: no link carries it on
+    args.pop("undo", None)
+    return await page(datasette, request, f"{name}.html", {**found, **told, "here": name, "args": args})
 
 
 async def requests_page(datasette: Any, request: Any) -> Response:

@@ -74,14 +74,20 @@ class Queue:
     number: int
     pages: int
     orphaned: tuple[Mapping[str, Any], ...]
+    after: str = ""  # behind which item this page begins; empty: the pages are counted from the start
+    last: str = ""  # the last item of this page, for the next one
 
     @property
     def percent(self) -> int:
         return 100 * self.done // self.of if self.of else 100
 
 
-def queue(conn: sqlite3.Connection, choice: Choice, number: int) -> Queue:
-    """One page of the queue. Order: unreviewed before decided, then by how sure the rule is, stated first; then by time."""
+def queue(conn: sqlite3.Connection, choice: Choice, number: int, after: str = "") -> Queue:
+    """One page of the queue. Order: unreviewed before decided, then by how sure the rule is, stated first; then by time.
+
+    ``after`` is ``last`` of the page before: what is decided leaves the queue, so a page counted from its start would pass over
+    as many items as were decided meanwhile. Where that item is no longer found, the page is counted.
+    """
     listed = _listed(conn)
     fitting = [
         r for r in listed
@@ -92,10 +98,17 @@ def queue(conn: sqlite3.Connection, choice: Choice, number: int) -> Queue:
     ]  # fmt: skip
     done = sum(1 for r in fitting if r["review"] != "unreviewed")
     wanted = [r for r in fitting if choice.state in ("all", r["review"])]
-    wanted.sort(key=lambda r: (r["review"] != "unreviewed", r["tier"] != "stated", -r["score"], r["at"], r["id"]))
-    pages = max(1, -(-len(wanted) // PAGE_SIZE))
-    number = min(max(1, number), pages)
-    slice_ = wanted[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    wanted.sort(key=lambda r: _place(r, r["review"] != "unreviewed"))
+    begin = _behind(wanted, listed, after) if after else None
+    if begin is None:
+        after, pages = "", max(1, -(-len(wanted) // PAGE_SIZE))
+        number = min(max(1, number), pages)
+        begin = (number - 1) * PAGE_SIZE
+    else:
+        number = max(2, number)
+        pages = number + -(-max(0, len(wanted) - begin - PAGE_SIZE) // PAGE_SIZE)
+    slice_ = wanted[begin : begin + PAGE_SIZE]
+    last = slice_[-1] if slice_ else None
     return Queue(
         items=_items(conn, slice_),
         total=len(wanted),
@@ -104,7 +117,26 @@ def queue(conn: sqlite3.Connection, choice: Choice, number: int) -> Queue:
         number=number,
         pages=pages,
         orphaned=tuple(_orphaned(conn)),
+        after=after,
+        last=f"{int(last['review'] != 'unreviewed')}-{last['what']}-{last['id']}" if last else "",
     )
+
+
+def _place(row: Mapping[str, Any], decided: bool) -> tuple[Any, ...]:
+    return (decided, row["tier"] != "stated", -row["score"], row["at"], row["id"])
+
+
+def _behind(wanted: list[dict[str, Any]], listed: list[dict[str, Any]], after: str) -> int | None:
+    """Where in ``wanted`` the items behind ``after`` begin (its place is the one it had when it was shown); None: not known, or
+    there are none."""
+    decided, _, name = after.partition("-")
+    what, _, id_ = name.partition("-")
+    of = next((r for r in listed if r["what"] == what and r["id"] == id_), None)
+    if of is None:
+        return None
+    place = _place(of, decided == "1")
+    begin = sum(1 for r in wanted if _place(r, r["review"] != "unreviewed") <= place)
+    return begin if begin < len(wanted) else None
 
 
 def item(conn: sqlite3.Connection, what: str, id_: str) -> Item | None:

@@ -139,6 +139,8 @@ async def sorry(datasette: Any, site: Site, request: Any, exception: Exception) 
         )
     else:
         return None
+    if request.method == "POST" and "application/json" in request.headers.get("accept", ""):  # the script of a queue
+        return Response.json({"ok": False, "message": text}, status=status)
     return await page(datasette, request, "sorry.html", {"title": title, "text": text, "here": ""}, status)
 
 

@@ -166,7 +166,7 @@ def _rows(
         r["message"]: dict(r)
         for r in conn.execute(
             "SELECT p.message, p.sha256, p.at, p.at_note, p.subject, p.speaker, p.person, p.sender, p.sender_name, p.scope, p.failed, p.gist,"
-            " substr(t.text, 1, ?) AS body, (SELECT count(*) FROM attachment a WHERE a.message = p.message) AS attachments,"
+            " evidence_cut(t.text, 0, ?) AS body, (SELECT count(*) FROM attachment a WHERE a.message = p.message) AS attachments,"
             " (SELECT group_concat(f.name, ', ') FROM (SELECT DISTINCT f.name FROM sighting s JOIN folder f ON f.id = s.folder"
             " WHERE s.message = p.message) f) AS folders"
             f" FROM parsed_message p LEFT JOIN text_part t ON t.message = p.message AND t.part = 'body' WHERE p.message IN ({held})",

@@ -202,7 +202,13 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
     conn.execute("PRAGMA query_only = 1")
     conn.execute("PRAGMA trusted_schema = 0")
     conn.create_function("evidence_holds", 2, _holds, deterministic=True)
+    conn.create_function("evidence_cut", 3, _cut, deterministic=True)
 
 
 def _holds(text: str | None, part: str) -> int:
     return int(text is not None and part in text.casefold())
+
+
+def _cut(text: str | None, start: int, end: int) -> str | None:
+    """``substr`` of SQLite ends a text at its first U+0000, which a letter may hold."""
+    return None if text is None else text[start:end]

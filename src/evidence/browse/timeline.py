@@ -67,7 +67,7 @@ def filters_from(args: Mapping[str, str]) -> Filters:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        return min(date.fromisoformat(text), date.max - timedelta(days=1))  # there is a day after it
     except ValueError:
         return None
 
@@ -184,7 +184,7 @@ def page(conn: sqlite3.Connection, filters: Filters, number: int, zone: ZoneInfo
         excluded=counts["excluded"],
         first=rows[0][1] if rows else "",
         last=rows[-1][1] if rows else "",
-        months=_months(rows),
+        months=_months(rows, zone),
         parameters=filters.parameters(),
     )
 
@@ -220,10 +220,13 @@ def _counts(conn: sqlite3.Connection) -> dict[str, int]:
     return {"withheld": row[0], "context": row[1], "excluded": excluded}
 
 
-def _months(rows: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
+def _months(rows: Sequence[Any], zone: ZoneInfo) -> tuple[tuple[str, int, int], ...]:
+    """Months as the pages show their days, in the matter's time zone: what was sent on the last night of one may stand in the next."""
     found: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        found.setdefault(row[1][:7], [index // PAGE_SIZE + 1, 0])[1] += 1
+        at = moment(row[1], zone)
+        month = at.date().isoformat()[:7] if at else row[1][:7]
+        found.setdefault(month, [index // PAGE_SIZE + 1, 0])[1] += 1
     return tuple((month, at, n) for month, (at, n) in found.items())
 
 
@@ -261,7 +264,7 @@ def _lines(conn: sqlite3.Connection, rows: Sequence[Any], filters: Filters) -> l
             names.append(shown_as)
     begins = dict(
         conn.execute(
-            'SELECT z.message, substr(t.text, z.start + 1, min(z."end" - z.start, 400)) FROM zone z'
+            'SELECT z.message, evidence_cut(t.text, z.start, min(z."end", z.start + 400)) FROM zone z'
             " JOIN text_part t ON t.message = z.message AND t.part = 'body' WHERE z.part = 'body' AND z.kind = 'own' AND z.number ="
             " (SELECT min(number) FROM zone y WHERE y.message = z.message AND y.part = 'body' AND y.kind = 'own')"
             f" AND z.message IN ({held})",

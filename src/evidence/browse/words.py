@@ -269,6 +269,10 @@ class Words:
         begin, end = self.date(first), self.date(last)
         return begin if begin == end else f"{begin} {'—' if self.language == 'ru' else '–'} {end}"
 
+    def stop(self, text: str) -> str:
+        """``text`` as the end of a sentence: a Russian date ends with a full stop of its own."""
+        return text if text.endswith(".") else f"{text}."
+
     def stated_day(self, stated: str) -> str:
         """A day a person stated in ISO form; anything else as it stands."""
         try:
@@ -305,7 +309,9 @@ def moment(at: str | datetime | None, zone: ZoneInfo) -> datetime | None:
 
 
 def utc_text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    )  # strftime writes year 25 with two digits
 
 
 def json_or(text: str | None, otherwise: Any) -> Any:

@@ -3,9 +3,15 @@
 (() => {
   const typing = (el) => el && (el.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(el.tagName));
   const plain = (e) => !e.ctrlKey && !e.metaKey && !e.altKey;
+  // The letter of the key, whatever Caps Lock says; with a layout of other letters (Russian), the one that stands there in Latin.
+  const letter = (e) => {
+    if (/^[a-z]$/i.test(e.key)) return e.key.toLowerCase();
+    return /^[^\x00-\x7f]$/.test(e.key) && /^Key[A-Z]$/.test(e.code) ? e.code[3].toLowerCase() : e.key;
+  };
+  const slash = (e) => e.key === "/" || (e.code === "Slash" && e.key === "."); // the same key with a Russian layout
 
   document.addEventListener("keydown", (e) => {
-    if (e.key === "/" && plain(e) && !typing(e.target)) {
+    if (slash(e) && plain(e) && !typing(e.target)) {
       const box = document.getElementById("q");
       if (box) { e.preventDefault(); box.focus(); box.select(); }
     }
@@ -25,7 +31,12 @@
     here = Math.max(0, Math.min(index, all.length - 1));
     all.forEach((el, i) => el.classList.toggle("here", i === here));
     all[here].focus({ preventScroll: true });
-    if (!still) all[here].scrollIntoView({ block: "nearest" });
+    if (!still) all[here].scrollIntoView({ block: "nearest", behavior: "instant" });
+  };
+  // Nobody decides on what is out of sight, scrolled away from with the mouse: the key then only brings it back.
+  const inSight = (el) => {
+    const box = el.getBoundingClientRect();
+    return Math.min(box.bottom, innerHeight) - Math.max(box.top, 0) >= Math.min(box.height, innerHeight) / 2;
   };
   const tell = (text, wrong) => { said.textContent = text; said.classList.toggle("wrong", Boolean(wrong)); };
   const progress = () => {
@@ -62,7 +73,7 @@
       const answer = await response.json();
       show(item, answer);
       tell(answer.message, !answer.ok);
-      if (answer.ok && act !== "undo" && act !== "note") done.push(item.id);
+      if (answer.ok && act !== "undo" && act !== "note") done.push({ id: item.id, row: answer.undo });
       if (answer.ok) form.querySelector("input[name=note]").value = "";
       return answer;
     } catch {
@@ -79,10 +90,10 @@
     else go(index);
   };
   const undo = async () => {
-    const id = done.pop();
-    const item = id && document.getElementById(id);
+    const last = done.pop();
+    const item = last && document.getElementById(last.id);
     if (!item) { tell(queue.dataset.nothing, true); return; }
-    await send(item, "undo");
+    if (!await send(item, "undo", { undone: last.row })) done.push(last);
     go(items().indexOf(item));
   };
 
@@ -93,9 +104,11 @@
     e.preventDefault();
     decide(item, act);
   });
-  queue.addEventListener("change", (e) => {
-    if (e.target.name === "category" && e.target.value) decide(e.target.closest(".item"), "category", { category: e.target.value });
-  });
+  // Picked with the mouse, a category is the decision. By keys the arrows pass over all of them: there Enter decides.
+  let byKeys = false;
+  const choose = (select) => { if (select.value) decide(select.closest(".item"), "category", { category: select.value }); };
+  queue.addEventListener("pointerdown", () => { byKeys = false; }, true);
+  queue.addEventListener("change", (e) => { if (e.target.name === "category" && !byKeys) choose(e.target); });
   queue.addEventListener("focusin", (e) => {
     const index = items().indexOf(e.target.closest(".item"));
     if (index >= 0 && index !== here) { here = index; items().forEach((el, i) => el.classList.toggle("here", i === here)); }
@@ -104,18 +117,27 @@
     if (!plain(e)) return;
     if (typing(e.target)) {
       if (e.key === "Escape") { e.target.blur(); go(here); }
-      else if (e.key === "Enter" && e.target.name === "note") { e.preventDefault(); decide(e.target.closest(".item"), "note"); }
+      else if (e.key === "Enter" && e.target.name === "note") { e.preventDefault(); if (!e.repeat) decide(e.target.closest(".item"), "note"); }
+      else if (e.key === "Enter" && e.target.name === "category") { e.preventDefault(); if (!e.repeat) choose(e.target); }
+      else if (e.target.name === "category") byKeys = true;
       return;
     }
     const item = items()[here];
+    const judge = (act) => {
+      if (!item) return;
+      if (inSight(item)) decide(item, act);
+      else { go(here); tell(queue.dataset.look, true); }
+    };
+    const moves = { j: () => go(here + 1), ArrowDown: () => go(here + 1), k: () => go(here - 1), ArrowUp: () => go(here - 1) };
     const acts = {
-      j: () => go(here + 1), ArrowDown: () => go(here + 1), k: () => go(here - 1), ArrowUp: () => go(here - 1), u: undo,
-      a: () => item && decide(item, "accept"), r: () => item && decide(item, "reject"),
+      u: undo, a: () => judge("accept"), r: () => judge("reject"),
       c: () => item && item.querySelector("select[name=category]")?.focus(),
       n: () => item && item.querySelector("input[name=note]")?.focus(),
       o: () => item && item.querySelector("a.open").click(),
     };
-    if (acts[e.key]) { e.preventDefault(); acts[e.key](); }
+    const key = letter(e);
+    if (moves[key]) { e.preventDefault(); moves[key](); }
+    else if (acts[key]) { e.preventDefault(); if (!e.repeat) acts[key](); } // a key held down decides once
   });
   if (queue.querySelector("form.decide") && !location.hash) go(0, true);
 })();
