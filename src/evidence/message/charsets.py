@@ -88,7 +88,7 @@ def decode_octets(octets: bytes, charset: str | None) -> tuple[str, str]:
     if codec and codec != "ascii":
         text = _strictly(octets, codec)
         if text is not None:
-            return text, ""
+            return _read_otherwise(octets, codec) or (text, "")
     text = _strictly(octets, "utf_8")
     if text is not None:
         return text, "charset-guessed:utf-8"
@@ -97,6 +97,32 @@ def decode_octets(octets: bytes, charset: str | None) -> tuple[str, str]:
     guess, sure = _guess(octets)
     if codec and codec not in {"ascii", "utf_8"} and not sure:
         return _no_surrogates(octets.decode(codec, "replace")), f"charset-broken:{charset}"
+    return octets.decode(guess, "replace"), f"charset-guessed:{_NAMES.get(guess, guess)}"
+
+
+_ONE_OCTET = re.compile(r"cp125\d|cp866|koi8_\w|iso8859_\d+|latin_1|mac_\w+")
+_RUN_OF_LETTERS = re.compile(rb"[\x80-\xff]{4,}")
+
+
+def _read_otherwise(octets: bytes, codec: str) -> tuple[str, str] | None:
+    """What the octets plainly are where the label is one that fits any octets and so proves nothing.
+
+    Four or more letters of UTF-8 come about by chance in no one-octet charset; words of Russian letters labelled as
+    Western («Ïðèâåò») come from programs that never ask for the charset. Cyrillic labels are believed among themselves.
+    """
+    if not _ONE_OCTET.fullmatch(codec):
+        return None
+    text = _strictly(octets, "utf_8")
+    if text is not None and sum(1 for c in text if c > "\x7f") >= 4:
+        return text, "charset-guessed:utf-8"
+    if codec not in {"cp1252", "latin_1", "iso8859_15"}:
+        return None
+    high = sum(1 for b in octets[:20_000] if b > 0x7F)
+    if sum(map(len, _RUN_OF_LETTERS.findall(octets[:20_000]))) * 2 < high:
+        return None
+    guess, sure = _guess(octets)
+    if not sure or guess not in _CYRILLIC_CODECS:
+        return None
     return octets.decode(guess, "replace"), f"charset-guessed:{_NAMES.get(guess, guess)}"
 
 
@@ -166,13 +192,24 @@ def _western(octets: bytes) -> bool:
     return whole > 0 and mixed * 2 > whole
 
 
+_PAIR = 0.5
+# The commonest pairs of letters in running Russian text.
+_PAIRS = frozenset(
+    "ст но то на ен ов ни ра во ко по пр ре де не ер ан ли ро ос от он ит та ал ве го ка ор ть тр ел ло ль ол ле ри ак ва ес за да ме ны "
+    "те ет ти ть пе ин ат ом об ск об до же из бо ми ии ие ия ог ся ла нн".split()
+)
+_CAPITALS = 0.95  # of two readings, one all in capitals, one all in small letters, that is a little less likely
+
+
 def _cyrillic_score(text: str) -> float:
+    if max((c for c in text if c.isalpha()), default="") >= "А" and text == text.upper():
+        return _CAPITALS * _cyrillic_score(text.lower())  # ПРЕТЕНЗИЯ: capitals are no mark of a wrong table here
     score, before = 0.0, ""
     for c in text:
         if c > "\x7f":
             weight = _FREQUENCY.get(c)
             if weight is not None:
-                score += 0.4 + weight / 1000
+                score += 0.4 + weight / 1000 + (_PAIR if before + c in _PAIRS else 0.0)
             elif (lower := c.lower()) in _FREQUENCY:
                 # A capital after a small letter is the mark of a wrong table.
                 score += -0.8 if before.islower() else 0.3 + _FREQUENCY[lower] / 2500

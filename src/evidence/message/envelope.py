@@ -21,6 +21,11 @@ from evidence.message.headers import ENCODED_WORD, Field, decode_field
 from evidence.message.limits import MAX_ADDRESS_VALUE, MAX_RECEIVED
 from evidence.model import Address, ReceivedHop
 
+_COLON_ZONE = re.compile(r"(?:\b(?:GMT|UTC)\s?|(?<=[\s\d]))([+-]\d\d):?(\d\d)(?=\s*(?:\([^()]*\))?\s*$)")
+_CLOCK_OF_TWELVE = re.compile(r"\b(\d{1,2})(:\d\d(?::\d\d)?)\s*([AP])M\b", re.I)
+_ZONE = re.compile(r"[\s\d][+-]\d{4}\s*$|\b(?:UT|UTC|GMT|Z|[ECMP][SD]T)\s*$", re.I)
+# One address anywhere in a field from which no scanner gets one
+_ANY_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _NUMERIC_ZONE = re.compile(r"(?:\+\d{4}|-(?!0000)\d{4})\s*(?:\([^()]*\))?$")
 # The plain RFC 5321 form, comments not nested: most Received fields, read without the full scanner and to the same result.
 _COMMON_HOP = re.compile(
@@ -89,7 +94,19 @@ def addresses_of(field: Field) -> tuple[tuple[Address, ...], tuple[str, ...]]:
         Address(field.key, restore(name, decoded=True).strip(), lower_domain(restore(address, decoded=False)))
         for name, address in _mailboxes(text, field.key, defects)
     ]
+    if boxes and not any(box.address for box in boxes):
+        boxes = [_recovered(box) for box in boxes]
     return tuple(boxes), tuple(dict.fromkeys(defects))
+
+
+def _recovered(box: Address) -> Address:
+    """The address in a box that was encoded whole («=?utf-8?B?…?=» over name and address, as PHP and 1C scripts do), or left
+    without a bracket: where there is exactly one, it is meant. The defect that named the field stays."""
+    if len(set(found := _ANY_ADDRESS.findall(box.name[:2_000]))) != 1:
+        return box
+    name = box.name.replace(found[0], " ").replace("mailto:", " ")
+    name = re.sub(r"\s+", " ", re.sub(r"[<>\[\]()]", " ", name)).strip(" \"'\t")
+    return Address(box.header, name, lower_domain(found[0]))
 
 
 def _mailboxes(text: str, key: str, defects: list[str]) -> list[tuple[str, str]]:
@@ -176,6 +193,8 @@ def _in_offset(utc: datetime, minutes: int) -> datetime | None:
 def _lenient(value: str) -> tuple[datetime | None, list[str]]:
     """Forms old programs write against the standard, as the standard library reads them."""
     try:
+        # «+03:00» and «GMT+03:00» (RFC 3339, JavaScript) would be read as UTC: hours lost without a word
+        value = _CLOCK_OF_TWELVE.sub(_of_24, _COLON_ZONE.sub(r" \1\2", value))
         read = parsedate_tz(value)
         if read is None:
             return None, ["date-unreadable"]
@@ -184,7 +203,15 @@ def _lenient(value: str) -> tuple[datetime | None, list[str]]:
         at.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None, ["date-unreadable"]
-    return at, ["date-lenient"] + (["date-no-offset"] if read[9] is None else [])
+    # parsedate_tz says 0 where there is no offset, too
+    return at, ["date-lenient"] + ([] if _ZONE.search(_uncommented(value)) else ["date-no-offset"])
+
+
+def _of_24(match: re.Match[str]) -> str:
+    hour = int(match.group(1))
+    if not 1 <= hour <= 12:
+        return match.group(1) + match.group(2)
+    return f"{hour % 12 + 12 * (match.group(3) in 'pP'):02d}{match.group(2)}"
 
 
 def received_trail(fields: Sequence[Field]) -> tuple[ReceivedHop, ...]:

@@ -15,7 +15,11 @@ from evidence.message.limits import MAX_HEADER_BLOCK, MAX_HEADER_VALUE, MAX_HEAD
 
 _FIELD = re.compile(rb"([!-9;-~]{1,998})[ \t]*:")
 _FOLD = re.compile(rb"\r*\n(?=[ \t])")
-_ENCODED = re.compile(rb"=\?([!-<>@-~]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
+_QUOTED = re.compile(rb"=([0-9A-Fa-f]{2})")
+# A question mark inside is against RFC 2047 section 4.2, yet «Where is it?» is written so; it opens no further word.
+_ENCODED = re.compile(
+    rb"=\?([!-<>@-~]{1,80})\?([bBqQ])\?([^?\r\n]*(?:\?(?![=!-<>@-~]{1,80}\?[bBqQ]\?|=)[^?\r\n]*){0,20})\?="
+)
 ENCODED_WORD = re.compile(r"=\?[!-<>@-~]{1,80}\?[bBqQ]\?[^?\r\n]*\?=")
 _KNOWN = frozenset(
     "from sender reply-to to cc bcc subject date message-id in-reply-to references received return-path mime-version "
@@ -169,7 +173,7 @@ def _one_line(text: str, defects: list[str]) -> tuple[str, tuple[str, ...]]:
 
 def _word_octets(encoding: bytes, payload: bytes) -> bytes | None:
     if encoding in b"qQ":
-        return unquote_to_bytes(payload.replace(b"%", b"%25").replace(b"_", b" ").replace(b"=", b"%"))
+        return _QUOTED.sub(lambda m: bytes((int(m.group(1), 16),)), payload.replace(b"_", b" "))
     payload = re.sub(rb"[^A-Za-z0-9+/]", b"", payload)
     payload = payload[: len(payload) - 1] if len(payload) % 4 == 1 else payload
     try:

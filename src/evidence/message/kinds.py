@@ -13,7 +13,9 @@ from evidence.model import Address, MessageKind
 
 _AUTO_SUBJECT = re.compile(
     r"""^\W*(?:(?:re|отв|ответ)\s*:\s*)*(?:
-    auto(?:matic)?[\s-]?(?:reply|response|answer|generated)\b|autoreply\b|auto:|out\sof\s(?:the\s)?office\b|ooo\b[:\s-]
+    auto(?:matic)?[\s-]?(?:reply|response|answer|generated)\b|autoreply\b|auto:|out\sof\s(?:the\s)?office\b
+    # «OOO Ромашка» is a company, «OOO until Monday» a vacation
+    |ooo(?=\s*$|\s*:|\s*[-–—]?\s*(?:re\b|until\b|till\b|from\b|on\b|back\b|this\b|next\b|today\b|tomorrow\b|message\b|notice\b|reply\b|\d))
     |vacation\s(?:reply|response|notice|message)\b|away\sfrom\s(?:the\s|my\s)?(?:office|desk|mail)\b
     |авто(?:матический\s)?-?\s?ответ|автоматическ(?:ое|ий)\s(?:уведомление|сообщение|ответ)
     |(?:я\s|нахожусь\s)?(?:вне\sофиса|в\sотпуске)\b|нет\sна\sместе\b|отсутств(?:ую|ие)\sв\sофисе
@@ -29,6 +31,12 @@ _BOUNCE_SUBJECT = re.compile(
     )""",
     re.I | re.X,
 )
+_DELAY_SUBJECT = re.compile(
+    r"^\W*(?:delivery\s(?:status\snotification\s\((?:delay|success|relayed)\)|delayed)|delayed\smail|warning:|"
+    r"успешн\w+\sпересылк|задержка\sдоставки|доставлено:|ретранслировано:|уведомление\sо\sсостоянии\sдоставки\s\((?:успех|задержка|отложено)\))",
+    re.I,
+)
+_ACTION = re.compile(r"^action[ \t]*:[ \t]*([a-z]+)", re.I | re.M)
 _DAEMON = re.compile(r"^(?:mailer-daemon|mail-daemon|postmaster|mailer|bounces?|mdaemon)@", re.I)
 _ROBOT = re.compile(
     r"^(?:no-?_?\.?reply|do-?not-?reply|noreply|notifications?|notify|alerts?|robot|auto-?reply)(?:[+._-][^@]*)?@",
@@ -50,9 +58,9 @@ def kind_of(fields: Mapping[str, Sequence[bytes]], root: Part, subject: str, sen
     if root.content_type == "multipart/report":
         report = root.type_parameters.get("report-type", "").lower()
         if report in {"delivery-status", ""} or _has(root, "message/delivery-status"):
-            return "bounce"
+            return "bounce" if _returned(root, subject) else "auto"
         return "auto"
-    if _has(root, "message/delivery-status") or first(fields, "x-failed-recipients"):
+    if first(fields, "x-failed-recipients") or (_has(root, "message/delivery-status") and _returned(root, subject)):
         return "bounce"
     if _DAEMON.match(address) and (empty_return or _BOUNCE_SUBJECT.match(subject)):
         return "bounce"
@@ -90,14 +98,33 @@ def _has(root: Part, content_type: str) -> bool:
     return bool(root.children) and any(leaf.content_type == content_type for leaf in leaves(root))
 
 
+def _actions(root: Part) -> list[list[str]]:
+    """For each recipient group of the delivery reports (RFC 3464 section 2.3): its text and action, in lower case."""
+    found: list[list[str]] = []
+    for leaf in leaves(root):
+        if leaf.content_type == "message/delivery-status":
+            text = leaf.decoded()[0][:100_000].decode("latin-1")
+            for group in re.split(r"\r?\n[ \t]*\r?\n", text):
+                action = _ACTION.search(group)
+                if action or _RECIPIENT.search(group):
+                    found.append([group, action.group(1).lower() if action else ""])
+    return found
+
+
+def _returned(root: Part, subject: str) -> bool:
+    """A report that mail came back. «Delayed» is still under way, «delivered», «relayed» and «expanded» arrived."""
+    actions = {action for _, action in _actions(root)}
+    if actions - {""}:
+        return "failed" in actions
+    return not _DELAY_SUBJECT.match(subject)
+
+
 def failed_recipients(root: Part, fields: Mapping[str, Sequence[bytes]]) -> tuple[str, ...]:
     """Whom a bounce says the message did not reach: Final-Recipient and Original-Recipient (RFC 3464), in order."""
     found: list[str] = []
-    for leaf in leaves(root):
-        if leaf.content_type != "message/delivery-status":
-            continue
-        text = leaf.decoded()[0][:100_000].decode("latin-1")
-        found.extend(match.group(1) for match in _RECIPIENT.finditer(text))
+    for group, action in _actions(root):
+        if action in {"", "failed"}:
+            found.extend(match.group(1) for match in _RECIPIENT.finditer(group))
     for value in fields.get("x-failed-recipients", ()):
         found.extend(part.strip() for part in decode_field(value)[0].split(",") if "@" in part)
     return tuple(dict.fromkeys(found))

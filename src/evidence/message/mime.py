@@ -17,6 +17,12 @@ from evidence.message.headers import Field, parameters, split_fields
 from evidence.message.limits import MAX_DEPTH, MAX_HEADER_BLOCK, MAX_PARTS
 
 _END_OF_HEADERS = re.compile(rb"\r*\n\r*\n")
+_BEFORE_FIELDS = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]{0,80}\r{0,2}\n){0,20}")
+_TWO_FIELDS = re.compile(
+    rb"(?:From|To|Cc|Subject|Date|Received|Message-ID|Return-Path|Delivered-To|MIME-Version|Content-Type|DKIM-Signature|X-[\w-]{1,60}|"
+    rb"Reply-To|Sender|ARC-[\w-]{1,60})[ \t]*:[^\n]{0,2000}\n(?:[ \t][^\n]{0,2000}\n){0,50}[!-9;-~]{1,60}[ \t]*:",
+    re.I,
+)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
@@ -117,9 +123,19 @@ def read_tree(raw: bytes) -> Part:
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")  # old Macintosh files; spans are of this copy
     counter = [0]
-    root = _part(raw, 0, len(raw), "1", counter, 0, "text/plain", [])
+    defects: list[str] = []
+    start = _leading(raw)
+    if start:
+        defects.append("header-line-unreadable")
+    root = _part(raw, start, len(raw), "1", counter, 0, "text/plain", defects)
     root.path = ""
     return root
+
+
+def _leading(raw: bytes) -> int:
+    """Octets before the first field that programs put there when they save a message: a byte order mark, empty lines."""
+    match = _BEFORE_FIELDS.match(raw)
+    return match.end() if match and match.end() and _TWO_FIELDS.match(raw, match.end()) else 0
 
 
 def _part(

@@ -213,6 +213,10 @@ def _sort_into(root: Part, reading: _Reading) -> None:
                     reading.attached.append(root)  # an HTML part beside the text, no alternative to it
                 else:
                     reading.html.append(root)
+                    if reading.plain:
+                        reading.plain.append(root)  # shown below the alternative: words of the letter in both its forms
+            elif reading.html and not reading.plain:
+                reading.html.append(root)  # a list's or a telephone's line below a letter that is HTML only
             else:
                 reading.plain.append(root)
         else:
@@ -273,13 +277,23 @@ def _text_of(part: Part, defects: list[str]) -> str:
     return _LINE_END.sub("\n", text) if "\r" in text else text
 
 
+def _plain_of(part: Part, defects: list[str]) -> str:
+    text = _text_of(part, defects)
+    return html_to_text(text).text if part.content_type == "text/html" else text
+
+
+def _html_of(part: Part, defects: list[str]) -> str:
+    text = _text_of(part, defects)
+    return text if part.content_type == "text/html" else f"<pre>{entities.escape(text, quote=False)}</pre>"
+
+
 def _body(reading: _Reading) -> tuple[str, BodySource, str | None, tuple[Hint, ...], list[str]]:
     """(text, what it was made of, the HTML to show, hints into the text, defects)."""
     defects: list[str] = []
-    plain = "\n".join(_text_of(part, defects) for part in reading.plain)
+    plain = "\n".join(_plain_of(part, defects) for part in reading.plain)
     if not reading.html:
         return plain, "plain" if reading.plain else "none", None, (), defects
-    html = "\n".join(_text_of(part, []) for part in reading.html)[:MAX_HTML]
+    html = "\n".join(_html_of(part, []) for part in reading.html)[:MAX_HTML]
     if plain.strip() and not _stub(plain, html):
         if _differ(plain, html):
             defects.append("alternatives-differ")
@@ -287,7 +301,7 @@ def _body(reading: _Reading) -> tuple[str, BodySource, str | None, tuple[Hint, .
     if plain.strip():
         defects.append("plain-is-a-stub")
     defects = [d for d in defects if not d.endswith(":body")]
-    read = _html_text([_text_of(part, defects) for part in reading.html])
+    read = _html_text([_html_of(part, defects) for part in reading.html])
     defects.extend(read.defects)
     if read.hidden:
         defects.append(f"hidden-text:{read.hidden}")
