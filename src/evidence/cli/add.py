@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evidence.cli.filters import DAY
+from evidence.cli.filters import DAY, if_to_come, not_empty
 from evidence.cli.session import Session, now
 from evidence.cli.text import _, help_end
 
@@ -50,18 +50,30 @@ def command(
 ) -> int:
     from evidence import pipeline
 
+    title = not_empty("--title", title)
+    if_to_come(session, event_date)
+
+    def named(claim: str) -> None:
+        click.echo(
+            _(
+                "A new claim now has the name {name}; say what is claimed with `evidence assess claim NAME TITLE`."
+            ).format(name=claim),
+            err=True,
+        )
+
     for number, path in enumerate(files, 1):
-        named = title if len(files) == 1 else f"{title} ({number}/{len(files)})"
+        titled = title if len(files) == 1 else f"{title} ({number}/{len(files)})"
         sha256 = pipeline.add_file(
             session.config,
             path,
-            title=named,
+            title=titled,
             event_date=event_date.isoformat(),
             kind=kind,
             note=note,
             about=about,
             actor=session.actor,
             now=now,
+            named=named,
         )
         click.echo(sha256)
         click.echo(_("Archived: {name}.").format(name=path.name), err=True)

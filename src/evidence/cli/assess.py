@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evidence.cli.filters import read_view, reading
+from evidence.cli.filters import not_empty, read_view, reading
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end
 
@@ -125,6 +125,7 @@ def answer(session: Session, question: int, answer: str, note: str) -> int:
 @click.argument("title")
 @click.pass_obj
 def claim(session: Session, name: str, title: str) -> int:
+    name, title = not_empty(_("NAME"), name), not_empty(_("TITLE"), title)
     with session.judge() as archive:
         archive.claim(name, title, actor=session.actor)
     click.echo(_("Recorded."), err=True)

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.filters import DAY, read_view, reading_of
+from evidence.cli.filters import DAY, if_to_come, not_empty, read_view, reading_of
 from evidence.cli.output import csv_rows, table
 from evidence.cli.session import Session, now
 from evidence.cli.text import _, decimal, help_end, language
+from evidence.errors import UsageError
 from evidence.wording.effort import clock, formula_in_words, rule_in_words
 
 if TYPE_CHECKING:
     from evidence.pipeline import View
     from evidence.reckoning import Effort
+
+DAY_MINUTES = 24 * 60
 
 
 @click.group(
@@ -142,12 +145,36 @@ def _narrowed(
     ),
 )
 @click.argument("person")
-@click.argument("minutes", type=click.IntRange(1, 24 * 60))
+@click.argument("minutes", type=click.IntRange(1, DAY_MINUTES))
 @click.option("--date", "day", type=DAY, help=_("The day; default: today."))
 @click.option("--about", required=True, help=_("What was done."))
 @click.pass_obj
 def log(session: Session, person: str, minutes: int, day: date | None, about: str) -> int:
+    from evidence.pipeline.views import as_configured
+
     chosen = day or now().astimezone(session.config.zone).date()
+    person, about = as_configured(session.config, not_empty(_("PERSON"), person)), not_empty("--about", about)
+    with session.read() as case:
+        of_day = [
+            row
+            for row in case.hours()
+            if str(row["day"])[:10] == chosen.isoformat()
+            and as_configured(session.config, str(row["person"])) == person
+        ]
+    if (logged := sum(int(row["minutes"]) for row in of_day)) + minutes > DAY_MINUTES:
+        raise UsageError(
+            _("{person} would have worked more than 24 hours on {day}.").format(person=person, day=chosen),
+            _("Already logged on that day: {minutes} min.").format(minutes=logged),
+        )
+    if_to_come(session, chosen)
+    staff = [one.name for one in session.config.us.staff]
+    if person not in staff:
+        click.echo(
+            _("Note: the configuration names no “{person}” among the staff, so there is no rate for this time.").format(
+                person=person
+            ),
+            err=True,
+        )
     with session.judge() as archive:
         archive.hours(person, chosen.isoformat(), minutes, about, actor=session.actor)
     click.echo(

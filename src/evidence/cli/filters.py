@@ -70,6 +70,22 @@ def _with_options(command: F, person: str) -> F:
     return command
 
 
+def not_empty(name: str, text: str) -> str:
+    """``text`` without blanks around it. Raises UsageError where nothing is left: what is recorded cannot be taken back."""
+    text = " ".join(text.split())
+    if not text:
+        raise UsageError(_("{name} must not be empty.").format(name=name))
+    return text
+
+
+def if_to_come(session: Session, day: date) -> None:
+    """Warn of a day later than today: what is recorded cannot be taken back."""
+    from evidence.cli.session import now
+
+    if day > now().astimezone(session.config.zone).date():
+        click.echo(_("Note: {day} is yet to come.").format(day=day.isoformat()), err=True)
+
+
 NARROWING = ("since", "until", "person", "categories", "tier", "outcomes", "asker")
 
 
@@ -88,7 +104,7 @@ def narrowing() -> str:
 def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[Any, View]:
     """The archive's reader and the view the options ask for. Brings stale derived tables up to date first."""
     from evidence import pipeline
-    from evidence.pipeline.views import end_of_day
+    from evidence.pipeline.views import end_of_day, stated_as_of
 
     moment = None
     if as_of:
@@ -99,6 +115,15 @@ def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[An
                 _("“{text}” is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)
             ) from None
     case = session.current()
+    reached = stated_as_of(case)
+    if moment is not None and reached is not None and moment > reached:
+        shown = f"{reached.astimezone(session.config.zone):%Y-%m-%d %H:%M}"
+        click.echo(
+            _("Note: mail was last taken in at {when}; whether anything came after that is not known here.").format(
+                when=shown
+            ),
+            err=True,
+        )
     return case, pipeline.view(session.config, case, as_of=moment, everything=everything)
 
 

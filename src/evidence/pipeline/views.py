@@ -168,7 +168,11 @@ def effort_of(
 
     return effort(
         shown.letters,
-        [row for row in case.hours() if wanted(str(row["day"]))],
+        [
+            {**row, "person": as_configured(config, str(row["person"]))}
+            for row in case.hours()
+            if wanted(str(row["day"]))
+        ],
         {person.name: person.hourly_rate for person in config.us.staff},
         EffortSettings(
             minutes_per_message=config.effort.minutes_per_message,
@@ -180,6 +184,12 @@ def effort_of(
         share_of_traffic(case) if shown.asked is None and shown.whole is None else None,
         _own_names(config, shown.by_sha.values()),
     )
+
+
+def as_configured(config: Config, name: str) -> str:
+    """The name of one of us as the configuration spells it, however somebody typed it; another name with single blanks."""
+    typed = " ".join(name.split())
+    return next((p.name for p in config.us.staff if " ".join(p.name.split()).casefold() == typed.casefold()), typed)
 
 
 def _own_names(config: Config, letters: Iterable[Letter]) -> Mapping[str, str]:
