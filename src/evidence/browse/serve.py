@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from evidence.actor import login_name
 from evidence.browse import site
 from evidence.browse.metadata import SETTINGS, metadata, write_metadata
 from evidence.errors import NoArchive, UsageError
@@ -92,7 +92,7 @@ def build(
     )
     told = site.Settings(
         title=title, language=language, timezone=timezone, writer=None if sealed else writer, token=token if writer else None,
-        actor=actor or _operator(), banners=tuple(banners), now=now, recount=recount,
+        actor=actor or login_name(), banners=tuple(banners), now=now, recount=recount,
     )  # fmt: skip
     site.prepare(datasette, told)
     return datasette
@@ -103,13 +103,6 @@ def _print_no_locals() -> None:
     from datasette import handle_exception
 
     handle_exception.rich = None
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
 
 
 def run(datasette: Datasette, port: int, *, on_ready: Callable[[], None] | None = None) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evidence.actor import login_name
 from evidence.cli.text import _
 from evidence.errors import Locked, NoArchive, UsageError
 
@@ -97,9 +97,7 @@ class Session:
     @property
     def actor(self) -> str:
         """Who decides, for reviews and notes: EVIDENCE_ACTOR or the login name."""
-        import os
-
-        return os.environ.get("EVIDENCE_ACTOR") or getpass.getuser()
+        return login_name()
 
 
 def whole_sha256(session: Session, prefix: str) -> str:

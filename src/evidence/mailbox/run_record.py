@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import platform
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence import __version__
+from evidence.actor import login_name
 from evidence.mailbox.mailbox import Mailbox
 from evidence.mailbox.plan import ScopeRule
 
@@ -62,17 +62,13 @@ def system_name() -> str:
 
 def about_this_run(rule: ScopeRule, began: datetime, more: Mapping[str, Any]) -> dict[str, Any]:
     """Tool and library versions, host, operator, time zone of this machine, scope."""
-    try:
-        operator = getpass.getuser()
-    except (OSError, KeyError):
-        operator = ""
     local = began.astimezone()
     return {
         "tool": f"evidence {__version__}",
         "libraries": {"imapclient": library_version("imapclient"), "python": sys.version.split()[0]},
         "host": socket.gethostname(),
         "system": system_name(),
-        "operator": operator,
+        "operator": login_name(),
         "time_zone": f"{local.tzname()} {local:%z}",
         "scope": {"messages": rule.messages, "key": rule.key},
         **more,
