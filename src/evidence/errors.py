@@ -1,6 +1,7 @@
 """Every error a person can meet: what happened, why, and the next step, with its exit code.
 
 EvidenceError (1)
+├── Unwritable (1): read-only for this person, or on a read-only medium
 ├── UsageError (2): configuration or command line
 ├── Incomplete (3): something was owed and is listed
 ├── NoArchive (10)
@@ -25,6 +26,10 @@ class EvidenceError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(line for line in (self.what, self.why, self.next_step) if line)
+
+
+class Unwritable(EvidenceError):
+    """The archive can be read and not written: no right to, or a read-only medium."""
 
 
 class UsageError(EvidenceError):

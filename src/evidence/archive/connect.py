@@ -16,7 +16,7 @@ from pathlib import Path
 
 from evidence.archive.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
 from evidence.archive.words import _
-from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive
+from evidence.errors import EvidenceError, IntegrityFailure, Locked, NoArchive, Unwritable
 
 BUSY_SECONDS = 60.0
 READING_FAILED = (sqlite3.Error, UnicodeDecodeError)  # the latter: even SQLite's error message holds damaged octets
@@ -74,7 +74,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _journal(path: Path) -> Path:
-    return path.with_name(path.name + "-journal")
+    real = path.resolve()  # SQLite follows a link, and keeps the journal beside the file itself
+    return real.with_name(real.name + "-journal")
 
 
 def _let_sqlite_roll_back(path: Path) -> None:
@@ -139,6 +140,21 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     connection.execute("COMMIT")
 
 
+def in_the_way(error: sqlite3.Error) -> bool:
+    """Whether the disk, its rights or another program caused this, and not a mistake of ours."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    kinds = (
+        "SQLITE_FULL",
+        "SQLITE_IOERR",
+        "SQLITE_READONLY",
+        "SQLITE_CANTOPEN",
+        "SQLITE_PERM",
+        "SQLITE_BUSY",
+        "SQLITE_LOCKED",
+    )
+    return name.startswith((*kinds, "SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
 def in_words(error: Exception, path: Path) -> EvidenceError:
     """What a person needs to know of an SQLite error."""
     name = getattr(error, "sqlite_errorname", "") or ""
@@ -155,7 +171,7 @@ def in_words(error: Exception, path: Path) -> EvidenceError:
             _("Free some space and run the command again: it continues where it stopped."),
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return EvidenceError(
+        return Unwritable(
             _("{path} cannot be written.").format(path=path),
             _("The file or its folder is read-only for you ({error}).").format(error=error),
             _("Give yourself write permission there, or copy the folder to a place where you have it."),

@@ -54,6 +54,16 @@ def recalled(uuid: str) -> dict[str, Any] | None:
     return note if fits else None
 
 
+def last_at(path: Path) -> dict[str, Any] | None:
+    """The last note of an archive that lay at ``path``, or None: nothing was ever seen there."""
+    try:
+        notes = [recalled(file.stem) for file in state_folder().glob("*.json")]
+    except OSError:
+        return None
+    there = [note for note in notes if note and note.get("path") == str(path) and note["size"]]
+    return max(there, key=lambda note: str(note.get("at", "")), default=None)
+
+
 def alarms(connection: sqlite3.Connection, uuid: str) -> tuple[str, ...]:
     """Sentences to be said loudly; none when all is as it was seen, or nothing was seen yet."""
     note = recalled(uuid)

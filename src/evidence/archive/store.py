@@ -15,12 +15,12 @@ from typing import Self
 
 from evidence.archive import run_lock, seen
 from evidence.archive.binding import utc_text
-from evidence.archive.connect import connect_read, connect_write, in_words
+from evidence.archive.connect import connect_read, connect_write, in_the_way, in_words
 from evidence.archive.judging import Judging
 from evidence.archive.schema import SCHEMA_VERSION, STEPS, apply_step, begin_history, migrations
 from evidence.archive.words import _
 from evidence.archive.writer import Writer
-from evidence.errors import EvidenceError, Locked, UsageError
+from evidence.errors import EvidenceError, Locked, NoArchive, Unwritable, UsageError
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +50,12 @@ class Archive(Judging):
 
         path = Path(path)
         clock = _clock(now)
+        if path.is_symlink() and not path.exists():
+            raise NoArchive(
+                _("There is no archive at {path}.").format(path=path),
+                _("It is a link to {target}, and nothing is there.").format(target=path.resolve()),
+                _("Connect the disk the archive is on, or correct the link. No new archive was begun."),
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _take(path, clock)
         try:
@@ -149,6 +155,10 @@ class Archive(Judging):
             self.rollback()
         finally:
             self._release()
+        if isinstance(error, sqlite3.Error) and in_the_way(
+            error
+        ):  # of a derived table: evidence rows speak for themselves
+            raise in_words(error, self.path) from error
 
 
 def _clock(now: Clock | datetime) -> Clock:
@@ -210,8 +220,9 @@ def _without(module: str) -> Iterator[None]:
 
 
 def _take(path: Path, now: Clock) -> run_lock.RunLock:
-    """The run lock, with who has it since when written into its file."""
-    name = path.with_name(path.name + ".lock")
+    """The run lock, with who has it since when written into its file. Beside the file itself, whatever link leads to it."""
+    real = path.resolve()
+    name = real.with_name(real.name + ".lock")
     try:
         lock = run_lock.take(name)
     except run_lock.Taken:
@@ -221,7 +232,7 @@ def _take(path: Path, now: Clock) -> run_lock.RunLock:
             _("Wait until it has finished and run this again."),
         ) from None
     except OSError as error:
-        raise EvidenceError(
+        raise Unwritable(
             _("{path} cannot be written.").format(path=path),
             _("The lock file beside it cannot be created ({strerror}).").format(strerror=error.strerror),
             _("Give yourself write permission for that folder, or copy it to a place where you have it."),

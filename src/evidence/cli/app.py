@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -156,17 +157,36 @@ def run(arguments: list[str]) -> int:
             raise
         _tell(error)
         return error.exit_code
+    except OSError as error:
+        if debug or (known := _of_the_system(error)) is None:
+            return _unexpected(error, debug)
+        _tell(known)
+        return known.exit_code
     except Exception as error:
-        if debug:
-            raise
-        click.echo(_("Unexpected failure: {error}").format(error=f"{type(error).__name__}: {error}"), err=True)
-        click.echo(
-            _(
-                "Nothing already archived is lost. Run the command again with --debug and attach the output to your report."
-            ),
-            err=True,
-        )
-        return 1
+        return _unexpected(error, debug)
+
+
+def _unexpected(error: Exception, debug: bool) -> int:
+    if debug:
+        raise error
+    click.echo(_("Unexpected failure: {error}").format(error=f"{type(error).__name__}: {error}"), err=True)
+    click.echo(
+        _("Nothing already archived is lost. Run the command again with --debug and attach the output to your report."),
+        err=True,
+    )
+    return 1
+
+
+def _of_the_system(error: OSError) -> EvidenceError | None:
+    """A full disk or a place that may not be written: nothing to report, something to do. None for anything else."""
+    why = ": ".join(filter(None, (str(error.filename or ""), error.strerror)))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        step = _("Free some space and run the command again. Nothing already archived is lost.")
+        return EvidenceError(_("The disk is full."), why, step)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        step = _("Choose a place where you may write, and run the command again. Nothing already archived is lost.")
+        return EvidenceError(_("The system refused to write or read a file."), why, step)
+    return None
 
 
 def _colour() -> bool | None:

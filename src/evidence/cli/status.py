@@ -75,7 +75,7 @@ def command(session: Session, all_in: Path | None, as_json: bool) -> int:
         click.echo(_("Disappeared     {n} (our copies stay)").format(n=state.vanished))
     if state.alarms:
         click.secho(
-            pasteable(_("Alarms          {n}; see `evidence log --kind observation`").format(n=state.alarms)), fg="red"
+            pasteable(_("Alarms          {n}; see `evidence log --kind observed`").format(n=state.alarms)), fg="red"
         )
     if state.same_message_id:
         click.secho(

@@ -20,7 +20,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from evidence.config import Account
-from evidence.errors import IntegrityFailure
+from evidence.errors import EvidenceError, IntegrityFailure
 from evidence.i18n import talk
 from evidence.mailbox.changes import changed_uidvalidity, disappearances, doubt_emptiness, left_behind, reused_uids
 from evidence.mailbox.commands import mailbox_argument
@@ -116,6 +116,7 @@ def _read_account(run: Run) -> None:
                 run.linked |= Ledger.read(generation.passed_over).links
     everything = run.steadily(run.mailbox.list_folders)
     folders = [f for f in everything if _selected(f.name, run.account)]
+    _say_what_names_nothing(run, everything)
     folders.sort(key=lambda f: "\\All" not in f.attributes)  # Gmail's All Mail first: labels then need no second fetch
     latest: dict[str, Generation] = {g.name: g for g in sorted(generations, key=lambda g: g.id)}
     known = [f for f in _sayable(run, folders) if f.name in latest]  # of others nothing could be unchanged
@@ -347,7 +348,21 @@ def _result_of(run: Run, outcome: OutcomeWord) -> AcquisitionResult:
 def _selected(name: str, account: Account) -> bool:
     """Does the configuration want this folder? Patterns as in a shell; INBOX in any case."""
 
-    def fits(pattern: str) -> bool:
-        return fnmatchcase(name, pattern) or (name.upper() == "INBOX" and pattern.upper() == "INBOX")
+    return any(_fits(name, p) for p in account.folders) and not any(_fits(name, p) for p in account.exclude_folders)
 
-    return any(map(fits, account.folders)) and not any(map(fits, account.exclude_folders))
+
+def _fits(name: str, pattern: str) -> bool:
+    """A folder's own name always means that folder: "Client [2024]" is no set of digits then."""
+    return name == pattern or fnmatchcase(name, pattern) or (name.upper() == pattern.upper() == "INBOX")
+
+
+def _say_what_names_nothing(run: Run, everything: Sequence[FolderName]) -> None:
+    """A folder that was asked for and is not there (misspelt, renamed) makes the run incomplete: nobody would look for it."""
+    if not everything:
+        return
+    for pattern in run.account.folders:
+        if not any(_fits(f.name, pattern) for f in everything):
+            run.problem(EvidenceError(_("No folder on the server is named “{name}” (folders).").format(name=pattern)))
+    for pattern in run.account.exclude_folders:
+        if not any(_fits(f.name, pattern) for f in everything):
+            run.progress.say(_("No folder on the server is named “{name}” (exclude_folders).").format(name=pattern))

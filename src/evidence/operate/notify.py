@@ -59,11 +59,21 @@ def decide(state: dict[str, Any], *, failed: bool, now: datetime, overdue: timed
     """What to say ("failure", "overdue", "recovered" or "") and the state to keep. Pure."""
     since = datetime.fromisoformat(state["failing_since"]) if state.get("failing_since") else None
     if not failed:
-        return ("recovered" if since else ""), {}
+        return ("recovered" if since or state.get("told_locked") else ""), {}
     if since is None:
         return "failure", {"failing_since": now.isoformat(), "told_overdue": False}
     if now - since >= overdue and not state.get("told_overdue"):
         return "overdue", state | {"told_overdue": True}
+    return "", state
+
+
+def decide_locked(state: dict[str, Any], *, now: datetime, overdue: timedelta) -> tuple[str, dict[str, Any]]:
+    """As ``decide``, for a run that found the archive in use. Once is nothing; a run that hangs for days stops every other. Pure."""
+    since = datetime.fromisoformat(state["locked_since"]) if state.get("locked_since") else None
+    if since is None:
+        return "", state | {"locked_since": now.isoformat()}
+    if now - since >= overdue and not state.get("told_locked"):
+        return "overdue", state | {"told_locked": True}
     return "", state
 
 

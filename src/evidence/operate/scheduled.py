@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from evidence.config import Config
 from evidence.errors import EvidenceError, Locked
@@ -41,7 +44,7 @@ def run_scheduled(config: Config, *, now: Callable[[], datetime], progress: Prog
     try:
         from evidence import pipeline
 
-        report = pipeline.sync(config, now=now, progress=progress or LogProgress(log))
+        report = pipeline.sync(config, begin_anew=False, now=now, progress=progress or LogProgress(log))
         code = report.exit_code
         if code:
             _ = translation("operate", config.matter.language).gettext
@@ -56,8 +59,10 @@ def run_scheduled(config: Config, *, now: Callable[[], datetime], progress: Prog
             )
         log.info("sync ended: %d new, exit code %d%s", report.new, code, f" ({why})" if why else "")
     except Locked as error:
-        # Another run is at work: that is no failure, and nothing is told.
+        # Another run is at work: that is no failure, and nothing is told, unless it never ends.
         log.info("not run: %s", error.what)
+        for problem in filter(None, _tell_locked(config, error.what, started)):
+            log.warning("%s", problem)
         close_log(log)
         return error.exit_code
     except EvidenceError as error:
@@ -80,28 +85,47 @@ def _tell(config: Config, code: int, why: str, started: datetime, now: datetime)
     _ = translation("operate", config.matter.language).gettext
     overdue = timedelta(hours=config.notify.overdue_hours)
     what, state = notify.decide(notify.read_state(config.folder), failed=code not in (0, 3), now=now, overdue=overdue)
-    notify.write_state(config.folder, state)
+    unkept = _keep(config.folder, state)
     title = config.matter.title
     if what == "failure":
-        return notify.tell(
+        return unkept + notify.tell(
             config,
             _("evidence: the sync failed ({title})").format(title=title),
             [why, _("Nothing already archived is lost. Next step: run `evidence doctor`.")],
         )
     if what == "overdue":
-        since = datetime.fromisoformat(state["failing_since"]).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
-        return notify.tell(
-            config,
-            _("evidence: no successful sync since {when} ({title})").format(when=since, title=title),
-            [
-                why,
-                _(
-                    "Messages that vanish from the server in the meantime can no longer be archived. Run `evidence doctor`."
-                ),
-            ],
-        )
+        return unkept + _tell_overdue(config, why, state["failing_since"])
     if what == "recovered":
-        return notify.tell(config, _("evidence: the sync works again ({title})").format(title=title), [])
+        return unkept + notify.tell(config, _("evidence: the sync works again ({title})").format(title=title), [])
+    return unkept
+
+
+def _tell_locked(config: Config, why: str, now: datetime) -> list[str]:
+    overdue = timedelta(hours=config.notify.overdue_hours)
+    what, state = notify.decide_locked(notify.read_state(config.folder), now=now, overdue=overdue)
+    unkept = _keep(config.folder, state)
+    return unkept + (_tell_overdue(config, why, state["locked_since"]) if what else [])
+
+
+def _tell_overdue(config: Config, why: str, since: str) -> list[str]:
+    _ = translation("operate", config.matter.language).gettext
+    when = datetime.fromisoformat(since).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
+    return notify.tell(
+        config,
+        _("evidence: no successful sync since {when} ({title})").format(when=when, title=config.matter.title),
+        [
+            why,
+            _("Messages that vanish from the server in the meantime can no longer be archived. Run `evidence doctor`."),
+        ],
+    )
+
+
+def _keep(folder: Path, state: dict[str, Any]) -> list[str]:
+    """What was told, for the next run. On a full disk it is told all the same, and again: silence would be worse."""
+    try:
+        notify.write_state(folder, state)
+    except OSError as error:
+        return [f"logs/notify.json: {error}"]
     return []
 
 
@@ -139,12 +163,14 @@ def new_digest(config: Config, started: datetime, now: datetime) -> notify.Diges
 
 
 def open_log(folder: Path) -> logging.Logger:
-    """``logs/sync.log``, rotated. No letter's text and no secret is ever logged."""
-    (folder / "logs").mkdir(exist_ok=True)
+    """``logs/sync.log``, rotated; where it cannot be written, standard error. No letter's text and no secret is ever logged."""
     log = logging.Logger("evidence.scheduled", logging.INFO)
-    keeper = logging.handlers.RotatingFileHandler(
-        folder / "logs" / "sync.log", maxBytes=LOG_OCTETS, backupCount=LOGS_KEPT, encoding="utf-8"
-    )
+    keeper: logging.Handler
+    try:
+        (folder / "logs").mkdir(exist_ok=True)
+        keeper = _Keeper(folder / "logs" / "sync.log", maxBytes=LOG_OCTETS, backupCount=LOGS_KEPT, encoding="utf-8")
+    except OSError:
+        keeper = logging.StreamHandler()
     keeper.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
     log.addHandler(keeper)
     return log
@@ -152,4 +178,13 @@ def open_log(folder: Path) -> logging.Logger:
 
 def close_log(log: logging.Logger) -> None:
     for keeper in log.handlers:
-        keeper.close()
+        with suppress(OSError):  # a full disk: what was buffered was said on standard error
+            keeper.close()
+
+
+class _Keeper(logging.handlers.RotatingFileHandler):
+    """A line that the disk does not take goes to standard error, where the scheduler keeps it, without a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, AttributeError):
+            sys.stderr.write(self.format(record) + "\n")
