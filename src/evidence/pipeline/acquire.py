@@ -328,8 +328,13 @@ def add_file(
     about: Sequence[str],
     actor: str,
     now: Callable[[], datetime],
+    named: Callable[[str], None] | None = None,
 ) -> int:
-    """Archive a file from outside mail, and link it to the claims, flags, requests or messages it bears on."""
+    """Archive a file from outside mail, and link it to the claims, flags, requests or messages it bears on.
+
+    ``named`` is told of each claim that came about by its name here. Raises UsageError, before anything is archived, for no file and
+    for an id of nothing in this archive.
+    """
     if not path.is_file():
         raise UsageError(
             _("There is no file {path}.").format(path=path),
@@ -340,6 +345,7 @@ def add_file(
 
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     with open_archive(config, now, create=True) as archive, path.open("rb") as stream:
+        targets = [target_of(archive, target) for target in about]
         file = archive.add_file(
             stream,
             filename=path.name,
@@ -350,11 +356,11 @@ def add_file(
             note=note,
             added_by=actor,
         )
-        for target in about:
-            kind_of, name = target_of(archive, target)
-            known = archive.connection.execute("SELECT 1 FROM claim WHERE name = ?", (name,)).fetchone()
-            if kind_of == "claim" and known is None:
+        for kind_of, name in targets:
+            if kind_of == "claim" and not _is_claim(archive, name):
                 archive.claim(name, name, actor=actor)
+                if named is not None:
+                    named(name)
             archive.link("file", str(file), kind_of, name, actor=actor)
     return file
 
@@ -429,9 +435,16 @@ def log_size(archive: Archive) -> int:
 
 
 def target_of(archive: Archive, text: str) -> tuple[str, str]:
-    """What ``--about`` names: a message's SHA-256, a flag's or request's id, else a claim by its name."""
+    """What ``--about`` names: a claim by its name, a message's SHA-256, a flag's or request's id, else a claim yet to be made.
+
+    Raises UsageError for what can only be an id and is that of nothing, or of more than one thing: it would stand among the
+    client's claims for ever.
+    """
     connection = archive.connection
-    folded = text.strip().lower()
+    name = text.strip()
+    if _is_claim(archive, name):
+        return "claim", name
+    folded = name.lower()
     if len(folded) >= 6 and all(c in "0123456789abcdef" for c in folded):
         for kind, query in (
             ("message", "SELECT sha256 FROM message WHERE sha256 GLOB ? LIMIT 2"),
@@ -441,4 +454,16 @@ def target_of(archive: Archive, text: str) -> tuple[str, str]:
             found = connection.execute(query, (folded + "*",)).fetchall()
             if len(found) == 1:
                 return kind, str(found[0][0])
-    return "claim", text.strip()
+    if not name or (len(folded) >= 6 and all(c in "0123456789abcdef" for c in folded)):
+        raise UsageError(
+            _(
+                "No message, flag or request of this archive, or more than one, has an id that begins with “{text}”."
+            ).format(text=name),
+            "",
+            _("`evidence flags` and `evidence requests` list ids; `evidence assess claim NAME TITLE` names a claim."),
+        )
+    return "claim", name
+
+
+def _is_claim(archive: Archive, name: str) -> bool:
+    return archive.connection.execute("SELECT 1 FROM claim WHERE name = ?", (name,)).fetchone() is not None
