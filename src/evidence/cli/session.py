@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evidence.actor import login_name
 from evidence.cli.text import _
-from evidence.errors import Locked, NoArchive, UsageError
+from evidence.errors import Locked, NoArchive, Unwritable, UsageError
 
 if TYPE_CHECKING:
     from evidence.archive.reader import ArchiveReader
@@ -60,7 +61,7 @@ class Session:
     def current(self) -> ArchiveReader:
         """The archive, to read, with its derived tables brought up to date where they lag behind.
 
-        While another run holds the archive, the tables are read as they are, and that is said.
+        While another run holds the archive, or where it cannot be written, the tables are read as they are, and that is said.
         """
         from evidence.cli.output import TerminalProgress
         from evidence.pipeline.index import is_current, refresh
@@ -73,7 +74,7 @@ class Session:
         try:
             with self.write() as archive:
                 refresh(archive, self.config, now=now, progress=progress)
-        except Locked as error:
+        except (Locked, Unwritable) as error:
             progress.say(_("Shown as of the last rebuild: {why}").format(why=error.what))
         return self.read()
 
@@ -102,15 +103,14 @@ class Session:
 
 def whole_sha256(session: Session, prefix: str) -> str:
     """The full hash of a message from its first hex digits (at least 6)."""
-    import sqlite3
-    from contextlib import closing
+    from evidence.archive.connect import connect_read
 
     prefix = prefix.lower()
     if len(prefix) < 6 or any(c not in "0123456789abcdef" for c in prefix):
         raise UsageError(
             _("“{text}” is not a message's SHA-256 (or its first 6 or more hex digits).").format(text=prefix)
         )
-    with closing(sqlite3.connect(f"file:{session.need_archive()}?mode=ro", uri=True)) as connection:
+    with closing(connect_read(session.need_archive())) as connection:
         found = [
             row[0]
             for row in connection.execute("SELECT sha256 FROM message WHERE sha256 GLOB ? LIMIT 2", (prefix + "*",))

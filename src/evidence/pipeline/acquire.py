@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from evidence import __version__
 from evidence.actor import login_name
 from evidence.config import Account, Config
-from evidence.errors import EvidenceError, LoginRefused, UsageError
+from evidence.errors import EvidenceError, LoginRefused, NoArchive, UsageError
 from evidence.i18n import default_language, translated, translation
 from evidence.ports import FolderCount, Progress
 
@@ -128,6 +128,29 @@ def open_archive(config: Config, now: Callable[[], datetime], *, create: bool) -
     return Archive.open(path, write=True, now=now)
 
 
+def begun_anew(config: Config, *, allowed: bool = True) -> list[str]:
+    """A sentence where an archive lay on this machine and lies no more: another is about to be begun in its place.
+
+    Raises NoArchive unless that is ``allowed``: a disk that is not connected must not split a matter into two archives.
+    """
+    path = config.archive_path
+    if path.exists():
+        return []
+    from evidence.archive import seen
+
+    note = seen.last_at(path)
+    if note is None:
+        return []
+    when = datetime.fromisoformat(str(note["at"])).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
+    gone = _("The archive {path} is not there any more; on {when} it had {size} events.").format(
+        path=path, when=when, size=note["size"]
+    )
+    if not allowed:
+        step = _("Connect the disk it is on, or put it back. To begin a new archive, run `evidence sync` yourself.")
+        raise NoArchive(gone, _("No new archive was begun."), step)
+    return [gone + " " + _("A new archive was begun.")]
+
+
 def sync(
     config: Config,
     *,
@@ -135,12 +158,14 @@ def sync(
     dry_run: bool = False,
     index: bool = True,
     trust_reset: Sequence[str] = (),
+    begin_anew: bool = True,
     now: Callable[[], datetime],
     progress: Progress,
 ) -> AcquireReport:
     """Acquire what is new from every account (or those named); then DNS keys, index and anchor.
 
     ``trust_reset`` names folders whose doubtful UIDVALIDITY change a person has looked at and confirmed.
+    ``begin_anew``: whether a new archive may take the place of one that was seen there and is gone (nobody watches a scheduled run).
     One account that fails does not keep the others from being read; its error is in the report.
     """
     wanted = [a for a in config.account if not accounts or a.name in accounts]
@@ -158,6 +183,7 @@ def sync(
         )
     reports: list[AccountReport] = []
     failure: EvidenceError | None = None
+    anew = [] if dry_run else begun_anew(config, allowed=begin_anew)
     with _archive_for(config, now, dry_run) as archive:
         before = log_size(archive)
         for account in wanted:
@@ -175,7 +201,7 @@ def sync(
                 progress.say(f"{account.name}: {error}")
         if dry_run:
             return AcquireReport(tuple(reports), dry_run=True, failure=failure)
-        warnings = fetch_keys(archive, config, now=now, progress=progress)
+        warnings = anew + fetch_keys(archive, config, now=now, progress=progress)
         _index(archive, config, index, now=now, progress=progress)
         anchored, anchor_error = _anchor(archive, config, before, now=now)
     return AcquireReport(
@@ -303,12 +329,13 @@ def import_files(
             "",
             _("Check the spelling; put a path with spaces in quotation marks."),
         )
+    anew = begun_anew(config)
     with open_archive(config, now, create=True) as archive:
         before = log_size(archive)
         result = import_paths(
             paths, archive, now=now, progress=progress, record=acquisition_record(config), mbox_dialect=mbox_dialect
         )
-        warnings = fetch_keys(archive, config, now=now, progress=progress)
+        warnings = anew + fetch_keys(archive, config, now=now, progress=progress)
         _index(archive, config, index, now=now, progress=progress)
         anchored, anchor_error = _anchor(archive, config, before, now=now)
     report = AccountReport(
