@@ -132,7 +132,10 @@ def _keep_lines(command: click.Command) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; errors become one message on stderr and an exit code."""
+    from evidence.cli.output import speak_utf8
+
     debug = "--debug" in arguments
+    speak_utf8()
     try:
         code = app.main(args=arguments, prog_name="evidence", standalone_mode=False)
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 import time
@@ -14,15 +15,33 @@ import click
 from evidence.cli.hints import pasteable
 from evidence.cli.text import _, grouped
 
+# One object stays one line for readers that end a line at U+0085, U+2028 and U+2029 (Unicode Standard Annex 14), and no C1
+# control steers the terminal. Outside of strings none of them occurs in JSON.
+_ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+def speak_utf8() -> None:
+    """Data in a pipe or a file is UTF-8 whatever the locale; a terminal of another encoding gets ? for what it cannot show.
+
+    Else a letter with an emoji would stop a list halfway in a KOI8-R or CP1251 locale.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            if stream.isatty() or stream is sys.stderr:
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line, UTF-8, keys in the order given."""
     for row in rows:
-        click.echo(json.dumps(row, ensure_ascii=False, default=str))
+        click.echo(json.dumps(row, ensure_ascii=False, default=str).translate(_ESCAPED))
 
 
 def one_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, default=str))
+    text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, default=str)
+    click.echo(text.translate(_ESCAPED))
 
 
 def csv_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -40,7 +59,9 @@ def harmless(value: Any) -> str:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     text = str(value).replace("\r\n", " ").replace("\n", " ")
-    if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str):
+        text = "".join(c if c == "\t" or (c >= " " and not "\x7f" <= c <= "\x9f") else "\ufffd" for c in text)
+    if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\ufffd"):
         return "'" + text
     return text
 
