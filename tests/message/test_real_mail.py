@@ -10,6 +10,7 @@ import pytest
 from evidence.message.charsets import decode_octets
 from evidence.message.headers import decode_field
 from evidence.message.parse import parse_message
+from evidence.message.zones import find_zones
 
 THREAT = "Мы подадим на вас в суд завтра, если не вернёте деньги."
 TOP = (
@@ -177,3 +178,34 @@ def test_a_report_of_a_failure_is_a_bounce_and_names_those_not_reached_only() ->
 )
 def test_a_company_named_ooo_is_no_vacation(subject: str, kind: str) -> None:
     assert parse_message(TOP.replace(b"shelf", subject.encode()) + b"\r\nx").kind == kind
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "application/octet-stream", "text/plain"])
+def test_an_attached_letter_is_never_the_senders_words_whatever_type_it_was_given(kind: str) -> None:
+    inner = TOP.decode() + f"Content-Type: text/plain; charset=utf-8\r\n\r\n{THREAT}\r\n"
+    raw = mixed(("text/plain", "См. ниже."), (f'{kind}; name="his.eml"', inner))
+    message = parse_message(raw, attachment_text=True)
+    assert THREAT in message.texts["attachment:1"]
+    zones = {z.part: z.kind for z in find_zones(message)}
+    assert zones["attachment:1"] == "forwarded" and zones["body"] == "own"
+
+
+FOOTERS = [
+    "_______________________\r\nMailing list shelf\r\nhttps://lists.example/shelf",
+    "This e-mail was checked for viruses.",
+    "-- \r\nlist",
+]
+
+
+@pytest.mark.parametrize("footer", FOOTERS)
+@pytest.mark.parametrize("words", [THREAT, THREAT + "!", THREAT + "!!"])
+def test_plain_text_that_a_list_set_below_base64_spoils_no_word(words: str, footer: str) -> None:
+    raw = TOP + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    message = parse_message(raw + base64.encodebytes(words.encode()) + b"\r\n" + footer.encode())
+    assert message.texts["body"] == words + "\n" + footer.replace("\r\n", "\n")
+    assert "base64-broken:body" in message.defects
+
+
+def test_an_encoded_word_cut_over_pieces_of_a_file_name_is_whole_again() -> None:
+    raw = TOP + b'Content-Type: application/octet-stream\r\nContent-Disposition: attachment;\r\n filename*0="=?utf-8?B?0J/R";\r\n filename*1="gC50eHQ=?="\r\n\r\nx'  # fmt: skip
+    assert parse_message(raw).attachments[0].filename == "Пр.txt"

@@ -107,3 +107,24 @@ def test_a_ticket_systems_own_letter_below_its_line_is_its_own() -> None:
     assert "Заявка 5 закрыта" in own_words(
         parsed("-- Пишите ответ выше этой линии --\n\nЗаявка 5 закрыта.\n", subject="x")
     )
+
+
+TIGHT = [
+    '25.03.2026, 10:12, "Пётр" <petr@romashka.example>:',
+    "25.03.2026 10:12, Пётр <petr@romashka.example> пишет:",
+    "ср, 25 мар. 2026 г. в 10:12, Пётр Ветров\n<petr@romashka.example>:",
+    "On Wed, Mar 25, 2026 at 10:12 AM Peter Vetrov <petr@romashka.example>\nwrote:",
+    "On Wed, 25 Mar 2026 10:12:00 +0300\nPeter Vetrov <petr@romashka.example> wrote:",
+    "On Wed,\n25 Mar 2026 10:12, Peter <petr@romashka.example> wrote:",
+]
+
+
+@pytest.mark.parametrize("attribution", TIGHT)
+@pytest.mark.parametrize(
+    "own", ["Нет.", "Денег не вернём", "We will not pay!", "We will not pay", "Деньги вернули 3 марта 2026 в 11:12."]
+)
+def test_a_sentence_set_tight_above_an_attribution_line_is_not_taken_for_its_beginning(
+    own: str, attribution: str
+) -> None:
+    assert own_words(parsed(f"{own}\n{attribution}\n> We will sue you\n")) == own
+    assert own_words(parsed(f"{own}\n\n{attribution}\n> We will sue you\n")) == own

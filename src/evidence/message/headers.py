@@ -218,9 +218,13 @@ def parameters(raw: bytes, charset_hint: str | None = None) -> tuple[str, dict[s
                     charset = label.decode("latin-1") or None
                 content = unquote_to_bytes(content)
             octets += content
-        text, defect = decode_octets(octets, charset)
-        if defect:
-            defects.append(defect)
+        if charset is None and b"=?" in octets and not any(extended for extended, _ in numbered.values()):
+            text, found = decode_field(octets, charset_hint)  # an encoded word cut over several pieces
+            defects.extend(found)
+        else:
+            text, defect = decode_octets(octets, charset)
+            if defect:
+                defects.append(defect)
         result[base] = _CONTROLS.sub(" ", text)
     return value, result, tuple(dict.fromkeys(defects))
 

@@ -23,6 +23,8 @@ _TWO_FIELDS = re.compile(
     rb"Reply-To|Sender|ARC-[\w-]{1,60})[ \t]*:[^\n]{0,2000}\n(?:[ \t][^\n]{0,2000}\n){0,50}[!-9;-~]{1,60}[ \t]*:",
     re.I,
 )
+_BASE64_AND_SPACE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
+_PLAIN_LINE = re.compile(rb"^(?=[^\n]*[^A-Za-z0-9+/=\s])[^\n]*|^[ \t]*[^\s=]+[ \t]+[^\s=][^\n]*", re.M)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
@@ -81,6 +83,8 @@ def decode_transfer(octets: bytes, encoding: str) -> tuple[bytes, str]:
 
 
 def _from_base64(octets: bytes) -> tuple[bytes, str]:
+    if octets.translate(None, _BASE64_AND_SPACE) and (trailer := _after_base64(octets)):
+        return _from_base64(octets[:trailer])[0] + b"\n" + octets[trailer:], "base64-broken"
     kernel = octets.rstrip(b"= \t\r\n-")
     if b"=" not in kernel:
         try:
@@ -89,6 +93,22 @@ def _from_base64(octets: bytes) -> tuple[bytes, str]:
             return _base64_run(octets), "base64-broken"
     # The C decoder stops at padding; several encoded pieces set end to end would lose all but the first.
     return b"".join(_base64_run(run) for run in kernel.split(b"=") if run), "base64-padding-inside"
+
+
+def _after_base64(octets: bytes) -> int:
+    """Where plain text begins that a list or a virus scanner set below encoded octets, after an empty line or the padding.
+
+    0 if there is none: every line could be base64, or what cannot be stands among the encoded lines.
+    """
+    match = _PLAIN_LINE.search(octets)
+    if match is None or not match.start() or not re.search(rb"[A-Za-z]{2}", octets[match.start() :]):
+        return 0
+    above = octets[: match.start()]
+    padded = above.rstrip(b" \t\r\n")[-1:] == b"="
+    parted = bool(re.search(rb"\n[ \t]*\r?\n[ \t\r\n]*\Z", above))
+    rest = octets[match.start() :].splitlines()
+    plain = sum(1 for line in rest if _PLAIN_LINE.match(line))
+    return match.start() if (padded or parted) and plain * 2 >= sum(1 for line in rest if line.strip()) else 0
 
 
 def _base64_run(octets: bytes) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from evidence.message import words as stored
 from evidence.message import zones_patterns as pattern
+from evidence.message.attachments_text import form_of
 from evidence.message.zones_lines import Lines, split_lines
 from evidence.message.zones_parent import ParentWords
 from evidence.message.zones_tail import part_own_run
@@ -75,7 +76,10 @@ def _part_kind(parsed: ParsedMessage, part: str) -> tuple[ZoneKind, str]:
     name, _, number = part.partition(":")
     if name == "attachment" and number.isdigit():
         for one in parsed.attachments:
-            if one.index == int(number) and one.content_type in {"message/rfc822", "message/global"}:
+            # programs that do not know the type send .eml files as octets: their text is read all the same
+            if one.index == int(number) and (
+                form_of(one.content_type, one.filename) == "message" or one.filename.lower().endswith(".eml")
+            ):
                 return "forwarded", stored.ATTACHED_MESSAGE
     return "own", ""
 
@@ -277,6 +281,8 @@ def _attributed(lines: Lines, index: int) -> int:
         strength = pattern.attribution_strength(joined)
         if not strength:
             continue
+        if length > 1 and _stands_alone(lines, index, at, strength):
+            return index + 1  # the line above it is a sentence of its own; the next ones are asked in their turn
         following = lines.next_words(at + 1)
         start = _with_fields_above(lines, index)
         if following < count and lines.kinds[following] != "own":
@@ -289,6 +295,17 @@ def _attributed(lines: Lines, index: int) -> int:
             lines.label(start, at + 1, "quoted", stored.ATTRIBUTION)
             return at + 1
     return index + 1
+
+
+def _stands_alone(lines: Lines, index: int, at: int, strength: int) -> bool:
+    """Whether the attribution that ends with line ``at`` begins below ``index``: a sentence ends above, or no more is needed."""
+    above = [lines.texts[i].strip() for i in range(index, at)]
+    if any(pattern.ENDED.search(text) for text in above):
+        return True
+    if pattern.BROKEN_START.match(above[0]):
+        return False
+    rest = (" ".join(lines.texts[i].strip() for i in range(first, at + 1)) for first in range(index + 1, at + 1))
+    return any(pattern.attribution_strength(text) >= strength for text in rest)
 
 
 def _with_fields_above(lines: Lines, index: int) -> int:

@@ -37,6 +37,13 @@ _ADDRESS = re.compile(r"<?[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}>?")
 # Mail.ru: «Понедельник, 3 марта 2025, 11:12 +03:00 от Пётр Ветров <…>:», the address not always there.
 _FROM_WORD = re.compile(r"\bот\s(?:[\"«<]?[A-ZА-ЯЁ][^,;]{0,80}|[\w.+-]{1,64}@\S{1,200}):$")
 _FORMAL_START = re.compile(rf"(?:on\b|\d|(?:{_WEEKDAY})\b)", re.I)
+# The first line of an attribution that a program broke: a weekday or a date, never the end of a sentence («г.» is none).
+BROKEN_START = re.compile(
+    rf"(?:(?:on|at|в|в\sписьме\sот)\s)?(?:(?:{_WEEKDAY})[\s,.]*$|(?:(?:{_WEEKDAY})[\s,.]+)?(?:\d{{1,2}}[\s./]|[a-z]{{3,9}}\s\d{{1,2}},)"
+    r".{0,20}(?:19|20)\d\d)",
+    re.I,
+)
+ENDED = re.compile(r"(?:[!?…]|[^\W\d_]{5,}\.|\d\.|[)»”\"]\.)[\"»”')]*$")
 # A sentence of the writer's own tells what «you» wrote; a program names a person.
 _SPOKEN = re.compile(r"\b(?:вы|вам|вас|ваш\w{0,3}|мы|нам|нас|наш\w{0,3}|я|мне|you|your|we|us|our|i|me)\b", re.I)
 
