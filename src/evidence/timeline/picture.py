@@ -23,6 +23,7 @@ from evidence.timeline.words import CATEGORY_WORDS, N_
 
 Gettext = Callable[[str], str]
 LEFT, RIGHT, TOP, BIN, PITCH = 92, 20, 34, 18, 14
+DIGIT = 5.1  # the width of a digit in a count
 INK, SOFT, PALE = "#1a1a1a", "#5c5c5c", "#e6e6e6"
 COLOURS = {"client": "#8c2d19", "us": "#1d4f91", "third": "#5c5c5c"}
 FONT = "font-family=\"'DejaVu Sans','Liberation Sans',Arial,sans-serif\""
@@ -78,7 +79,7 @@ def picture(
     scale = _Scale(min(e.at for e in dated), max(e.until or e.at for e in dated), width)
     spoken = [e.until or e.at for e in dated if not e.detail.get("cut")]
     scale.last = max(spoken, default=scale.last)  # what the title says: a band that runs on ends nothing
-    columns = _columns(dated, flags, requests, scale)
+    columns = _columns_apart(dated, flags, requests, scale)
     counts = Counter(mark for lane, column in columns.items() for mark in column.marks.elements() for _lane in (lane,))
     legend = [m for m in SHAPES if counts[m]]
     per_row = max(1, (width - 20) // 235)
@@ -88,10 +89,12 @@ def picture(
     third = 44 if low else 0
     axis = TOP + (body_height - TOP - third) / 2
     room = axis - TOP - 16
-    parts, labels = _silences(dated, scale, TOP, TOP + body_height - TOP - third, _)
+    parts, labels, upright = _silences(dated, scale, TOP, TOP + body_height - TOP - third, _)
     parts += _axis(scale, axis, zone, language, width, TOP, TOP + body_height - TOP - third)
     parts += labels
-    parts += _lanes(columns, scale, axis, room, axis + (body_height - TOP - third) / 2 + 26, zone, language, links, _)
+    parts += _lanes(
+        columns, scale, axis, room, axis + (body_height - TOP - third) / 2 + 26, upright, zone, language, links, _
+    )
     parts += [
         _text(8, axis - room / 2, _("Client"), weight="bold", fill=COLOURS["client"], size=13),
         _text(8, axis + room / 2 + 8, _("Our side"), weight="bold", fill=COLOURS["us"], size=13),
@@ -135,12 +138,13 @@ class _Scale:
         self._start = first - pad
         self._span = (last + pad - self._start).total_seconds()
         self._width = width - LEFT - RIGHT
+        self.bin: float = BIN
 
     def x(self, moment: datetime) -> float:
         return LEFT + self._width * (moment - self._start).total_seconds() / self._span
 
     def column(self, moment: datetime) -> int:
-        return int((self.x(moment) - LEFT) // BIN)
+        return int((self.x(moment) - LEFT) // self.bin)
 
     @property
     def days(self) -> float:
@@ -171,31 +175,50 @@ def _columns(
     return dict(found)
 
 
+def _columns_apart(
+    entries: Sequence[TimelineEntry], flags: Sequence[Flag], requests: Sequence[Request], scale: _Scale
+) -> dict[tuple[str, int], _Column]:
+    """The columns, as wide as what is written beside and above their marks needs: the more there is, the fewer they are."""
+    while True:
+        columns = _columns(entries, flags, requests, scale)
+        most = max((n for column in columns.values() for n in column.marks.values()), default=1)
+        kinds = max((len(column.marks) for column in columns.values()), default=0)
+        written = DIGIT * len(str(most)) if most > 1 else 0
+        needed = max(BIN, math.ceil(7 + written + (10 if kinds > 9 else 7)))
+        if needed <= scale.bin:
+            return columns
+        scale.bin = needed
+
+
 def _lanes(
-    columns: Mapping[tuple[str, int], _Column], scale: _Scale, axis: float, room: float, third_y: float, zone: ZoneInfo, language: str,
-    links: bool, _: Gettext,
+    columns: Mapping[tuple[str, int], _Column], scale: _Scale, axis: float, room: float, third_y: float,
+    upright: Sequence[tuple[float, float, float]], zone: ZoneInfo, language: str, links: bool, _: Gettext,
 ) -> list[str]:  # fmt: skip
     words = translation("timeline", language).gettext
     most = max((c.messages for c in columns.values()), default=1)
+    several = any(lane == "third" and len(column.marks) > 1 for (lane, _x), column in columns.items())
     parts = []
     for (lane, number), column in sorted(columns.items(), key=lambda x: (x[0][1], x[0][0])):
-        x = LEFT + number * BIN + BIN / 2
+        x = LEFT + number * scale.bin + BIN / 2
         up = -1 if lane == "client" else 1
         shapes = []
         if lane == "third":
-            base, limit = third_y, 2
+            base, limit = third_y - 6 * several, 2
         else:
             bar = 4 + 18 * column.messages / max(most, 4)
             top = axis - 11 - bar if up < 0 else axis + 11
             shapes.append(
                 f'<rect x="{_n(x - 2.5)}" y="{_n(top)}" width="5" height="{_n(bar)}" fill="{COLOURS[lane]}" fill-opacity=".55"/>'
             )
+            taken = [h for left, right, h in upright if up > 0 and left < x + scale.bin - 6 and x - 8 < right]
             base, limit = axis + up * (11 + bar + 9), max(1, int((room - bar - 12) // PITCH))
+            if taken:  # the last mark ends above the label
+                limit = max(1, min(limit, 1 + int((room - bar - 16 - max(taken)) // PITCH)))
         marks = [m for m in SHAPES if column.marks[m]]
         hidden = len(marks) - limit if len(marks) > limit else 0
         for row, mark in enumerate(marks[: limit - 1 if hidden else limit]):
-            y = base + up * row * PITCH if lane != "third" else base
-            shapes.append(_shape(mark, x + (row * PITCH if lane == "third" else 0), y, COLOURS[lane]))
+            y = base + up * row * PITCH
+            shapes.append(_shape(mark, x, y, COLOURS[lane]))
             if column.marks[mark] > 1:
                 shapes.append(_text(x + 6, y + 3, str(column.marks[mark]), size=8))
         if hidden:
@@ -216,11 +239,12 @@ def _linked(shapes: str, column: _Column, zone: ZoneInfo, language: str, links: 
 
 def _silences(
     entries: Sequence[TimelineEntry], scale: _Scale, top: float, bottom: float, _: Gettext
-) -> tuple[list[str], list[str]]:
-    """(bands, labels): labels are drawn over the axis, bands under it."""
+) -> tuple[list[str], list[str], list[tuple[float, float, float]]]:
+    """(bands, labels, (left, right, height) of labels that stand upright): labels are drawn over the axis, bands under it."""
     words = _
     parts: list[str] = []
     labels: list[str] = []
+    upright: list[tuple[float, float, float]] = []
     for e in entries:
         if e.kind != "silence" or e.until is None:
             continue
@@ -257,11 +281,13 @@ def _silences(
             )
             labels.append(_text(middle, top + 15, label, "middle", size=10))
         else:
+            plate = 5.6 * len(label) + 6
             labels.append(
                 f'<g transform="translate({_n(middle + 3)} {_n(bottom - 6)}) rotate(-90)">'
                 f'<rect x="-3" y="-9" width="{_n(plate)}" height="12" fill="#ffffff"/>{_text(0, 0, label, size=9)}</g>'
             )
-    return parts, labels
+            upright.append((middle - 6, middle + 6, plate))
+    return parts, labels, upright
 
 
 def _axis(
