@@ -51,9 +51,10 @@ def _of_archive(conn: sqlite3.Connection, words: Words, now: datetime) -> list[B
     last = conn.execute(
         "SELECT began_at, ended_at, outcome FROM acquisitions WHERE kind = 'sync' ORDER BY id DESC LIMIT 1"
     ).fetchone()
-    good = conn.execute(
-        "SELECT max(ended_at) FROM acquisitions WHERE kind = 'sync' AND outcome = 'complete'"
-    ).fetchone()[0]
+    whole = conn.execute(
+        "SELECT ended_at FROM acquisitions WHERE kind = 'sync' AND outcome = 'complete' ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    good = whole[0] if whole else None
     if last is not None and last["outcome"] not in ("complete", None):
         text = _("The last reading of the mailbox, on {when}, did not finish.").format(
             when=words.moment(last["began_at"])
@@ -61,7 +62,7 @@ def _of_archive(conn: sqlite3.Connection, words: Words, now: datetime) -> list[B
         found.append(Banner("sync", "warning", text, "evidence sync"))
     elif last is not None:
         at = moment(good, words.zone)
-        if at is None or now - at > OVERDUE:
+        if at is None or abs(now - at) > OVERDUE:
             text = _("The mailbox was last read in full on {when}. What came later is not here.").format(
                 when=words.moment(good)
             )

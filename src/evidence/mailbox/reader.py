@@ -89,6 +89,7 @@ def _run(run: Run) -> AcquisitionResult:
     try:
         try:
             _read_account(run)
+            run.read_to_the_end = True
             outcome = "complete"
         except MailboxError as error:
             run.problem(error)
@@ -321,6 +322,7 @@ def _end_run(run: Run, outcome: OutcomeWord, began: datetime) -> None:
         ],
         "excluded": {"folders": list(run.account.exclude_folders), "by": "configuration"},
         "problems": list(run.problems),
+        "read_to_the_end": run.read_to_the_end,
         "retry_at": run.retry_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run.retry_at else "",
         "seconds": int((ended - began).total_seconds()),
     }  # fmt: skip

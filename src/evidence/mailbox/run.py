@@ -80,6 +80,7 @@ class Run:
         self.problems: list[str] = []
         self.proposed: dict[str, None] = {}
         self.retry_at: datetime | None = None
+        self.read_to_the_end = False  # every folder was come to: what is not there is not there
         self.new = self.sightings = self.octets = self.vanished = 0
         self.pending_octets = 0
         self.committed_at = time.monotonic()

@@ -174,7 +174,7 @@ def _archive(config: Config, now: datetime) -> Iterator[Check]:
             said = state.last_sync.astimezone(config.zone).strftime("%Y-%m-%d %H:%M %z")
             yield Check(
                 _("last sync"),
-                now - state.last_sync <= overdue and state.last_outcome != "failed",
+                abs(now - state.last_sync) <= overdue and state.last_outcome != "failed",
                 f"{said} ({_ended(state.last_outcome)})",
                 "evidence sync",
             )

@@ -63,6 +63,7 @@ def health(config: Config, case: Any) -> Health:
     """Read the state from the archive; ``case`` is an ArchiveReader."""
     acquisitions = [a for a in case.acquisitions() if a["kind"] != "add"]
     ended = [a for a in acquisitions if a.get("ended_at")]
+    ended = [a for a in ended if a["kind"] == "sync"] or ended  # an import says nothing of the mailbox
     count = _counter(case.connection)
     anchors = case.anchors()
     bundles = case.bundles()

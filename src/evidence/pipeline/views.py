@@ -33,9 +33,9 @@ class View:
 
 
 def end_of_day(text: str, config: Config) -> datetime:
-    """``--as-of``: a day is taken to its end in the matter's time zone, a full time as it is. Raises ValueError."""
+    """``--as-of``: a day, also as 31.03.2026, is taken to its end in the matter's time zone, a full time as it is. Raises ValueError."""
     if len(text) <= 10:
-        day = date.fromisoformat(text)
+        day = datetime.strptime(text, "%d.%m.%Y").date() if "." in text else date.fromisoformat(text)
         return datetime.combine(day + timedelta(days=1), time(), config.zone).astimezone(UTC) - timedelta(seconds=1)
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=config.zone)).astimezone(UTC)
@@ -113,10 +113,24 @@ def proposals_of(shown: View, case: CaseFile) -> tuple[Flag, ...]:
 
 
 def stated_as_of(case: CaseFile) -> datetime | None:
-    """The end of the last acquisition: up to then the archive can speak."""
-    ended = [a.get("ended_at") or a.get("began_at") for a in case.acquisitions() if a.get("kind") != "add"]
-    last = max((str(e) for e in ended if e), default=None)
-    return None if last is None else datetime.fromisoformat(last.replace("Z", "+00:00"))
+    """The end of the last acquisition that came to its end: up to then the archive can speak.
+
+    The last by its number: a clock that once stood years ahead must not make every silence since then years long. A run that
+    was cut off looked at some folders only, and what it did not see is no silence; it counts where there is no other.
+    """
+    runs = [a for a in case.acquisitions() if a.get("kind") != "add"]
+    for run in (*(r for r in reversed(runs) if _came_to_its_end(r)), *reversed(runs)):
+        if at := run.get("ended_at") or run.get("began_at"):
+            return datetime.fromisoformat(str(at).replace("Z", "+00:00"))
+    return None
+
+
+def _came_to_its_end(run: Mapping[str, Any]) -> bool:
+    if run.get("outcome") not in ("complete", "incomplete"):
+        return False
+    result = run.get("result") or "{}"
+    stated = json.loads(result) if isinstance(result, str) else result
+    return bool(stated.get("read_to_the_end", True))
 
 
 def assessment_of(config: Config, case: CaseFile, shown: View) -> Assessment:
