@@ -248,7 +248,7 @@ def parse_config(text: str, path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             tr("{path} is not valid TOML.").format(path=path),
-            _toml_in_words(str(error)),
+            "\n".join(filter(None, (_toml_in_words(str(error)), _likely_slip(str(error), text)))),
             tr("Correct that line and run the command again."),
         ) from None
     try:
@@ -273,9 +273,31 @@ def _toml_in_words(said: str) -> str:
     return f"  {where}: {found[1]}"
 
 
+def _likely_slip(said: str, text: str) -> str:
+    """What most often is wrong where a person not used to TOML typed: quotes from a word processor, Windows paths, a table twice."""
+    found = re.search(r"at line (\d+)", said)
+    lines = text.splitlines()
+    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else ""
+    if "twice" in said:
+        return "  " + tr("A section stands twice; put its keys together under one heading.")
+    if "overwrite" in said:
+        return "  " + tr("This key stands twice in its section; keep one of them.")
+    if re.search(r"=\s*(?i:true|false|yes|no|on|off)\s*(#|$)", line):
+        return "  " + tr("Yes and no are written true and false, in small letters.")
+    if re.search("[“”„«»‘’]", line.partition("#")[0]):
+        return "  " + tr('Text stands between straight quotation marks: "…", not “…” or «…».')
+    if "\\" in line:
+        return "  " + tr("In \"…\" a backslash begins a code: write / in paths, or put the text in '…'.")
+    if re.search(r"[=\[,]\s*[^\W\d]", line.partition("#")[0]):
+        return "  " + tr('Text stands between straight quotation marks: "…".')
+    return ""
+
+
 def _in_words(mistake: Mistake, text: str) -> str:
     place = [part for part in mistake.place if part != "folder"]
     dotted = ".".join(f"[{part + 1}]" if isinstance(part, int) else part for part in place).replace(".[", "[")
+    if not dotted:
+        return f"  {mistake.text}"
     line = _line_of(place, text)
     where = tr("line {line}: ").format(line=line) if line else ""
     if mistake.kind == "extra_forbidden":
@@ -286,6 +308,10 @@ def _in_words(mistake: Mistake, text: str) -> str:
         return f"  {where}{dotted}: " + tr("no such key") + hint
     if mistake.kind == "missing":
         return f"  {where}{dotted}: " + tr("this key is required")
+    if line and re.match(rf"\s*\[[^\[\]]*\b{re.escape(str(place[-1]))}\s*\]", text.splitlines()[line - 1]):
+        return f"  {where}{dotted}: " + tr("this section may be repeated: write [[{name}]], in double brackets").format(
+            name=dotted
+        )
     return f"  {where}{dotted}: {mistake.text}"
 
 

@@ -62,6 +62,21 @@ def test_one_object_is_one_line_whatever_a_letter_holds(matter: Path, command: s
         assert any("\u2028" in row["quote"] and "\x9b" in row["quote"] for row in rows)
 
 
+def test_the_text_of_a_part_comes_as_json_too_and_offsets_count_in_it(matter: Path) -> None:
+    for row in map(json.loads, said(matter, "flags", "--json").stdout.decode("utf-8").splitlines()):
+        shown = said(matter, "show", row["sha256"], "--part", row["part"])
+        told = json.loads(said(matter, "show", row["sha256"], "--part", row["part"], "--json").stdout)
+        assert told == {"sha256": row["sha256"], "part": row["part"], "text": shown.stdout.decode("utf-8")}
+        assert told["text"][row["start"] : row["end"]] == row["quote"]
+
+
+def test_a_day_is_written_the_russian_way_in_every_option(matter: Path) -> None:
+    assert said(matter, "flags", "--json", "--as-of", "04.03.2025").stdout
+    assert said(matter, "flags", "--json", "--as-of", "02.03.2025", "--since", "01.03.2025").stdout == b""
+    refused = said(matter, "flags", "--as-of", "31.02.2025")
+    assert refused.returncode == 2 and "31.02.2025" in refused.stderr.decode("utf-8")
+
+
 def test_a_spreadsheet_gets_no_control_character(matter: Path) -> None:
     text = said(matter, "flags", "--csv").stdout.decode("utf-8")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))

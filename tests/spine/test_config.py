@@ -186,3 +186,30 @@ def test_every_kind_of_value_is_checked(added: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_config(text, Path("config.toml"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("title = “Shelf”", "straight quotation marks"),
+        ("title = «Полка»", "straight quotation marks"),
+        ("title = Полка", "straight quotation marks"),
+        ('archive = "C:\\Users\\me\\archive.db"', "write / in paths"),
+        ('[us]\nname = "a"\n[us.staff]\nname = "a"', "write [[us.staff]], in double brackets"),
+        ("test = True", "true and false, in small letters"),
+        ('title = "a"\ntitle = "b"', "stands twice in its section"),
+        ("[us]\n[us]", "A section stands twice"),
+        ('[account]\nname = "a"', "write [[account]], in double brackets"),
+    ],
+)
+def test_a_slip_of_a_person_not_used_to_toml_is_named_with_its_remedy(wrong: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_config("[matter]\n" + wrong + "\n", Path("config.toml"))
+    assert said in str(caught.value)
+
+
+def test_a_mistake_of_the_whole_file_names_no_place() -> None:
+    twice = "[[account]]\nname='a'\nhost='h'\nusername='u'\n" * 2
+    with pytest.raises(UsageError) as caught:
+        parse_config(GOOD + twice, Path("config.toml"))
+    assert "\n  two accounts" in str(caught.value)

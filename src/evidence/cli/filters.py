@@ -112,7 +112,9 @@ def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[An
             moment = end_of_day(as_of, session.config)
         except ValueError:
             raise UsageError(
-                _("“{text}” is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.").format(text=as_of)
+                _("“{text}” is neither a day nor a time; write 2026-03-31, 31.03.2026 or 2026-03-31T12:00.").format(
+                    text=as_of
+                )
             ) from None
     case = session.current()
     reached = stated_as_of(case)

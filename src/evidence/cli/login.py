@@ -29,6 +29,12 @@ def command(session: Session, account: str | None, password_stdin: bool) -> int:
     from evidence.mailbox.login import sign_in, store_secret
 
     accounts = {a.name: a for a in session.config.account}
+    if not accounts:
+        raise UsageError(
+            _("The configuration names no mailbox."),
+            "",
+            _("Add an [[account]] section, or bring in files with `evidence import PATH`."),
+        )
     if account is None and len(accounts) == 1:
         account = next(iter(accounts))
     if account not in accounts:

@@ -26,7 +26,7 @@ from evidence.errors import UsageError
 )
 @click.argument("sha256")
 @click.option("--part", default=None, help=_("body, subject, display-name:from, attachment:1, raw, headers."))
-@click.option("--json", "as_json", is_flag=True, help=_("One JSON object."))
+@click.option("--json", "as_json", is_flag=True, help=_("One JSON object; with --part: sha256, part and text."))
 @click.pass_obj
 def command(session: Session, sha256: str, part: str | None, as_json: bool) -> int:
     whole = whole_sha256(session, sha256)
@@ -39,6 +39,9 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
         message = case.parsed(whole)
         if part == "headers":
             text = "\n".join(f"{name}: {value}" for name, value in message.headers)
+            if as_json:
+                one_json({"sha256": whole, "part": part, "text": text})
+                return 0
         elif part is not None:
             if part not in message.texts:
                 raise UsageError(
@@ -47,6 +50,9 @@ def command(session: Session, sha256: str, part: str | None, as_json: bool) -> i
                     _("Its parts: {parts}.").format(parts=", ".join(message.texts)),
                 )
             text = message.texts[part]
+            if as_json:
+                one_json({"sha256": whole, "part": part, "text": text})
+                return 0
             # Offsets count in exactly this text: no newline is added.
             sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
             sys.stdout.buffer.flush()
