@@ -67,6 +67,8 @@ def test_a_slip_in_an_id_makes_no_claim_of_the_client(matter: Path) -> None:
     assert "outside" not in run(matter, "timeline", "--json").stdout, "nothing was archived"
     assert "A new claim" in run(matter, *add, "steamer").stderr
     assert "A new claim" not in run(matter, *add, "steamer").stderr
+    page = run(matter, "assess", "--html").stdout
+    assert "file 1: <q>Act 17</q>, 1 Mar 2026 <small>(act.txt)</small>" in page, "a number alone leads nobody to the file"
 
 
 def test_a_view_of_a_day_after_the_last_acquisition_says_that_mail_may_have_come_since(matter: Path) -> None:

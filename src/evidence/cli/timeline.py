@@ -121,6 +121,7 @@ def print_page(session: Session, case: Any, shown: Any, what: Any, entries: Any 
             effort=effort,
             as_of=shown.as_of,
             part=narrowing(),
+            files=case.outside_files(),
         )
     )
     return 0

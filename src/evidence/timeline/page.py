@@ -14,7 +14,7 @@ from typing import Literal
 from babel.dates import format_datetime
 
 from evidence.model import Flag, Letter, Request
-from evidence.ports import Review
+from evidence.ports import OutsideFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry
 from evidence.timeline.page_assess import assessed_messages, assessment_part
 from evidence.timeline.page_effort import effort_part
@@ -41,10 +41,12 @@ def html_page(
     effort: Effort | None = None,
     as_of: datetime,
     part: str = "",
+    files: Sequence[OutsideFile] = (),
 ) -> str:
     """A whole HTML document. ``letters`` are by sha256; the messages a view refers to are quoted at its end.
 
     ``part``: the options that left something out; the page says so under its heading, so that nobody takes a part for the whole.
+    ``files``: those from outside mail, which an assessment names.
     """
     page = Page(language, timezone, flags, requests, letters, reviews, as_of)
     _ = page._
@@ -76,7 +78,7 @@ def html_page(
         if assessment is None:
             raise ValueError("the page «assess» needs an assessment")
         heading = _("Assessment")
-        body = assessment_part(page, assessment)
+        body = assessment_part(page, assessment, {f.id: f for f in files})
         body += messages_part(page, assessed_messages(page, assessment))
     else:
         if effort is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from babel.dates import format_date
 
 from evidence.i18n import translation
 from evidence.model import Letter
+from evidence.ports import OutsideFile
 from evidence.reckoning import AssessedQuestion, Assessment, ClaimLine, Notice, QuestionSide
 from evidence.timeline.page_parts import Page, request_item
 from evidence.timeline.words import (
@@ -23,7 +24,7 @@ from evidence.timeline.words import (
 )
 
 
-def assessment_part(page: Page, a: Assessment) -> str:
+def assessment_part(page: Page, a: Assessment, files: Mapping[int, OutsideFile]) -> str:
     _ = page._
     parts = [
         f"<p>{escape(_('The program counts; people judge. Flags that no person has looked at are counted separately.'))}</p>"
@@ -43,7 +44,7 @@ def assessment_part(page: Page, a: Assessment) -> str:
         if lapses
         else f"<p>{escape(_('No request of theirs was found that had no reply or was answered late.'))}</p>"
     )
-    parts.append(f"<h2>{escape(_('Claims by the client'))}</h2>{_claims(page, a.claims)}")
+    parts.append(f"<h2>{escape(_('Claims by the client'))}</h2>{_claims(page, a.claims, files)}")
     parts.append(f"<h2>{escape(_('Notices we gave'))}</h2>{_notices(page, a.notices)}")
     return "".join(parts)
 
@@ -91,7 +92,7 @@ def side_in_words(side: QuestionSide, language: str, zone: ZoneInfo) -> str:
     return said
 
 
-def _claims(page: Page, claims: Sequence[ClaimLine]) -> str:
+def _claims(page: Page, claims: Sequence[ClaimLine], files: Mapping[int, OutsideFile]) -> str:
     _ = page._
     if not claims:
         return f"<p>{escape(_('none'))}</p>"
@@ -120,16 +121,27 @@ def _claims(page: Page, claims: Sequence[ClaimLine]) -> str:
             f"<li>{page.when_link(r.sha256)}: {escape(_(OUTCOME_WORDS[r.outcome]))}</li>"
             for r in (page.requests[i] for i in c.proof_requests if i in page.requests)
         )
-        answers = ", ".join([_("file %d") % f for f in c.files] + [_("message %s") % m[:12] for m in c.messages])
+        named = [_file(page, number, files.get(number)) for number in c.files]
+        named += [page.when_link(m) or escape(_("message %s") % m[:12]) for m in c.messages]
+        answers = f"<ul>{''.join(f'<li>{one}</li>' for one in named)}</ul>" if named else escape(_("none"))
         rows.append(
             f'<tr><td>{title}<p class="note">{escape(source)}</p></td><td>{link or first}</td><td>{c.repeats}{again}</td>'
-            f"<td>{f'<ul>{proofs}</ul>' if proofs else escape(_('none'))}</td><td>{escape(answers or _('none'))}</td>"
+            f"<td>{f'<ul>{proofs}</ul>' if proofs else escape(_('none'))}</td><td>{answers}</td>"
             f"<td>{escape(_('open') if c.open else _('something answers it'))}</td></tr>"
         )
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(_("Claims by the client"))}"><table><caption>{escape(_("Claims by the client"))}'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _file(page: Page, number: int, file: OutsideFile | None) -> str:
+    """A file from outside mail by its title, day and name: a number alone would lead nobody to it."""
+    said = escape(page._("file %d") % number)
+    if file is None:
+        return said
+    day = format_date(date.fromisoformat(file.event_date[:10]), "d MMM y", locale=page.language)
+    return f"{said}: <q>{escape(file.title)}</q>, {escape(day)} <small>({escape(file.filename)})</small>"
 
 
 def _notices(page: Page, notices: Sequence[Notice]) -> str:
@@ -162,6 +174,7 @@ def assessed_messages(page: Page, a: Assessment) -> list[str]:
     found = [page.flags[i].sha256 for i in flags if i in page.flags]
     for r in (page.requests[i] for i in requests if i in page.requests):
         found += [r.sha256, *([r.answering_sha256] if r.answering_sha256 else [])]
+    found += [m for c in a.claims for m in c.messages]
     found += [s for n in a.notices for s in (n.sha256, n.answered_by, n.wrote_elsewhere) if s]
     return found
 
