@@ -237,3 +237,42 @@ def test_a_large_mbox_is_read_in_bounded_memory(matter: Matter, tmp_path: Path) 
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (1 if sys.platform == "darwin" else 1024)
     assert (result.sightings, result.new) == (count, count)
     assert grown < 60, f"{grown:.0f} MB"
+
+
+@pytest.mark.parametrize(
+    "separator",
+    [
+        "From anna@north.example Пн Мар  3 11:12:53 2025".encode(),
+        b"From anna@north.example 2025-03-03T11:12:53",
+        b"From anna@north.example 03.03.2025 11:12",
+    ],
+)
+def test_separators_dated_in_another_language_or_form_part_messages(separator: bytes) -> None:
+    messages = [letter(n, ends="\n") for n in range(3)]
+    octets = b"".join(separator + b"\n" + m + b"\n" for m in messages)
+    assert cut(octets) == messages
+
+
+def test_a_byte_order_mark_before_the_first_separator_costs_no_message() -> None:
+    messages = [letter(n, ends="\n") for n in range(2)]
+    assert cut(b"\xef\xbb\xbf" + joined(messages)) == messages
+
+
+def test_a_line_from_in_a_table_does_not_cut_a_letter_in_two() -> None:
+    messages = [
+        letter(1, "Transfer:\n\nFrom\nAccount: 12\n\nFrom \nBank: North\n\nbye\n", ends="\n"),
+        letter(2, ends="\n"),
+    ]
+    assert cut(joined(messages)) == messages
+
+
+def test_mail_before_the_first_separator_and_a_file_without_any_are_owed(matter: Matter, tmp_path: Path) -> None:
+    headless = tmp_path / "headless.mbox"
+    headless.write_bytes(b"From nobody knows when\n" + letter(1, ends="\n") + b"\n" + joined([letter(2, ends="\n")]))
+    result = matter.take(headless)
+    assert (result.outcome, result.new) == ("incomplete", 1)
+    assert len(result.owed) == 1 and mboxes.TRAILING in result.owed[0]
+    without = tmp_path / "without.mbox"
+    without.write_bytes(b"From the shelf\nnothing was taken\n")
+    again = matter.take(without)
+    assert (again.outcome, again.new, len(again.owed)) == ("incomplete", 0, 1)

@@ -52,6 +52,15 @@ _DATE = (
     rb"(?:[A-Z][a-z]{2}\s+\d{1,2}|\d{1,2}\s+[A-Z][a-z]{2})\s+(?:\d{4}\s+)?\d{1,2}:\d\d(?::\d\d)?\b[^\r\n]{0,60}"
 )
 _SEPARATOR = re.compile(rb"From (?:[^\r\n]{0,400}?\s)?(?:%b)\s*$|From(?: -)?\s*$" % _DATE)
+# A writer that sets its dates in another language or form: what the first line of the file is, the others may be.
+_LOOSE = re.compile(rb"From [^\r\n]{1,400}?\d{1,2}:\d\d\b[^\r\n]{0,60}$")
+_BARE = re.compile(rb"From(?: -)?\s*$")
+_MARK = b"\xef\xbb\xbf"  # a byte order mark, of an editor that saved the file
+_MAIL_FIELD = re.compile(
+    rb"(?:From|To|Cc|Subject|Date|Received|Message-ID|Return-Path|Delivered-To|MIME-Version|Content-[a-z-]{1,40}|DKIM-Signature|"
+    rb"X-[a-z0-9-]{1,60}|Reply-To|Sender|Status|ARC-[a-z-]{1,40}|Authentication-Results|List-[a-z-]{1,40}|In-Reply-To|References)[ \t]*:|>?From ",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(rb"[!-9;-~]{1,200}[ \t]*:|>?From ")
 _ESCAPED = re.compile(rb">+From ")
 _ESCAPED_LINES = re.compile(rb"^>(?=>*From )", re.MULTILINE)
@@ -73,6 +82,7 @@ class Mbox:
     escaped: array[int]
     dialect: str
     caveats: tuple[str, ...]
+    lost: int = 0  # octets before the first separator that look like mail, or all of a file without one
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -99,12 +109,14 @@ class _Survey:
         self.escaped, self.froms = array("q"), array("q")
         self.lf = self.crlf = 0
         self.takeout = False
+        self.separator = _SEPARATOR
+        self.lead_fields: set[bytes] = set()  # names of mail fields before the first separator
 
     def read(self, stream: BinaryIO) -> tuple[str, int]:
         digest = hashlib.sha256()
         at, blank, blank_at, whole = 0, True, 0, True
         pending: tuple[int, int, int, bool] | None = None
-        header = False
+        header = bare = False
         while line := stream.readline(LINE_LIMIT):
             digest.update(line)
             after = at + len(line)
@@ -115,22 +127,31 @@ class _Survey:
                 self.lf += 1
             empty = starts_line and line in (b"\n", b"\r\n")
             if pending is not None:
-                if _FIELD.match(line):
+                if (_MAIL_FIELD if bare else _FIELD).match(line):
                     self._open(pending)
                     header = True
                 elif self.start:
                     self.froms[-1] += 1
                 pending = None
-            if starts_line and line.startswith(b"From") and not header and _SEPARATOR.match(line):
+            first = line.removeprefix(_MARK) if at == 0 else line
+            if at == 0 and first.startswith(b"From ") and not _SEPARATOR.match(first) and _LOOSE.match(first.rstrip()):
+                self.separator = _LOOSE
+            if starts_line and first.startswith(b"From") and not header and self._parts(first):
                 pending = (at, after, blank_at if blank else at, blank)
+                bare = bool(_BARE.match(first))  # a table's «From» is followed by anything, a message by its header
             elif self.start:
                 header = self._inside(line, after, header, empty, starts_line)
+            elif starts_line and len(self.lead_fields) < 2 and (named := _MAIL_FIELD.match(line)):
+                self.lead_fields.add(named[0].lower())
             blank, blank_at = empty, at
             at = after
         if pending is not None and self.start:
             self.froms[-1] += 1
         self.last = blank_at if blank else at
         return digest.hexdigest(), at
+
+    def _parts(self, line: bytes) -> bool:
+        return bool(_SEPARATOR.match(line) or (self.separator is _LOOSE and _LOOSE.match(line.rstrip())))
 
     def _open(self, pending: tuple[int, int, int, bool]) -> None:
         start, begin, before, parted = pending
@@ -200,7 +221,8 @@ def survey(stream: BinaryIO, dialect: Dialect = "auto") -> Mbox:
         escaped.append(sum(found.escaped[row:following]))
     caveats += _more_caveats(found, starts, size)
     stated = dialect if dialect != "auto" else _named(by_length, rows > len(chosen), found, sum(escaped))
-    return Mbox(sha256, size, starts, begins, ends, escaped, stated, tuple(caveats))
+    lost = (starts[0] if starts else size) if not starts or len(found.lead_fields) > 1 else 0
+    return Mbox(sha256, size, starts, begins, ends, escaped, stated, tuple(caveats), lost)
 
 
 def messages(

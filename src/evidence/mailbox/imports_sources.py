@@ -56,6 +56,8 @@ def mbox_source(stream: BinaryIO, shown: str, dialect: Dialect) -> Source:
     mbox = mboxes.survey(stream, dialect)
 
     def members() -> Iterator[Found | Owed]:
+        if mbox.lost:
+            yield Owed("0", files.NOT_MAIL if not len(mbox) else f"{mboxes.TRAILING}: {mbox.lost}")
         for found in mboxes.messages(stream, mbox, dialect):
             position = str(found.offset)
             if found.raw is None:
