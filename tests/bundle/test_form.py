@@ -11,6 +11,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
+from evidence.errors import UsageError
 from tests.bundle.conftest import Made, Maker
 from tests.bundle.fake_case import dispute
 from tests.bundle.tools import assert_valid, run, squeezed, text_of
@@ -126,6 +127,21 @@ def test_says_in_its_metadata_which_log_it_shows(shelf: Made) -> None:
         parts = pdf.Root.DPartRoot.DPartRootNode.DParts[0]
         assert sum(1 for p in parts if "/DPM" in p) == 43
     assert shelf.result.root in packet and "<pdfuaid:part>1" in packet and "<pdfaid:conformance>A" in packet
+
+
+@pytest.mark.parametrize("prefix", ["СЕВЕР-", "№ 7"])
+def test_bates_labels_may_be_russian_and_end_in_a_digit(make: Maker, prefix: str) -> None:
+    case = dispute("shelf", most=1)
+    extra = f'[bundle]\nbates_prefix = "{prefix}"\n'
+    result = make(case, extra=extra).result
+    assert f"{prefix}000001" in text_of(result.pdf, 1).replace("\xa0", " ")
+    case.exhibits_ = list(result.exhibits)
+    assert result.options["bates_last"] == result.pages
+
+
+def test_a_bates_prefix_that_no_foot_can_show_is_told(make: Maker) -> None:
+    with pytest.raises(UsageError):
+        make(dispute("shelf", most=1), extra='[bundle]\nbates_prefix = "😀"\n')
 
 
 def test_bates_labels_stand_on_every_page_and_continue(make: Maker) -> None:

@@ -13,9 +13,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from evidence.bundle import pdf as pdf_module
 from evidence.bundle.markup import TooMuch, boxes, same_words
+from evidence.bundle.outside import draw
 from evidence.bundle.pdf import Chunk, Renderer, RenderFailure
 from evidence.bundle.text import covered, looks_like, printed, visible
 from tests.bundle.conftest import Maker
@@ -345,3 +347,27 @@ def test_any_mail_makes_a_valid_file(make: Maker) -> None:
     assert len(result.manifest.exhibits) == count
     assert_valid("3a", result.pdf)
     assert_valid("ua1", result.pdf)
+
+
+@pytest.mark.parametrize(
+    ("mode", "greys"), [("I;16", (0, 20_000, 65_535)), ("I", (0, 20_000, 65_535)), ("F", (0.0, 0.3, 1.0))]
+)
+def test_a_scan_in_sixteen_bits_or_real_numbers_is_not_printed_blank(
+    tmp_path: Path, mode: str, greys: tuple[float, ...]
+) -> None:
+    scan, octets = Image.new(mode, (3, 1)), BytesIO()
+    for x, grey in enumerate(greys):
+        scan.putpixel((x, 0), grey)
+    scan.resize((300, 100), Image.Resampling.NEAREST).save(octets, "TIFF")
+    with Renderer(tmp_path / "cache", 1) as renderer:
+        path, _facts = renderer.picture(octets.getvalue())
+        with Image.open(path) as drawn:
+            black, grey, white = (int(drawn.convert("L").getpixel((x, 50))) for x in (50, 150, 250))  # type: ignore[arg-type]
+    assert black < 10 and 60 < grey < 100 and white > 245
+
+
+def test_a_sound_picture_of_too_many_pixels_is_not_called_damaged(tmp_path: Path) -> None:
+    octets = BytesIO()
+    Image.new("1", (30_000, 10_000)).save(octets, "PNG")
+    with Renderer(tmp_path / "cache", 1) as renderer:
+        assert draw(renderer, octets.getvalue(), "image/png", "plan.png").why == "large"

@@ -118,6 +118,25 @@ def forge_an_original_and_its_entry(folder: Path) -> None:
     _rewrite_manifests(folder)
 
 
+def forge_an_original_and_drop_its_proof(folder: Path) -> None:
+    forge_an_original_and_its_entry(folder)
+    path = folder / "data" / "exhibits.json"
+    exhibits = json.loads(path.read_text(encoding="utf-8"))
+    exhibits[0]["proof"] = None
+    path.write_text(json.dumps(exhibits), encoding="utf-8")
+    _rewrite_manifests(folder)
+
+
+def exchange_an_attachment(folder: Path) -> None:
+    next(p for p in sorted((folder / "data" / "attachments").rglob("*")) if p.is_file()).write_bytes(b"another")
+    _rewrite_manifests(folder)
+
+
+def spoil_the_list_of_exhibits(folder: Path) -> None:
+    (folder / "data" / "exhibits.json").write_text("[5]", encoding="utf-8")
+    _rewrite_manifests(folder)
+
+
 DAMAGES: list[tuple[Damage, str]] = [
     (change_a_byte, "is not what it was"),
     (remove_a_file, "missing"),
@@ -125,6 +144,9 @@ DAMAGES: list[tuple[Damage, str]] = [
     (rewrite_the_manifest_over_a_changed_original, "is not the original with the printed SHA-256"),
     (state_another_root, "root"),
     (forge_an_original_and_its_entry, "does not prove"),
+    (forge_an_original_and_drop_its_proof, "does not prove"),
+    (exchange_an_attachment, "is not the original with the printed SHA-256"),
+    (spoil_the_list_of_exhibits, "cannot be read"),
 ]
 
 

@@ -46,6 +46,8 @@ def draw(renderer: Renderer, octets: bytes, content_type: str, filename: str) ->
             path, facts = renderer.picture(octets)
             return Drawn(((name, path),), int(facts["frames"]), "picture")
     except RenderFailure as failure:
+        if failure.reason == "pixels" or failure.reason.startswith("DecompressionBomb"):
+            return Drawn(why="large")
         return Drawn(why="time" if failure.reason in ("time", "memory") else "unreadable")
     return Drawn(why="kind")
 

@@ -163,9 +163,12 @@ class _Maker:
 
     def make(self, out: Path, folder: Path) -> BundleResult:
         b = self.b
+        bates_labels(b, 0)  # a label that cannot be printed is told before anything is drawn
         with Renderer(out / ".cache", b.options.jobs) as renderer:
             bare = replace(self.pages, hidden=NOTHING)  # the footer's letters say nothing that could be hidden
-            stamp = renderer.render(Chunk(bare.finish(f'<p class="s">0 / 0{escape(STAMPED)}</p>')))
+            stamp = renderer.render(
+                Chunk(bare.finish(f'<p class="s">0 / 0{escape(STAMPED + b.config.bundle.bates_prefix)}</p>'))
+            )
             exhibits = self._read(renderer)
             if b.options.kind == "notary":
                 files: list[OutsideDrawn] = []
@@ -343,7 +346,10 @@ class _Maker:
             issued_at=self.now,
             language=b.words.language,
             supplements=b.supplements.number if b.supplements else None,
-            options={**b.options.record(), "bates_last": last_label(labels[-1]) if labels else 0},
+            options={
+                **b.options.record(),
+                "bates_last": last_label(labels[-1], b.config.bundle.bates_prefix) if labels else 0,
+            },
             manifest=manifest,
             notes=tuple(self.notes),
         )

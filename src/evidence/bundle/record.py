@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from evidence.bundle.brief import Brief, moment
@@ -12,7 +13,12 @@ from evidence.bundle.outside import OutsideDrawn
 from evidence.bundle.pdf import Rendered
 from evidence.bundle.redact import MARK
 from evidence.bundle.select import Selection
+from evidence.errors import UsageError
+from evidence.i18n import talk
 from evidence.ports import IssuedExhibit
+
+_ = talk("bundle")
+PREFIX = re.compile(r"[ -~А-Яа-яЁё№]{1,24}")  # what the footer's font is sure to have
 
 
 def bates_labels(b: Brief, total: int) -> list[str]:
@@ -20,6 +26,12 @@ def bates_labels(b: Brief, total: int) -> list[str]:
     prefix = b.config.bundle.bates_prefix
     if not prefix:
         return []
+    if not PREFIX.fullmatch(prefix):
+        raise UsageError(
+            _("The label “{prefix}” cannot stand at the foot of a page.").format(prefix=prefix),
+            _("It may hold up to 24 Latin or Cyrillic letters, digits, spaces and signs such as - _ . /"),
+            _("Change bates_prefix under [bundle] in the configuration."),
+        )
     start = max(
         (int(e.bates_last[len(prefix) :]) for e in b.case.exhibits()
          if e.bates_last.startswith(prefix) and e.bates_last[len(prefix) :].isdigit()),
@@ -29,9 +41,9 @@ def bates_labels(b: Brief, total: int) -> list[str]:
     return [f"{prefix}{start + i:06d}" for i in range(1, total + 1)]
 
 
-def last_label(label: str) -> int:
-    """The running number of a Bates label: its last six or more digits."""
-    return int(label[len(label.rstrip("0123456789")) :][-9:])
+def last_label(label: str, prefix: str) -> int:
+    """The running number of a Bates label: what stands behind its prefix, which may end with digits of its own."""
+    return int(label.removeprefix(prefix))
 
 
 def frozen(b: Brief, spans: Mapping[int, tuple[str, str]]) -> tuple[IssuedExhibit, ...]:

@@ -245,10 +245,26 @@ def _picture(job: dict[str, Any]) -> dict[str, Any]:
             rgba = picture.convert("RGBA")
             opaque.paste(rgba, mask=rgba.getchannel("A"))
             picture = opaque
+        if picture.mode == "F" or picture.mode.startswith("I"):
+            picture = _eight_bits(picture)
         picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
         picture.thumbnail(MAX_PIXELS, Image.Resampling.LANCZOS)
         picture.save(job["out"], "JPEG", quality=85, optimize=False, progressive=False)
         return {"width": picture.width, "height": picture.height, "original": original, "frames": frames}
+
+
+def _eight_bits(picture: Any) -> Any:
+    """Greys of 16 bits (a scanner's) or of real numbers as 8 bits: converted without a scale, all but black turns white."""
+    from PIL import Image
+
+    if picture.mode == "F":
+        least, most = picture.getextrema()
+    else:
+        picture, least, most = picture.convert("I"), 0, 65_535
+        most = max(most, picture.getextrema()[1])
+    scale = 255 / (most - least) if most > least else 1.0
+    shift = -least * scale
+    return picture.convert("F").point(lambda grey: grey * scale + shift).convert("L", dither=Image.Dither.NONE)
 
 
 def _pdf_pages(job: dict[str, Any]) -> dict[str, Any]:

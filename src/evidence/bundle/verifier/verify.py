@@ -259,7 +259,10 @@ def check(package, language="en"):
         exhibits = json.loads(read(package, "data/exhibits.json").decode("utf-8"))
         leaves = [bytes.fromhex(x) for x in read(package, "data/log/leaves.txt").decode("ascii").split()]
         root = bytes.fromhex(head["root"])
-    except (KeyError, ValueError) as error:
+        labels = [(int(exhibit["number"]), exhibit.get("attachments") or []) for exhibit in exhibits]
+        if not isinstance(head["size"], int) or not all(isinstance(x, dict) for _n, found in labels for x in found):
+            raise ValueError("data/exhibits.json, data/log/head.json")
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         problems.append(phrase("log: cannot be read: %s", error))
         return problems, checked, unknown
     if len(leaves) != head["size"] or root_of(leaves) != root:
@@ -271,7 +274,17 @@ def check(package, language="en"):
             problems.append(phrase("%s: %s is not the original with the printed SHA-256", label, exhibit["file"]))
         if exhibit.get("file") and exhibit["file"] not in names:
             problems.append(phrase("%s: %s is missing", label, exhibit["file"]))
+        for attached in exhibit.get("attachments") or []:
+            place = attached.get("file")
+            if place and place not in names:
+                problems.append(phrase("%s: %s is missing", label, place))
+            elif place and known.get(place, {}).get("sha256") != attached.get("sha256"):
+                problems.append(phrase("%s: %s is not the original with the printed SHA-256", label, place))
         if not exhibit.get("proof"):
+            if exhibit.get("file"):  # an original that nothing binds to the log could be any
+                problems.append(
+                    phrase("%s: %s does not prove that the original stands in the log", label, "data/log/proofs")
+                )
             continue
         if exhibit["proof"] not in names:
             problems.append(phrase("%s: %s is missing", label, exhibit["proof"]))
