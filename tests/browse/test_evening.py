@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from evidence.archive.store import Archive
 from evidence.browse import serve, timeline
 from evidence.browse.language import Field, Text, parse
 from evidence.browse.reading import inline_picture
 from tests.browse.conftest import Served, chromium, serving
-from tests.browse.make_archive import Made, Maker, generated, letter
-from tests.browse.test_chromium import all_, one, press, wait
+from tests.browse.make_archive import NOW, Made, Maker, generated, letter
+from tests.browse.test_chromium import PAGES, all_, one, press, wait
 from tests.browse.test_pages import Person, first_flag, get
 
 
@@ -318,3 +320,88 @@ def test_a_silence_ends_in_one_full_stop(tmp_path: Path) -> None:
     html = get(serve.build(maker.finish(title="t", language="ru").path), "/").text
     assert "без писем" in html
     assert "г.." not in html
+
+
+# ---- beside the queue --------------------------------------------------------------------------
+
+
+def test_the_address_a_browser_is_started_with_opens_once(own_copy: Made) -> None:
+    """Other users of the machine see the arguments of its process; the printed link is for the person alone."""
+    told: dict[str, Any] = {"token": serve.new_token(), "ticket": serve.new_token(), "actor": "Марина"}
+    with Archive.open(own_copy.path, write=True, run=False, now=lambda: NOW) as writer:
+        datasette = serve.build(own_copy.path, writer=writer, **told)
+        enter = f"/-/evidence/enter?token={told['ticket']}"
+        first = get(datasette, enter)
+        assert first.status_code == 303
+        cookie = {"cookie": first.headers["set-cookie"].partition(";")[0]}
+        assert 'class="decide"' in get(datasette, "/-/evidence/review", headers=cookie).text
+        assert get(datasette, enter).status_code == 403
+        assert get(datasette, enter, headers=cookie).status_code == 303  # the tab that it opened may be reloaded
+        assert get(datasette, f"/-/evidence/enter?token={told['token']}").status_code == 303
+    read_only = serve.build(own_copy.path, ticket="t")
+    assert get(read_only, "/-/evidence/enter?token=t").status_code == 403
+
+
+def test_the_program_starts_the_browser_with_the_ticket_and_prints_the_link(
+    monkeypatch: pytest.MonkeyPatch, own_copy: Made, tmp_path: Path
+) -> None:
+    from click.testing import CliRunner
+
+    from evidence.cli import browse as command
+    from evidence.cli.session import Session
+
+    opened: list[str] = []
+    built: dict[str, Any] = {}
+
+    class Current:
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(serve, "build", lambda *_, **told: built.update(told))
+    monkeypatch.setattr(serve, "run", lambda *_, on_ready: on_ready())
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[matter]\ntitle = "t"\nlanguage = "ru"\ntimezone = "Europe/Moscow"\n[us]\nname = "u"\naddresses = ["@u.example"]\n'
+        '[client]\nname = "c"\naddresses = ["c@c.example"]\n',
+        encoding="utf-8",
+    )
+    session = Session(config)
+    monkeypatch.setattr(Session, "current", lambda self: Current())
+    monkeypatch.setattr(Session, "need_archive", lambda self: own_copy.path)
+    answer = CliRunner().invoke(command.command, [], obj=session, standalone_mode=False)
+    assert answer.exception is None, answer.exception
+    assert opened
+    assert built["ticket"] in opened[0]
+    assert built["token"] not in opened[0]
+    assert built["token"] in answer.output
+    assert built["ticket"] not in answer.output
+
+
+def test_what_is_handed_in_is_said_in_the_pages_language_as_things_stand(shelf: Made) -> None:
+    failing = [True]
+    texts = {"ru": "Расписание не работает", "en": "The schedule fails"}
+    datasette = serve.build(
+        shelf.path, banners=lambda language: [{"code": "x", "text": texts[language]}] if failing[0] else []
+    )
+    assert texts["ru"] in get(datasette, "/-/evidence/help").text
+    assert texts["en"] in get(datasette, "/-/evidence/help", headers={"cookie": "evidence_language=en"}).text
+    failing[0] = False
+    assert texts["ru"] not in get(datasette, "/-/evidence/help").text
+
+
+def test_a_question_nobody_answered_offers_no_answer_by_itself(served: Served, tmp_path: Path) -> None:
+    with at_the_queue(served, tmp_path) as browser:
+        browser.get(served.url("/-/evidence/assessment"))
+        one(browser, "#question-1 input[name=note]").send_keys("жалуется каждый день" + Keys.ENTER)
+        time.sleep(0.5)
+        assert served.rows("SELECT * FROM answer") == []
+
+
+def test_no_page_is_wider_than_a_small_telephone(served: Served, tmp_path: Path) -> None:
+    with at_the_queue(served, tmp_path) as browser:
+        size = {"width": 320, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        sha256 = served.rows("SELECT sha256 FROM parsed_message ORDER BY message LIMIT 1")[0][0]
+        for path in (*PAGES, f"/-/evidence/message/{sha256}"):
+            browser.get(served.url(path))
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 320, path

@@ -154,7 +154,16 @@ def cookie_name(site: Site) -> str:
 
 
 def token_opens(site: Site, token: str) -> bool:
-    return site.writable and bool(site.token) and hmac.compare_digest((site.token or "").encode(), token.encode())
+    """Whether this secret opens the right to write; a ticket does so once."""
+    if not site.writable or not site.token:
+        return False
+    if hmac.compare_digest(site.token.encode(), token.encode()):
+        return True
+    for ticket in site.tickets:
+        if hmac.compare_digest(ticket.encode(), token.encode()):
+            site.tickets.discard(ticket)
+            return True
+    return False
 
 
 def session_cookie(datasette: Any, site: Site, request: Any, actor: str) -> str:

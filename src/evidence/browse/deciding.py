@@ -227,6 +227,8 @@ async def enter(datasette: Any, request: Any) -> Response:
             raise Forbidden(said._("Give a name: each decision is logged under it."))
         answer = Response.redirect(local_path(fields.get("back", ""), "/"), status=303)
     else:
+        if access.session_of(datasette, site, request) is not None:  # reloaded, or the ticket's tab opened anew
+            return Response.redirect("/", status=303)
         if not access.token_opens(site, args_of(request).get("token", "")):
             raise Forbidden(
                 said._(

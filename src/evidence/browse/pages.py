@@ -34,7 +34,9 @@ async def context(datasette: Any, site: Site, request: Any) -> dict[str, Any]:
     session = access.session_of(datasette, site, request) if request else None
     try:
         shown = await read(
-            datasette, site, lambda conn: banners.banners(conn, said, site.now(), site.banners, sealed=site.sealed)
+            datasette,
+            site,
+            lambda conn: banners.banners(conn, said, site.now(), site.given(said.language), sealed=site.sealed),
         )
     except (sqlite3.Error, TooLong):
         text = said._("What is out of date or missing in this archive could not be checked just now.")

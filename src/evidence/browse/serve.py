@@ -59,7 +59,8 @@ def build(
     timezone: str | None = None,
     writer: site.Writer | None = None,
     token: str | None = None,
-    banners: Sequence[Mapping[str, Any]] = (),
+    ticket: str | None = None,
+    banners: site.Given | Sequence[Mapping[str, Any]] = (),
     port: int = 0,
     actor: str = "",
     sealed: bool = False,
@@ -68,7 +69,9 @@ def build(
 ) -> Datasette:
     """A Datasette over the archive at ``path``.
 
-    Without ``writer`` and ``token`` it is read-only and its pages say so. ``banners`` are {code, level, text, command};
+    Without ``writer`` and ``token`` it is read-only and its pages say so. ``banners`` are {code, level, text, command}, or what
+    gives them in a language whenever a page is opened. ``ticket`` is a secret that opens the right to write once: for an address
+    that others can see, as the arguments of a program are.
     ``actor`` is the name decisions are logged under unless the person gives another. ``sealed`` opens an immutable copy.
     ``recount`` reckons the assessment and the effort anew when their page is opened; without it they are of the last rebuild.
     Raises NoArchive.
@@ -92,7 +95,8 @@ def build(
     )
     told = site.Settings(
         title=title, language=language, timezone=timezone, writer=None if sealed else writer, token=token if writer else None,
-        actor=actor or login_name(), banners=tuple(banners), now=now, recount=recount,
+        tickets=frozenset({ticket} if ticket and writer else ()),
+        actor=actor or login_name(), banners=banners if callable(banners) else tuple(banners), now=now, recount=recount,
     )  # fmt: skip
     site.prepare(datasette, told)
     return datasette

@@ -42,6 +42,9 @@ class Writer(Protocol):
     def select(self, sha256: str, action: str, reason: str, *, actor: str) -> int: ...
 
 
+# What is handed in to be said on top of every page: in this language, as things stand when a page is opened.
+Given = Callable[[str], Sequence[Mapping[str, Any]]]
+
 # ``assessment`` or ``effort`` -> its JSON as decisions stand now; handed in by whoever can reckon.
 Recount = Callable[[str], str]
 
@@ -52,7 +55,8 @@ class TooLong(Exception):
 
 @dataclass(slots=True)
 class Site:
-    """One archive behind one Datasette. ``token`` opens the right to write; ``hosts`` are further Host names let in."""
+    """One archive behind one Datasette. ``token`` opens the right to write, ``tickets`` do so once each; ``hosts`` are further Host
+    names let in."""
 
     database: str
     title: str
@@ -61,8 +65,9 @@ class Site:
     gap_days: int = 14  # days without a letter from which a silence is shown
     writer: Writer | None = None
     token: str | None = None
+    tickets: set[str] = field(default_factory=set)
     actor: str = ""
-    banners: Sequence[Mapping[str, Any]] = ()
+    banners: Given | Sequence[Mapping[str, Any]] = ()
     hosts: frozenset[str] = frozenset()
     sealed: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -72,6 +77,9 @@ class Site:
     @property
     def writable(self) -> bool:
         return self.writer is not None and not self.sealed
+
+    def given(self, language: str) -> Sequence[Mapping[str, Any]]:
+        return self.banners(language) if callable(self.banners) else self.banners
 
     async def recounted(self, name: str) -> str | None:
         """``assessment`` or ``effort`` as decisions stand now, as JSON; None where nobody was handed in who reckons it."""
@@ -87,8 +95,9 @@ class Settings:
     timezone: str | None = None
     writer: Writer | None = None
     token: str | None = None
+    tickets: frozenset[str] = frozenset()
     actor: str = ""
-    banners: Sequence[Mapping[str, Any]] = ()
+    banners: Given | Sequence[Mapping[str, Any]] = ()
     now: Callable[[], datetime] | None = None
     recount: Recount | None = None
 
@@ -140,8 +149,9 @@ def _site(datasette: Any, name: str, database: Any, found: Mapping[str, str]) ->
         gap_days=int(found.get("gap_days") or 14),
         writer=told.writer,
         token=told.token,
+        tickets=set(told.tickets),
         actor=told.actor,
-        banners=tuple(told.banners),
+        banners=told.banners,
         hosts=frozenset(str(host).lower() for host in config.get("hosts", ())),
         sealed=not database.is_mutable,
         recount=told.recount if database.is_mutable else None,

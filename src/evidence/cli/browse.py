@@ -33,7 +33,7 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
     session.current().close()
     config = session.config
     serve.write_metadata(config.folder)
-    token = None if read_only else serve.new_token()
+    token, ticket = (None, None) if read_only else (serve.new_token(), serve.new_token())
     wanted = serve.free_port(port)
     datasette = serve.build(
         session.need_archive(),
@@ -42,7 +42,8 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         timezone=config.matter.timezone,
         writer=None if read_only else Judge(config, now=now),
         token=token,
-        banners=banners(config),
+        ticket=None if no_open else ticket,
+        banners=lambda language: banners(config, language),
         port=wanted,
         actor=session.actor,
         now=now,
@@ -54,7 +55,8 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
         click.echo(url)
         click.echo(_("Stop with Ctrl-C."), err=True)
         if not no_open:
-            webbrowser.open(url)
+            # Every user of the machine sees the arguments of the browser's process: they get a ticket that opens once.
+            webbrowser.open(serve.address(wanted, ticket))
 
     serve.run(datasette, wanted, on_ready=ready)
     return 0

@@ -116,14 +116,17 @@ def _proposed(observations: Sequence[Any]) -> tuple[str, ...]:
     return tuple(sorted(a for a in addresses if a and a.partition("@")[0].lower() not in ROBOTS))
 
 
-def banners(config: Config) -> Sequence[dict[str, str]]:
-    """What the pages cannot see in the archive itself: a schedule that has been failing, with the command that mends it."""
+def banners(config: Config, language: str | None = None) -> Sequence[dict[str, str]]:
+    """What the pages cannot see in the archive itself: a schedule that has been failing, with the command that mends it.
+
+    ``language`` is that of the page; None: the matter's.
+    """
     from evidence.operate.notify import read_state
 
     since = read_state(config.folder).get("failing_since")
     if not since:
         return []
-    _ = translation("operate", config.matter.language).gettext
+    _ = translation("operate", language or config.matter.language).gettext
     when = datetime.fromisoformat(str(since)).astimezone(config.zone).strftime("%Y-%m-%d %H:%M")
     text = _("The scheduled sync has been failing since {when}.").format(when=when)
     return [{"code": "schedule", "level": "warning", "text": text, "command": "evidence doctor"}]
