@@ -14,8 +14,11 @@ from evidence import pipeline
 from evidence.archive.reader import ArchiveReader
 from evidence.archive.store import Archive
 from evidence.config import Config, load_config
+from evidence.model import Flag
 from evidence.pipeline import views
+from evidence.timeline.claims import notices
 from tests.spine.test_pipeline import Silent
+from tests.timeline.letters import CLIENT, US, ledger, letter
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FIRST = datetime(2026, 1, 12, 9, tzinfo=UTC)
@@ -170,3 +173,31 @@ def test_who_of_us_read_a_letter_is_told_by_the_configuration_and_not_by_who_wro
         theirs = views.effort_of(config, case, views.narrowed(config, shown, **options)).lines
         assert "Анна, та самая" not in {line.person for line in theirs}
         assert all(line.cost > 0 for line in theirs), part
+
+
+@pytest.mark.parametrize("ahead", [0, 40, 5 * 3600])  # seconds by which the asker's clock is ahead of the answerer's
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_reply_from_a_computer_whose_clock_is_behind_is_a_reply(ahead: int, ours: bool) -> None:
+    asker, other = (US, CLIENT) if ours else (CLIENT, US)
+    asked = letter("Сколько коробок вы привезёте на следующей неделе?", sender=asker, to=(other,))
+    reply = letter(
+        "Привезём двадцать коробок.", sender=other, to=(asker,), reply_to=asked, at=asked.at - timedelta(seconds=ahead)
+    )
+    again = letter(
+        "А сколько коробок заберёте?", sender=asker, to=(other,), reply_to=reply, at=asked.at + timedelta(hours=9)
+    )
+    (first, *_rest) = ledger(asked, reply, again)
+    assert (first.outcome, first.answering_sha256, first.waited_days) == ("answered", reply.sha256, 0)
+    assert first.asked_at == asked.at and first.due_at == asked.at + timedelta(days=3)
+
+
+def test_a_reply_to_a_notice_from_a_computer_whose_clock_is_behind_is_a_reply() -> None:
+    text = "Уведомляем вас о расторжении договора хранения."
+    notice = letter(text)
+    reply = letter("Получили.", sender=CLIENT, reply_to=notice, at=notice.at - timedelta(seconds=30))
+    flag = Flag(
+        id="n", sha256=notice.sha256, part="body", start=0, end=len(text), quote=text, speaker="us", category="termination_notice",
+        subtype=None, tier="stated", rule="r", pack="p", why="",
+    )  # fmt: skip
+    (found,) = notices((notice, reply), (flag,))
+    assert found.answered_by == reply.sha256

@@ -198,7 +198,11 @@ def notices(letters: Sequence[Letter], flags: Sequence[Flag], around: Sequence[L
         letter = by_hash.get(flag.sha256)
         if not letter or flag.speaker != "us" or flag.category not in ("deadline_notice", "termination_notice"):
             continue
-        after = [x for x in ordered if x.at > letter.at and (x.thread == letter.thread or x.parent == letter.sha256)]
+        after = [
+            x
+            for x in ordered  # what replies to it came after it, whatever the clock of who wrote it says
+            if x.parent == letter.sha256 or (x.at > letter.at and x.thread == letter.thread)
+        ]
         sent_to = {a.address.casefold() for a in letter.addresses if a.header in ("to", "cc")}
         bounced = any(
             x.at >= letter.at

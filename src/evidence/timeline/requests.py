@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from evidence.addresses import normal
@@ -86,7 +86,8 @@ def find_requests(
     for i in reversed(range(len(found))):
         following = repeats.next(i)
         if following and found[i].answering_sha256 is None:
-            found[i] = search.asked_again(found[i], following.at, found[following.number])
+            at = search.stated_at(asked[following.number][0])
+            found[i] = search.asked_again(found[i], at, found[following.number])
     return tuple(replace(r, repeats=found[first_of[i]].id if first_of[i] != i else None) for i, r in enumerate(found))
 
 
@@ -100,7 +101,9 @@ def prepared(
     asks: Mapping[str, Sequence[Ask]] | None = None,
 ) -> tuple[Search, list[tuple[Letter, Ask]], Repeats]:
     """What is searched, every asking in order of time, and which of them repeat an earlier one."""
-    known = sorted((x for x in letters if x.at <= as_of and not x.withheld), key=lambda x: (x.at, x.number))
+    taken = [x for x in letters if x.at <= as_of and not x.withheld]
+    known = sorted(_replies_later(taken), key=lambda x: (x.at, x.number))
+    stated = {x.sha256: x.at for x in taken}
     stems = {x.sha256: stems_in(x.own_text()) for x in known if x.kind == "human"}
     vocabulary = Vocabulary()
     for one in stems.values():
@@ -111,7 +114,7 @@ def prepared(
     for flag in flags:
         flagged.setdefault(flag.sha256, []).append(flag)
     tones = {sha256: Tone.of(found) for sha256, found in flagged.items()}
-    return Search(known, settings, coverage, as_of, vocabulary, stems, tones, asked, repeats), asked, repeats
+    return Search(known, settings, coverage, as_of, vocabulary, stems, tones, asked, repeats, stated), asked, repeats
 
 
 def _may_ask(letter: Letter) -> bool:
@@ -149,7 +152,11 @@ class Search:
         tones: Mapping[str, Tone],
         asked: Sequence[tuple[Letter, Ask]],
         repeats: Repeats,
+        stated: Mapping[str, datetime],
     ) -> None:
+        self._stated = (
+            stated  # when each letter was written, by its own clock; they stand in the order of who answers whom
+        )
         self._by_hash = {x.sha256: x for x in letters}
         self._settings = settings
         self._reckoner = settings.reckoner
@@ -191,7 +198,8 @@ class Search:
 
     def outcome(self, letter: Letter, ask: Ask, repeated_at: datetime | None) -> Request:
         side = other_side(letter.speaker)
-        due = self._reckoner.due(letter.at)
+        asked_at = self.stated_at(letter)
+        due = self._reckoner.due(asked_at)
         later = self._human[side].after(letter.at)
         in_thread = self._between.in_thread(side, letter.thread).after(letter.at)
         in_time = in_thread and in_thread[0].at <= due
@@ -202,7 +210,7 @@ class Search:
         quote: str | None = None
         closed_at = self._as_of
         if answer:
-            closed_at = self._by_hash[answer.sha256].at
+            closed_at = max(asked_at, self._stated[answer.sha256])
             outcome: Outcome = "answered" if closed_at <= due else "answered-late"
             quote, why, sure = answer.quote, answer.why, answer.sure
             if ask.kind == "payment" and another_sum(letter, quote or ""):
@@ -251,13 +259,17 @@ class Search:
             id=judged_id("request", letter.sha256, "body", ask.start, ask.end, letter.speaker),
             sha256=letter.sha256, part="body", start=ask.start, end=ask.end, quote=ask.quote,
             asker=letter.speaker,  # type: ignore[arg-type]
-            kind=ask.kind, asked_at=letter.at, outcome=outcome, tier=tier, due_at=due,
+            kind=ask.kind, asked_at=asked_at, outcome=outcome, tier=tier, due_at=due,
             answering_sha256=answer.sha256 if answer else None, answer_quote=quote,
             other_messages=tuple(x.sha256 for x in sorted(others, key=lambda x: (x.at, x.number))),
-            waited_days=self._reckoner.calendar_days(letter.at, closed_at),
-            waited_working_days=self._reckoner.working_days(letter.at, closed_at),
+            waited_days=self._reckoner.calendar_days(asked_at, closed_at),
+            waited_working_days=self._reckoner.working_days(asked_at, closed_at),
             searched=self._searched(letter, side, len(later), returned), why=why, detail=detail,
         )  # fmt: skip
+
+    def stated_at(self, letter: Letter) -> datetime:
+        """When a letter was written, by the clock that orders it."""
+        return self._stated.get(letter.sha256, letter.at)
 
     def asked_again(self, request: Request, at: datetime, repeat: Request) -> Request:
         """A request without an answer of its own whose ``repeat`` came at ``at``: nobody waited longer than up to the repeat's answer.
@@ -265,7 +277,7 @@ class Search:
         ``detail["again"]`` says when it was asked again, and when that was answered (or None).
         """
         answer = self._by_hash.get(repeat.answering_sha256 or "")
-        answered_at = _text(answer.at) if answer else repeat.detail.get("again", {}).get("answered_at")
+        answered_at = _text(self.stated_at(answer)) if answer else repeat.detail.get("again", {}).get("answered_at")
         detail = {**request.detail, "again": {"at": _text(at), "answered_at": answered_at}}
         if answered_at is None:
             return replace(request, detail=detail)
@@ -351,6 +363,32 @@ class Search:
             "not_searched": list(NOT_SEARCHED),
         }
         return searched
+
+
+def _replies_later(letters: Sequence[Letter]) -> list[Letter]:
+    """The letters, each reply later than what it replies to, by a second where its clock says otherwise.
+
+    Nobody answers what is not yet written: the clocks of two computers differ, or both wrote within a second. A silence must not
+    hang on that.
+    """
+    by_hash = {x.sha256: x for x in letters}
+    moved: dict[str, Letter] = {}
+
+    def placed(letter: Letter) -> Letter:
+        chain: dict[str, Letter] = {}
+        at: Letter | None = letter
+        while at is not None and at.sha256 not in moved and at.sha256 not in chain:
+            chain[at.sha256] = at
+            at = by_hash.get(at.parent or "")
+        for one in reversed(chain.values()):
+            parent = moved.get(one.parent or "")
+            late = parent is not None and one.at <= parent.at and one.kind == "human"
+            moved[one.sha256] = (
+                replace(one, at=parent.at + timedelta(seconds=1)) if parent is not None and late else one
+            )
+        return moved[letter.sha256]
+
+    return [placed(x) for x in letters]
 
 
 def _by_thread(letters: Iterable[Letter]) -> dict[str, list[Letter]]:
