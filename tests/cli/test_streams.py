@@ -82,3 +82,16 @@ def test_a_spreadsheet_gets_no_control_character(matter: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert rows and "Верните деньги" in rows[0]["quote"]
     assert not set(map(chr, (*range(0x20), *range(0x7F, 0xA0)))) & set(text) - {"\r", "\n"}
+
+
+def test_flags_as_a_page_hold_what_may_stand_in_a_document(matter: Path) -> None:
+    rows = [json.loads(line) for line in said(matter, "flags", "--json").stdout.decode("utf-8").splitlines()]
+    possible = next(row for row in rows if row["tier"] == "possible")
+    quote = "<td><q>Верните деньги за"  # a terminal's sequences within it are not for a page
+    assert possible["quote"].startswith("Верните деньги")
+    page = said(matter, "flags", "--html", "--review", "unreviewed").stdout.decode("utf-8")
+    assert "--review unreviewed" in page and quote not in page
+    assert said(matter, "review", possible["id"], "--accept").returncode == 0
+    page = said(matter, "flags", "--html").stdout.decode("utf-8")
+    assert page.count(quote) == 1 and f'id="m-{possible["sha256"]}"' in page
+    assert said(matter, "review", possible["id"], "--undo").returncode == 0

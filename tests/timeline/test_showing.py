@@ -34,7 +34,7 @@ from tests.timeline.test_building import flag_on
 
 SVG = "{http://www.w3.org/2000/svg}"
 LANGUAGE = {"shelf": "ru", "studio": "en"}
-PAGES: tuple[What, ...] = ("timeline", "requests", "assess", "effort")
+PAGES: tuple[What, ...] = ("timeline", "flags", "requests", "assess", "effort")
 ROOM = Path(evidence.timeline.__file__).parent
 MINE = "parties deadlines answers answers_features answers_model answers_rules requests requests_find requests_repeats requests_words build words effort claims assess picture page drafts"
 

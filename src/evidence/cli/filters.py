@@ -86,7 +86,7 @@ def if_to_come(session: Session, day: date) -> None:
         click.echo(_("Note: {day} is yet to come.").format(day=day.isoformat()), err=True)
 
 
-NARROWING = ("since", "until", "person", "categories", "tier", "outcomes", "asker")
+NARROWING = ("since", "until", "person", "categories", "tier", "review", "speaker", "outcomes", "asker")
 
 
 def narrowing() -> str:

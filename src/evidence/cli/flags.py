@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import click
@@ -50,6 +51,7 @@ from evidence.model import CATEGORIES
     metavar="ID",
     help=_("Explain in words why this was flagged: sentence, rule, what was checked."),
 )
+@click.option("--html", "as_html", is_flag=True, help=_("As a separate HTML page."))
 @reading
 @click.pass_obj
 def command(
@@ -59,6 +61,7 @@ def command(
     review: str | None,
     speaker: str | None,
     explain_id: str | None,
+    as_html: bool,
     since: date | None,
     until: date | None,
     person: str | None,
@@ -70,7 +73,7 @@ def command(
     from evidence.pipeline.views import flag_rows
     from evidence.timeline.words import CATEGORY_WORDS, REVIEW_WORDS, SUBTYPE_WORDS
 
-    _case, shown = read_view(session, everything or bool(explain_id), as_of)
+    case, shown = read_view(session, everything or bool(explain_id), as_of)
     if explain_id:
         return _explain(session, shown, explain_id)
     rows = [
@@ -82,6 +85,13 @@ def command(
         and (not speaker or row["speaker"] == speaker)
         and chosen(session, shown, row["sha256"], since=since, until=until, person=person)
     ]
+    if as_html:
+        from evidence.cli.timeline import print_page
+
+        wanted = {row["id"] for row in rows}
+        return print_page(
+            session, case, replace(shown, flags=tuple(flag for flag in shown.flags if flag.id in wanted)), "flags"
+        )
     if as_json:
         json_lines(rows)
     elif as_csv:

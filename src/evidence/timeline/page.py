@@ -1,4 +1,4 @@
-"""Self-contained HTML pages of the views: timeline, requests, assessment, effort. No script, nothing loaded from anywhere.
+"""Self-contained HTML pages of the views: timeline, flags, requests, assessment, effort. No script, nothing loaded from anywhere.
 
 Tables are tables with captions and headings, links lead within the page, and everything prints. Both sides in the same type size.
 """
@@ -18,12 +18,13 @@ from evidence.ports import OutsideFile, Review
 from evidence.reckoning import Assessment, Effort, TimelineEntry
 from evidence.timeline.page_assess import assessed_messages, assessment_part
 from evidence.timeline.page_effort import effort_part
+from evidence.timeline.page_flags import flags_part
 from evidence.timeline.page_parts import Page, messages_part
 from evidence.timeline.page_requests import requests_part
 from evidence.timeline.page_timeline import timeline_part
 from evidence.timeline.picture import picture
 
-What = Literal["timeline", "requests", "assess", "effort"]
+What = Literal["timeline", "flags", "requests", "assess", "effort"]
 
 
 def html_page(
@@ -57,6 +58,9 @@ def html_page(
             f'<figure class="picture" tabindex="0" aria-label="{escape(_("Picture of the timeline"))}">{drawn}</figure>'
         )
         body += timeline_part(page, entries)
+    elif what == "flags":
+        heading = _("What was flagged")
+        body = flags_part(page, flags) + messages_part(page, [f.sha256 for f in flags])
     elif what == "requests":
         heading = _("Requests and what became of them")
         body = requests_part(page, requests)
