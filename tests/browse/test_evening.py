@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -405,3 +406,42 @@ def test_no_page_is_wider_than_a_small_telephone(served: Served, tmp_path: Path)
         for path in (*PAGES, f"/-/evidence/message/{sha256}"):
             browser.get(served.url(path))
             assert browser.execute_script("return document.documentElement.scrollWidth") <= 320, path
+
+
+def test_the_same_decision_sent_twice_is_one_decision_and_no_conflict(served: Served) -> None:
+    anna, boris, flag = Person(served), Person(served), first_flag(served)
+    boris.client.post("/-/evidence/enter", data={"form_key": boris.key(), "actor": "Борис", "back": "/"})
+    assert anna.decide("flag", flag, "accept", note="да").json()["ok"]
+    again = anna.decide("flag", flag, "accept", note="да")
+    assert (again.status_code, again.json()["message"]) == (200, "Подтверждено.")
+    assert decisions(served) == [(flag, "accepted")]
+    for other in (
+        anna.decide("flag", flag, "accept"),
+        anna.decide("flag", flag, "reject"),
+        boris.decide("flag", flag, "accept", note="да"),
+    ):
+        assert (other.status_code, other.json()["conflict"]) == (409, True)
+    assert decisions(served) == [(flag, "accepted")]
+
+
+def test_an_imported_message_is_not_said_to_come_from_a_server(tmp_path: Path) -> None:
+    """And a file whose name turns its ending round is named as it will be saved."""
+    maker = Maker(tmp_path / "archive.db")
+    served_, imported = (maker.add(name, letter(subject=name)) for name in ("served", "imported"))
+    turned = maker.add("turned", letter(files=[("счёт\u202efdp.exe", "application/x-msdownload", b"MZ")]))
+    made = maker.finish(title="t", language="ru")
+    conn = sqlite3.connect(made.path)
+    for (name,) in conn.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'sighting'"
+    ).fetchall():
+        conn.execute(f"DROP TRIGGER {name}")
+    number = maker.numbers[imported]
+    conn.execute("UPDATE sighting SET uid = NULL, folder = NULL WHERE message = ?", (number,))
+    conn.commit()
+    conn.close()
+    datasette = serve.build(made.path)
+    assert "как прислал сервер" in get(datasette, f"/-/evidence/message/{served_}").text
+    html = get(datasette, f"/-/evidence/message/{imported}").text
+    assert "как прислал сервер" not in html
+    assert "из импортированного файла" in html
+    assert "сохранится как счётfdp.exe" in get(datasette, f"/-/evidence/message/{turned}").text

@@ -141,6 +141,8 @@ async def decide(datasette: Any, request: Any) -> Response:
         site, lambda: reviewing.decide(writer, what, id_, decision, actor=session.actor, expect=expect)
     )
     after = await read(datasette, site, lambda conn: reviewing.item(conn, what, id_))
+    if wrong and act != "undo" and after is not None and _says(after, decision, session.actor):
+        wrong = ""  # pressed twice, or in two tabs: it stands as this person wants it
     answer: dict[str, Any] = {
         "ok": not wrong,
         "what": what,
@@ -165,6 +167,21 @@ async def decide(datasette: Any, request: Any) -> Response:
             "outcome": said._("Recorded."),
         }[act]  # fmt: skip
     return _decided(request, fields, answer)
+
+
+def _says(item: reviewing.Item, decision: Mapping[str, Any], actor: str) -> bool:
+    """Whether the last decision on it is this one, by this person."""
+    names = {
+        "category": "decided_category",
+        "outcome": "decided_outcome",
+        "answering_sha256": "decided_answer",
+        "note": "decided_note",
+    }
+    return (
+        item.row["actor"] == actor
+        and item.row["review"] == decision["decision"]
+        and all((item.row.get(of) or "") == (decision.get(name) or "") for name, of in names.items())
+    )
 
 
 def _decided(request: Any, fields: Mapping[str, str], answer: dict[str, Any]) -> Response:
