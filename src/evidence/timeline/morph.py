@@ -11,15 +11,23 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
+from unicodedata import is_normalized, normalize
 
 from evidence.stems import stem
 
+# What nobody sees inside a word, and marks set over letters (a decomposed й, an accent): soft hyphens and zero-width characters
+# come with text pasted from pages and files, and must not cut a word in two.
+_UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"
+_MARKS = "\u0300-\u036f"
 TOKEN = re.compile(
     r"(?P<num>\d+(?:[  .,:/]\d+)*)"
     r"|(?P<cur>[£$€₽%№])"
     r"|(?P<neg>[A-Za-z]+(?=n['’]t\b))|(?P<nt>n['’]t\b)|(?P<clitic>['’](?:ll|re|ve|m|d|s)\b)"
-    r"|(?P<word>[^\W\d_]+(?:-[^\W\d_]+)*)"
+    rf"|(?P<word>[^\W\d_]+(?:-[^\W\d_]+|[{_UNSEEN}{_MARKS}]+[^\W\d_]*)*)"
 )
+_HIDDEN = re.compile(f"[{_UNSEEN}]")
+_ACCENTS = re.compile(f"(?<=[а-яё])[{_MARKS}]", re.I)
+_TWINS = str.maketrans("aceopxykmtbh", "асеорхукмтвн")  # Latin letters typed for the Cyrillic ones they look like
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]")
 _LATIN = re.compile(r"[A-Za-z]")
 _CYRILLIC_RUNS, _LATIN_RUNS = re.compile(r"[а-яА-ЯёЁ]+"), re.compile(r"[A-Za-z]+")
@@ -146,7 +154,18 @@ def _english_shape(form: str, base: str) -> str:
 
 
 def fold(text: str) -> str:
-    return text.casefold().replace("ё", "е").replace("’", "'")
+    """Small letters, ё as е, ’ as ', without what is not seen; Latin twins of Cyrillic letters within a Cyrillic word are those."""
+    if not text.isascii():
+        if _HIDDEN.search(text):
+            text = _HIDDEN.sub("", text)
+        if not is_normalized("NFC", text):
+            text = normalize("NFC", text)
+        text = _ACCENTS.sub("", text)
+    folded = text.casefold().replace("ё", "е").replace("’", "'")
+    if not folded.isascii() and _LATIN.search(folded) and _CYRILLIC.search(folded) and " " not in folded:
+        native = folded.translate(_TWINS)
+        return folded if _LATIN.search(native) else native
+    return folded
 
 
 def lemma_of(entry: str) -> str:
