@@ -156,11 +156,15 @@ _SOFT_CLOSING = re.compile(r"(?:best|thanks|thank\syou|cheers|many|yours|хор�
 # A program or device that signs for its owner. Goods, too, are «отправлено со склада» and «sent via DHL»: it must be named.
 _DEVICE = (
     r"i-?phone|i-?pad|айфон|айпад|android|андроид|samsung|самсунг|galaxy|xiaomi|redmi|poco|huawei|honor|realme|oneplus|pixel|nokia|lenovo|"
-    r"motorola|xperia|blackberry|windows|телефон|смартфон|планшет|устройств|мобильн|приложени|(?<!-)почт[ыу](?!\sросси)|mail\b|mail\.ru|"
-    r"outlook|gmail|яндекс|yandex|рамблер|rambler|yahoo|icloud|thunderbird|the\sbat|phone\b|smartphone|handset|mobile|tablet|browser|"
+    r"motorola|xperia|tecno|vivo\b|oppo|infinix|\bhtc\b|\bzte\b|\basus|meizu|blackview|blackberry|windows|"
+    r"телефон|смартфон|планшет|устройств|мобильн|приложени|(?<!-)почт[ыу](?!\sросси)|mail\b|"
+    r"mail\.ru|\bspark\b|outlook|gmail|яндекс|yandex|рамблер|rambler|yahoo|icloud|thunderbird|the\sbat|phone\b|smartphone|handset|mobile|tablet|browser|"
     r"браузер|веб-интерфейс|webmail"
 )
-_GOODS = r"склад|сдэк|курьер|warehouse|office|factory|shop|store|account|depot|courier"
+_GOODS = (
+    r"склад|сдэк|курьер|ваш|вчера|сегодня|warehouse|office|factory|shop|store|account|depot|courier|royal\smail|tracked|\byour\b|yesterday|today|"
+    r"\bon\s(?:mon|tue|wed|thu|fri|sat|sun)|heart"
+)
 MOBILE = re.compile(
     r"[ \t]{0,3}(?:"
     rf"sent\sfrom\smy\s(?!.{{0,60}}(?:{_GOODS}))(?:[\w.+-]+\s?){{1,4}}"
