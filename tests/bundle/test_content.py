@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from email.message import EmailMessage
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pikepdf
 import pytest
 
-from evidence.bundle.options import BundleOptions
+from evidence.bundle.options import BundleOptions, BundleResult
 from evidence.errors import EvidenceError, UsageError
 from evidence.model import Flag
 from evidence.ports import IssuedBundle, OutsideFile, Review
@@ -227,6 +228,56 @@ def test_a_supplement_holds_only_what_is_new_and_proves_the_log_only_grew(make: 
 def test_a_supplement_of_nothing_is_refused(make: Maker) -> None:
     with pytest.raises(UsageError, match="no bundle to supplement"):
         make(dispute("shelf", most=1), supplement=True)
+
+
+def issued(result: BundleResult, number: int, log_size: int = 100) -> IssuedBundle:
+    return IssuedBundle(
+        number, result.kind, result.folder.name, NOW, result.dated, log_size, FakeCase([]).head(log_size).root, result.pages,
+        result.pdf_sha256, "", "ru", result.options,
+    )  # fmt: skip
+
+
+def test_a_supplement_holds_what_an_extract_numbered_but_did_not_print(make: Maker) -> None:
+    case = dispute("shelf", most=4)
+    extract = make(case, until=case.letters()[0].at.date()).result
+    assert len(extract.manifest.exhibits) < 4 and len(extract.exhibits) == 4
+    case.exhibits_, case.bundles_ = list(extract.exhibits), [issued(extract, 1)]
+    with pytest.raises(UsageError, match="no bundle to supplement"):
+        make(case, supplement=True)
+    whole = dispute("shelf", most=2)
+    first = make(whole, number=2).result
+    case.exhibits_, case.bundles_ = list(first.exhibits), [issued(first, 1)]
+    case.exhibits_ = [replace(e, bundle=1) for e in case.exhibits_]
+    second = make(case, number=3, until=case.letters()[0].at.date()).result
+    case.exhibits_ += second.exhibits
+    case.bundles_.append(issued(second, 3))
+    made = make(case, supplement=True).result
+    assert made.supplements == 1
+    assert [e.number for e in made.manifest.exhibits] == [3, 4]
+
+
+def test_a_letter_taken_in_again_after_the_bundle_stands_in_the_supplement(make: Maker) -> None:
+    case = dispute("shelf", most=3)
+    first = make(case).result
+    case.exhibits_, case.bundles_ = list(first.exhibits), [issued(first, 1, 100)]
+    sha = case.letters()[1].sha256
+    case.selections_ = {
+        sha: {"id": 2, "event": 110, "action": "include", "reason": "r", "actor": "anna", "at": CAPTURED}
+    }
+    assert [e.number for e in make(case, supplement=True).result.manifest.exhibits] == [2]
+
+
+def test_a_bundle_without_an_exhibit_takes_no_number(make: Maker) -> None:
+    case = dispute("shelf", most=2)
+    first = make(case).result
+    case.exhibits_, case.bundles_ = list(first.exhibits), [issued(first, 1)]
+    for asked, said in (
+        ({"supplement": True}, "Nothing is new since bundle No. 0001"),
+        ({"since": date(2099, 1, 1)}, "No message passes"),
+        ({"since": date(2025, 4, 1), "until": date(2025, 3, 1)}, "--since is later than --until"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            make(case, number=2, **asked)
 
 
 def test_an_issued_bundle_is_never_overwritten(make: Maker) -> None:

@@ -38,13 +38,12 @@ from evidence.bundle.parts import (
 from evidence.bundle.pdf import DEADLINE, Chunk, Rendered, Renderer, RenderFailure
 from evidence.bundle.record import bates_labels, frozen, last_label, manifest_exhibits, page_spans
 from evidence.bundle.redact import NOTHING, redactions
-from evidence.bundle.select import select
+from evidence.bundle.select import select, supplemented
 from evidence.bundle.text import Words, one_line, visible
 from evidence.config import Config
 from evidence.errors import EvidenceError, UsageError
 from evidence.i18n import talk
 from evidence.model import Flag
-from evidence.ports import IssuedBundle
 from evidence.reckoning import Assessment, TimelineEntry
 
 _ = talk("bundle")
@@ -95,11 +94,20 @@ def _brief(
     words = Words(language, config.zone, config.matter.timezone)
     reviews, flags = case.reviews(), (*case.flags(), *proposed)
     issued_bundles, issued = tuple(case.bundles()), tuple(case.exhibits())
-    if options.supplement and not issued_bundles:
+    earlier = supplemented(issued_bundles) if options.supplement else None
+    if options.supplement and earlier is None:
         raise UsageError(
             _("There is no bundle to supplement."),
-            _("No bundle has been issued from this archive."),
+            _("Only extracts or inspection sheets have been issued, and they leave messages out.")
+            if issued_bundles
+            else _("No bundle has been issued from this archive."),
             _("Run `evidence bundle` first."),
+        )
+    if options.since and options.until and options.since > options.until:
+        raise UsageError(
+            _("--since is later than --until, so no day is left."),
+            f"{options.since.isoformat()} > {options.until.isoformat()}",
+            _("Exchange the two days."),
         )
     letters = tuple(case.letters())
     rows = tuple(case.redactions())
@@ -115,7 +123,16 @@ def _brief(
         reviews=reviews,
         options=options,
         zone=config.zone,
+        supplements=earlier,
     )
+    if not selection.letters and not selection.files and options.at_size is None:
+        raise UsageError(
+            _("Nothing is new since bundle No. {number:04d}.").format(number=earlier.number)
+            if earlier and not options.selective
+            else _("No message passes this filter."),
+            _("A bundle without an exhibit would only take a number in the custody log."),
+            _("`evidence timeline` shows what is archived."),
+        )
     day = options.dated or now.astimezone(config.zone).date()
     ours = [a for p in (config.us, *config.us.staff) for a in p.addresses]
     theirs = [a for p in (config.client, *config.client.delegates) for a in p.addresses]
@@ -138,14 +155,10 @@ def _brief(
         ],
         picture=picture,
         known=known_addresses(ours, theirs),
-        supplements=_last(issued_bundles) if options.supplement else None,
+        supplements=earlier,
         hidden=hidden,
         letters={sha: hidden.letter(x) for sha, x in by_hash.items() if x.sha256 in selection.numbers},
     )
-
-
-def _last(bundles: Sequence[IssuedBundle]) -> IssuedBundle | None:
-    return max(bundles, key=lambda b: b.number, default=None)
 
 
 class _Maker:

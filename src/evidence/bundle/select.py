@@ -13,7 +13,7 @@ from typing import Any
 
 from evidence.bundle.options import BundleOptions
 from evidence.model import Flag, Letter
-from evidence.ports import IssuedExhibit, OutsideFile, Review
+from evidence.ports import IssuedBundle, IssuedExhibit, OutsideFile, Review
 from evidence.reckoning import as_decided
 
 
@@ -52,6 +52,7 @@ def select(
     reviews: Mapping[tuple[str, str], Review],
     options: BundleOptions,
     zone: tzinfo,
+    supplements: IssuedBundle | None = None,
 ) -> Selection:
     """Decide. ``letters`` are those in scope or included by a person; ``everything`` adds context and withheld ones."""
     excluded = tuple((x, _chosen(selections, x)) for x in letters if _action(selections, x) == "exclude")
@@ -63,8 +64,12 @@ def select(
     kept_files = tuple(f for f in files if _file_passes(f, options))
     earlier = 0
     if options.supplement:
-        known = {(e.kind, e.sha256) for e in issued}
-        fresh = tuple(x for x in chosen if ("message", x.sha256) not in known)
+        known = _printed(issued, supplements)
+        fresh = tuple(
+            x
+            for x in chosen
+            if not any(("message", s) in known for s in (x.sha256, *x.copies)) or _since(selections, x, supplements)
+        )
         earlier = len(chosen) - len(fresh)
         chosen = fresh
         kept_files = tuple(f for f in kept_files if ("file", f.sha256) not in known)
@@ -83,6 +88,29 @@ def select(
         copies=sum(len(x.copies) for x in chosen),
         printed=frozenset(x.sha256 for x in chosen),
     )
+
+
+def supplemented(bundles: Sequence[IssuedBundle]) -> IssuedBundle | None:
+    """The last bundle that held all there was: neither an extract nor a notary's sheet, which number what they leave out."""
+    whole = [b for b in bundles if b.kind != "notary" and b.options.get("kind") != "notary" and not _filtered(b)]
+    return max(whole, key=lambda b: b.number, default=None)
+
+
+def _filtered(bundle: IssuedBundle) -> bool:
+    return any(bundle.options.get(name) for name in ("since", "until", "category"))
+
+
+def _printed(issued: Sequence[IssuedExhibit], supplements: IssuedBundle | None) -> set[tuple[str, str]]:
+    """What the bundles up to the one supplemented have printed."""
+    last = supplements.number if supplements else 0
+    return {(e.kind, e.sha256) for e in issued if e.bundle <= last}
+
+
+def _since(selections: Mapping[str, Mapping[str, Any]], letter: Letter, supplements: IssuedBundle | None) -> bool:
+    """Whether a person took the letter in only after the bundle supplemented: it may have been numbered before, and left out."""
+    chosen = _chosen(selections, letter)
+    event = int(chosen.get("event", -1))
+    return chosen.get("action") == "include" and supplements is not None and event >= supplements.log_size
 
 
 def number(letters: Sequence[Letter], files: Sequence[OutsideFile], issued: Sequence[IssuedExhibit]) -> dict[str, int]:
