@@ -20,6 +20,7 @@ from evidence.archive.store import Archive
 from evidence.browse import serve, timeline
 from evidence.browse.language import Field, Text, parse
 from evidence.browse.reading import inline_picture
+from evidence.errors import UsageError
 from tests.browse.conftest import Served, chromium, serving
 from tests.browse.make_archive import NOW, Made, Maker, generated, letter
 from tests.browse.test_chromium import PAGES, all_, one, press, wait
@@ -360,6 +361,11 @@ def test_the_program_starts_the_browser_with_the_ticket_and_prints_the_link(
     monkeypatch.setattr(webbrowser, "open", opened.append)
     monkeypatch.setattr(serve, "build", lambda *_, **told: built.update(told))
     monkeypatch.setattr(serve, "run", lambda *_, on_ready: on_ready())
+
+    def refused(*_: Any) -> None:  # a folder on a read-only medium, as a lawyer may be handed it
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr(serve, "write_metadata", refused)
     config = tmp_path / "config.toml"
     config.write_text(
         '[matter]\ntitle = "t"\nlanguage = "ru"\ntimezone = "Europe/Moscow"\n[us]\nname = "u"\naddresses = ["@u.example"]\n'
@@ -445,3 +451,9 @@ def test_an_imported_message_is_not_said_to_come_from_a_server(tmp_path: Path) -
     assert "как прислал сервер" not in html
     assert "из импортированного файла" in html
     assert "сохранится как счётfdp.exe" in get(datasette, f"/-/evidence/message/{turned}").text
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_that_does_not_exist_is_said_in_words(port: int) -> None:
+    with pytest.raises(UsageError, match=str(port)):
+        serve.free_port(port)

@@ -689,15 +689,19 @@ def test_two_people_at_once_lose_no_decision(served: Served) -> None:
     assert [r["actor"] for r in served.rows("SELECT actor FROM review ORDER BY id")] == ["Марина", "Борис"]
 
 
-def test_this_did_answer_it_is_recorded_with_the_message(served: Served) -> None:
+@pytest.mark.parametrize(("when", "outcome"), [(">", "answered-late"), ("<=", "answered")])
+def test_this_did_answer_it_is_recorded_with_the_message(served: Served, when: str, outcome: str) -> None:
+    """What a person names as the answer is late where it came after the deadline: no lapse is shown as kept."""
     anna = Person(served)
-    request = served.rows("SELECT id, message FROM request WHERE outcome = 'no-reply' LIMIT 1")[0]
-    answering = served.rows("SELECT sha256 FROM parsed_message WHERE speaker = 'client' ORDER BY at DESC LIMIT 1")[0][0]
-    answer = anna.decide("request", request["id"], "answered", answering=answering)
+    request_id, answering = served.rows(
+        "SELECT q.id, p.sha256 FROM request q, parsed_message p WHERE q.asker = 'us' AND p.speaker = 'client'"
+        f" AND p.at > q.asked_at AND p.at {when} q.due_at ORDER BY q.outcome = 'no-reply' DESC, q.id, p.at DESC LIMIT 1"
+    )[0]
+    answer = anna.decide("request", request_id, "answered", answering=answering)
     assert answer.status_code == 200, answer.text
-    row = served.rows("SELECT * FROM requests WHERE id = ?", request["id"])[0]
-    assert (row["outcome"], row["answering_sha256"], row["review"]) == ("answered", answering, "accepted")
-    page = anna.client.get(f"/-/evidence/review/request/{request['id']}").text
+    row = served.rows("SELECT * FROM requests WHERE id = ?", request_id)[0]
+    assert (row["outcome"], row["answering_sha256"], row["review"]) == (outcome, answering, "accepted")
+    page = anna.client.get(f"/-/evidence/review/request/{request_id}").text
     assert "Марина" in page
 
 

@@ -121,8 +121,9 @@ async def decide(datasette: Any, request: Any) -> Response:
     elif act == "category" and what == "flag" and fields.get("category", "").partition("/")[0] in CATEGORIES:
         decision = {**current, "decision": "accepted", "category": fields["category"], "note": note}
     elif act == "answered" and what == "request" and re.fullmatch(r"[0-9a-f]{64}", fields.get("answering", "")):
-        decision = {**current, "decision": "accepted", "outcome": "answered", "answering_sha256": fields["answering"],
-                    "note": note}  # fmt: skip
+        answering = fields["answering"]
+        became = await read(datasette, site, lambda conn: reviewing.outcome_of(conn, id_, answering))
+        decision = {**current, "decision": "accepted", "outcome": became, "answering_sha256": answering, "note": note}
     elif act == "outcome" and what == "request" and fields.get("outcome") in words.OUTCOMES:
         decision = {
             **current,

@@ -240,6 +240,15 @@ def candidates(conn: sqlite3.Connection, request_id: str) -> list[dict[str, Any]
     return [dict(r) for r in rows]
 
 
+def outcome_of(conn: sqlite3.Connection, request_id: str, sha256: str) -> str:
+    """What a request has become if this message answers it: ``answered``, or ``answered-late`` where it came after the deadline."""
+    row = conn.execute(
+        "SELECT p.at > q.due_at AS late FROM request q, parsed_message p WHERE q.id = ? AND p.sha256 = ?",
+        (request_id, sha256),
+    ).fetchone()
+    return "answered-late" if row is not None and row["late"] else "answered"
+
+
 # ---- decisions -----------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ def free_port(wanted: int = 0) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, wanted))
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # beyond 65535 there is no port
             raise UsageError(
                 _("Port {port} cannot be used.").format(port=wanted),
                 str(error),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 
 import click
 
@@ -32,7 +33,10 @@ def command(session: Session, port: int, read_only: bool, no_open: bool) -> int:
 
     session.current().close()
     config = session.config
-    serve.write_metadata(config.folder)
+    with suppress(
+        OSError
+    ):  # only for a plain `datasette FOLDER`: a folder that cannot be written is no reason not to read
+        serve.write_metadata(config.folder)
     token, ticket = (None, None) if read_only else (serve.new_token(), serve.new_token())
     wanted = serve.free_port(port)
     datasette = serve.build(
