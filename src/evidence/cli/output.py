@@ -81,12 +81,37 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, titl
         for row in rows:
             click.echo("\t".join(_cell(row.get(key)).replace("\t", " ").replace("\n", " ") for key in columns))
         return
+    cells = [[_cell(row.get(key)) for key in columns] for row in rows]
+    if _least_width([list(columns.values()), *cells]) > console.width:
+        # Columns of a few letters cut dates, sums and words to pieces: one line a field instead.
+        record = Table.grid(padding=(0, 2))
+        record.add_column(no_wrap=True)
+        record.add_column(overflow="fold")
+        for number, row_cells in enumerate(cells):
+            if number:
+                record.add_row("", "")
+            for heading, text in zip(columns.values(), row_cells, strict=True):
+                if text:
+                    record.add_row(heading, text)
+        if title:
+            console.print(title)
+        console.print(record)
+        return
     grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for key, heading in columns.items():
         grid.add_column(heading, overflow="fold", no_wrap=key == "id")  # an id is copied: it stays in one piece
-    for row in rows:
-        grid.add_row(*[_cell(row.get(key)) for key in columns])
+    for row_cells in cells:
+        grid.add_row(*row_cells)
     console.print(grid)
+
+
+def _least_width(lines: Sequence[Sequence[str]]) -> int:
+    """The width, in terminal cells, in which a table of these lines breaks no word of usual length."""
+    from rich.cells import cell_len
+
+    columns = zip(*lines, strict=True)
+    words = [max((cell_len(word) for text in column for word in text.split()), default=0) for column in columns]
+    return sum(min(width, 20) for width in words) + 3 * (len(words) - 1)
 
 
 def _cell(value: Any) -> str:
