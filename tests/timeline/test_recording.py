@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -68,9 +69,32 @@ def test_a_slip_in_an_id_makes_no_claim_of_the_client(matter: Path) -> None:
     assert "A new claim" in run(matter, *add, "steamer").stderr
     assert "A new claim" not in run(matter, *add, "steamer").stderr
     page = run(matter, "assess", "--html").stdout
-    assert "file 1: <q>Act 17</q>, 1 Mar 2026 <small>(act.txt)</small>" in page, "a number alone leads nobody to the file"
+    assert "file 1: <q>Act 17</q>, 1 Mar 2026 <small>(act.txt)</small>" in page, (
+        "a number alone leads nobody to the file"
+    )
 
 
 def test_a_view_of_a_day_after_the_last_acquisition_says_that_mail_may_have_come_since(matter: Path) -> None:
     assert "not known here" in run(matter, "requests", "--as-of", "2999-01-01").stderr
     assert "not known here" not in run(matter, "requests", "--as-of", "2026-03-05").stderr
+
+
+def test_an_answer_that_a_person_names_is_late_where_it_came_late(matter: Path) -> None:
+    letters = (
+        (MARY, JOE, 10, "Pallets", "How many pallets will arrive next week?"),
+        (JOE, MARY, 40, "Cars", "It was nine."),
+    )
+    for number, (sender, to, days, subject, text) in enumerate(letters, 2):
+        m = EmailMessage()
+        m["From"], m["To"], m["Subject"], m["Message-ID"] = sender, to, subject, f"<{number}@mail.example>"
+        m["Date"] = format_datetime(datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(days=days))
+        m.set_content(text)
+        (matter / f"{number}.eml").write_bytes(m.as_bytes())
+    assert run(matter, "import", "2.eml", "3.eml").returncode == 0
+    rows = [json.loads(line) for line in run(matter, "requests", "--json").stdout.splitlines()]
+    (asked,) = (row for row in rows if "pallets" in row["quote"])
+    answer = hashlib.sha256((matter / "3.eml").read_bytes()).hexdigest()
+    assert run(matter, "review", asked["id"], "--answered-by", answer).returncode == 0
+    rows = [json.loads(line) for line in run(matter, "requests", "--json").stdout.splitlines()]
+    (decided,) = (row for row in rows if row["id"] == asked["id"])
+    assert (decided["outcome"], decided["answering_sha256"], decided["review"]) == ("answered-late", answer, "accepted")

@@ -104,11 +104,17 @@ def command(
             actor=session.actor,
             note=note,
             category=category,
-            outcome=outcome or ("answered" if answering else None),
+            outcome=outcome or (_answered(targets[kind, whole], shown.by_sha.get(answering)) if answering else None),
             answering_sha256=answering,
         )
     click.echo(_("Recorded."), err=True)
     return 0
+
+
+def _answered(request: Any, answer: Any) -> str:
+    """What a request has become if ``answer`` answers it; one that came after the deadline is late, whoever's it is."""
+    late = answer is not None and request.due_at is not None and answer.at > request.due_at
+    return "answered-late" if late else "answered"
 
 
 def _propose(session: Session) -> int:
