@@ -98,3 +98,10 @@ def test_an_answer_that_a_person_names_is_late_where_it_came_late(matter: Path) 
     rows = [json.loads(line) for line in run(matter, "requests", "--json").stdout.splitlines()]
     (decided,) = (row for row in rows if row["id"] == asked["id"])
     assert (decided["outcome"], decided["answering_sha256"], decided["review"]) == ("answered-late", answer, "accepted")
+
+
+@pytest.mark.parametrize("view", ["timeline", "flags", "requests", "assess", "effort"])
+def test_days_the_wrong_way_round_are_refused_and_not_shown_as_nothing_found(matter: Path, view: str) -> None:
+    refused = run(matter, view, "--since", "2026-03-31", "--until", "2026-03-01")
+    assert refused.returncode == 2 and "2026-03-31" in refused.stderr
+    assert run(matter, view, "--since", "2026-03-02", "--until", "2026-03-02").returncode == 0

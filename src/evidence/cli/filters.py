@@ -104,6 +104,15 @@ def narrowing() -> str:
 def read_view(session: Session, everything: bool, as_of: str | None) -> tuple[Any, View]:
     """The archive's reader and the view the options ask for. Brings stale derived tables up to date first."""
     from evidence import pipeline
+
+    context = click.get_current_context(silent=True)
+    asked = context.params if context else {}
+    if asked.get("since") and asked.get("until") and asked["since"] > asked["until"]:
+        raise UsageError(
+            _("--since {since} is later than --until {until}: there is no day between.").format(
+                since=asked["since"], until=asked["until"]
+            )
+        )
     from evidence.pipeline.views import end_of_day, stated_as_of
 
     moment = None
