@@ -209,3 +209,27 @@ def test_plain_text_that_a_list_set_below_base64_spoils_no_word(words: str, foot
 def test_an_encoded_word_cut_over_pieces_of_a_file_name_is_whole_again() -> None:
     raw = TOP + b'Content-Type: application/octet-stream\r\nContent-Disposition: attachment;\r\n filename*0="=?utf-8?B?0J/R";\r\n filename*1="gC50eHQ=?="\r\n\r\nx'  # fmt: skip
     assert parse_message(raw).attachments[0].filename == "Пр.txt"
+
+
+RECIPIENTS = {
+    b"a@x.example;b@y.example": {"a@x.example", "b@y.example"},
+    b"Ivan <a@x.example>; Anna <b@y.example>;": {"a@x.example", "b@y.example"},
+    b'"a@x.example; b@y.example"': {"a@x.example", "b@y.example"},
+    b"a@x.example b@y.example": {"a@x.example", "b@y.example"},
+    b"'a@x.example'; 'b@y.example'": {"a@x.example", "b@y.example"},
+    b"mailto:a@x.example, b@y.example": {"a@x.example", "b@y.example"},
+}
+
+
+@pytest.mark.parametrize("field", RECIPIENTS)
+def test_recipients_parted_against_the_standard_all_keep_their_address(field: bytes) -> None:
+    message = parse_message(TOP.replace(b"d@romashka.example", field) + b"\r\nx")
+    assert {a.address for a in message.addresses if a.header == "to"} == RECIPIENTS[field]
+    assert any(d.startswith("address-") for d in message.defects)
+
+
+def test_an_address_beside_the_senders_own_is_not_made_the_sender() -> None:
+    message = parse_message(
+        TOP.replace(b"Anna <anna@north.example>", b'"bank@bank.example" x, <evil@evil.example>') + b"\r\nx"
+    )
+    assert {a.address for a in message.addresses if a.header == "from" and a.address} == {"evil@evil.example"}

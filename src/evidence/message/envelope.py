@@ -47,6 +47,7 @@ ADDRESS_FIELDS = (
     "resent-cc",
     "resent-bcc",
 )
+_RECIPIENTS = frozenset(("to", "cc", "bcc", "delivered-to", "resent-to", "resent-cc", "resent-bcc"))
 _RUN = re.compile(rf"{ENCODED_WORD.pattern}(?:[ \t]*{ENCODED_WORD.pattern})*")
 _TOKEN = re.compile("\ue000(\\d+)\ue001")
 _PLAIN = re.compile(
@@ -91,22 +92,26 @@ def addresses_of(field: Field) -> tuple[tuple[Address, ...], tuple[str, ...]]:
         return _TOKEN.sub(put_back, value)
 
     boxes = [
-        Address(field.key, restore(name, decoded=True).strip(), lower_domain(restore(address, decoded=False)))
+        Address(field.key, restore(name, decoded=True).strip(), _bare(lower_domain(restore(address, decoded=False))))
         for name, address in _mailboxes(text, field.key, defects)
     ]
-    if boxes and not any(box.address for box in boxes):
-        boxes = [_recovered(box) for box in boxes]
+    # A sender is read out of such a text only where there is no other: who is named beside an address may be named to deceive.
+    if not all(box.address for box in boxes) and (field.key in _RECIPIENTS or not any(box.address for box in boxes)):
+        boxes = [one for box in boxes for one in ([box] if box.address else _recovered(box))]
     return tuple(boxes), tuple(dict.fromkeys(defects))
 
 
-def _recovered(box: Address) -> Address:
-    """The address in a box that was encoded whole («=?utf-8?B?…?=» over name and address, as PHP and 1C scripts do), or left
-    without a bracket: where there is exactly one, it is meant. The defect that named the field stays."""
-    if len(set(found := _ANY_ADDRESS.findall(box.name[:2_000]))) != 1:
-        return box
-    name = box.name.replace(found[0], " ").replace("mailto:", " ")
-    name = re.sub(r"\s+", " ", re.sub(r"[<>\[\]()]", " ", name)).strip(" \"'\t")
-    return Address(box.header, name, lower_domain(found[0]))
+def _recovered(box: Address) -> list[Address]:
+    """The addresses in a text that no scanner could part: a box encoded whole («=?utf-8?B?…?=» over name and address, as PHP and
+    1C scripts do), left without a bracket, or a list of recipients parted by semicolons or spaces. The defect that named the field stays."""
+    found = list(dict.fromkeys(_ANY_ADDRESS.findall(box.name[:2_000])))
+    if len(found) == 1:
+        name = box.name.replace(found[0], " ").replace("mailto:", " ")
+        name = re.sub(r"\s+", " ", re.sub(r"[<>\[\]()]", " ", name)).strip(" \"'\t,;")
+        return [Address(box.header, name, lower_domain(found[0]))]
+    if not found or box.header not in _RECIPIENTS:
+        return [box]
+    return [Address(box.header, "", lower_domain(one)) for one in found]
 
 
 def _mailboxes(text: str, key: str, defects: list[str]) -> list[tuple[str, str]]:
@@ -150,6 +155,11 @@ def lower_domain(address: str) -> str:
     """The address with its domain in lower case; nothing else is folded, plus signs and dots are evidence."""
     local, at, domain = address.rpartition("@")
     return f"{local}@{domain.lower()}" if at else address
+
+
+def _bare(address: str) -> str:
+    """Outlook's apostrophes around an address it took for a name are not the address's."""
+    return address[1:-1] if address[:1] == address[-1:] == "'" and "@" in address[2:-2] else address
 
 
 def date_of(value: str) -> tuple[datetime | None, tuple[str, ...]]:
