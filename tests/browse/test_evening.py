@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -457,3 +461,42 @@ def test_an_imported_message_is_not_said_to_come_from_a_server(tmp_path: Path) -
 def test_a_port_that_does_not_exist_is_said_in_words(port: int) -> None:
     with pytest.raises(UsageError, match=str(port)):
         serve.free_port(port)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from evidence.browse import serve
+
+def slow(name):
+    print("asked", flush=True)
+    time.sleep(4)
+    return "null"
+
+port = serve.free_port()
+datasette = serve.build(Path(sys.argv[1]), port=port, recount=slow)
+try:
+    serve.run(datasette, port, on_ready=lambda: print(port, flush=True))
+except KeyboardInterrupt:
+    pass
+"""
+
+
+def test_ctrl_c_while_a_page_is_reckoned_prints_no_traceback(shelf: Made) -> None:
+    command = [sys.executable, "-c", SLOW, str(shelf.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        port = int(program.stdout.readline())
+
+        def ask() -> None:
+            with suppress(httpx.HTTPError):
+                httpx.get(f"http://127.0.0.1:{port}/-/evidence/assessment", timeout=30)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        assert program.stdout.readline().strip() == "asked"
+        program.send_signal(signal.SIGINT)
+        _, told = program.communicate(timeout=60)
+        asking.join(30)
+    assert "Traceback" not in told
+    assert told == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -118,6 +119,11 @@ def run(datasette: Datasette, port: int, *, on_ready: Callable[[], None] | None 
             await super().startup(sockets)
             if on_ready is not None and self.started:
                 on_ready()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # A page that is still being reckoned is given up: that is no error to print, least of all with its traceback.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         datasette.app(), host=HOST, port=port, log_level="warning", lifespan="on", server_header=False, date_header=True,
