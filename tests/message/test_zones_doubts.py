@@ -128,3 +128,23 @@ def test_a_sentence_set_tight_above_an_attribution_line_is_not_taken_for_its_beg
 ) -> None:
     assert own_words(parsed(f"{own}\n{attribution}\n> We will sue you\n")) == own
     assert own_words(parsed(f"{own}\n\n{attribution}\n> We will sue you\n")) == own
+
+
+HEAD = "От: Пётр <petr@romashka.example>\nКому: Анна\nДата: 25 марта 2026 г., 10:12:00\nТема: полка\n\n"
+THE_BAT = [
+    f"This is a forwarded message\n{HEAD}===8<==============Original message text===============\nWe will sue you.\n===8<===========End of original message text===========\n",
+    f"Это пересылаемое сообщение\n{HEAD}===8<==============Исходный текст сообщения===============\nWe will sue you.\n===8<===========Конец исходного текста сообщения===========\n",
+    "===8<==============Original message text===============\nWe will sue you.\n===8<===========End of original message text===========\n",
+]
+
+
+@pytest.mark.parametrize("forward", THE_BAT)
+def test_a_forward_of_the_bat_ends_at_its_mark(forward: str) -> None:
+    zones = body_zones(parsed(f"Смотрите.\n\n{forward}\nЧто будем делать?\n", subject="Fwd: x"))
+    assert [kind for kind, _ in zones] == ["own", "forwarded", "own"]
+    assert zones[0][1] == "Смотрите." and zones[2][1] == "Что будем делать?"
+
+
+def test_a_forward_of_apple_mail_in_its_other_wording() -> None:
+    body = "Начало перенаправленного сообщения:\n\n> От: Пётр <petr@romashka.example>\n> Тема: x\n> \n> Мы подадим в суд.\n"
+    assert {kind for kind, _ in body_zones(parsed(body, subject="Fwd: x"))} == {"forwarded"}
