@@ -16,6 +16,7 @@ from evidence.archive.store import Archive
 from evidence.config import Config, load_config
 from evidence.model import Flag
 from evidence.pipeline import views
+from evidence.timeline.answers_reports import another_sum
 from evidence.timeline.claims import notices
 from tests.spine.test_pipeline import Silent
 from tests.timeline.letters import CLIENT, US, ledger, letter
@@ -201,3 +202,18 @@ def test_a_reply_to_a_notice_from_a_computer_whose_clock_is_behind_is_a_reply() 
     )  # fmt: skip
     (found,) = notices((notice, reply), (flag,))
     assert found.answered_by == reply.sha256
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "another"),
+    [
+        ("Оплатите 15 000 руб.", "Перевёл 5 тыс. руб.", True),
+        ("Оплатите 15 000 руб.", "Перевёл 15 тыс. руб.", False),
+        ("Оплатите 12,5 тыс. руб.", "Перевёл 12 500 р.", False),
+        ("Оплатите 15 тысяч рублей", "Перевёл 10 тысяч рублей", True),
+        ("Please pay $1,500.", "Paid $1.5k.", False),
+        ("Please pay $1,500.", "Paid $1k today.", True),
+    ],
+)
+def test_thousands_in_words_are_sums(asked: str, said: str, another: bool) -> None:
+    assert another_sum(letter(asked), said) is another

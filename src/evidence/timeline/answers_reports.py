@@ -67,18 +67,24 @@ def names_as_made(asked_in: Letter, reply: Letter) -> bool:
 
 
 _SUM = re.compile(
-    r"[£€$]\s?(\d[\d\u00a0\u202f .,]*)|(\d[\d\u00a0\u202f .,]*)(?:тыс\.?\s*)?(?:[£€$₽]|руб|р\.|евро|долл|dollars|euros?|pounds?|quid)",
+    r"[£€$]\s?(\d[\d\u00a0\u202f .,]*)(k\b)?|(\d[\d\u00a0\u202f .,]*)(?:(тыс(?:\.|яч[аиу]?)?|k|т\.)\s*)?(?:[£€$₽]|руб|р\.|евро|долл|dollars|euros?|pounds?|quid)",
     re.I,
 )
 
 
 def another_sum(asked_in: Letter, answer: str) -> bool:
     """Whether an answer to a request for payment names sums, and none that was asked for: part of it may have been paid."""
-    asked, said = (
-        frozenset().union(*(_numbers(m.group(1) or m.group(2)) for m in _SUM.finditer(text)))
-        for text in (asked_in.own_text(), answer)
-    )
+    asked, said = (frozenset().union(*(_sum(m) for m in _SUM.finditer(text))) for text in (asked_in.own_text(), answer))
     return bool(asked and said and not asked & said)
+
+
+def _sum(found: re.Match[str]) -> frozenset[str]:
+    """The sum as whole units in digits; «15 тыс. руб.» and "$1.5k" are thousands."""
+    number, thousands = found[1] or found[3], found[2] or found[4]
+    if not thousands:
+        return _numbers(number)
+    whole = re.sub(r"[^\d,.]", "", number).strip(",.").replace(",", ".")
+    return frozenset({str(round(float(whole) * 1000))}) if whole.count(".") < 2 else _numbers(number)
 
 
 def _numbers(text: str) -> frozenset[str]:
