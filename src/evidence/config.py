@@ -235,7 +235,13 @@ def read_config(path: Path) -> str:
             "",
             tr("Run `evidence init` to create one, or point to an existing file with -c or EVIDENCE_CONFIG."),
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(
+            tr("{path} cannot be read.").format(path=path),
+            str(error.strerror),
+            tr("Check the path, and that you may read the file."),
+        ) from None
+    except UnicodeDecodeError as error:
         raise UsageError(
             tr("{path} cannot be read.").format(path=path), str(error), tr("Save it as UTF-8 text.")
         ) from None

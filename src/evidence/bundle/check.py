@@ -20,7 +20,8 @@ HASH = re.compile(r"[0-9a-f]{64}")
 def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str | None = None) -> VerificationReport:
     """The sidecar, the soundness of the file, and every embedded original against the hashes that the pages print.
 
-    ``recorded`` is the SHA-256 the custody log holds for this bundle, where the archive is at hand.
+    ``recorded`` is the SHA-256 the custody log holds for this bundle, where the archive is at hand. Raises UsageError for a PDF
+    that holds nothing to check: any PDF in the world would be sound.
     """
     import pikepdf
 
@@ -59,6 +60,14 @@ def verify_bundle(path: Path, *, progress: Progress | None = None, recorded: str
             0,
             [*problems, Problem("pdf", path.name, _("is not a sound PDF: {error}").format(error=error))],
             digest,
+        )
+    if not (embedded or problems or sidecar.exists() or recorded is not None):
+        raise UsageError(
+            _("{path} embeds no original, so nothing in it can be checked.").format(path=path),
+            _("It is no bundle of this program, or was saved or printed anew without its attachments."),
+            _(
+                "Check the file as it was handed over, or package.zip, or compare its SHA-256 with the receipt: {sha256}"
+            ).format(sha256=digest),
         )
     printed = _printed_hashes(path, progress)
     for name in sorted(embedded):
@@ -117,13 +126,19 @@ def verify_package(path: Path, *, progress: Progress | None = None) -> Verificat
         package = verify.Folder(str(path)) if path.is_dir() else verify.Zip(str(path))
         result = verify.check(package, default_language())
     except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        if isinstance(error, zipfile.BadZipFile) and path.suffix.lower() not in (".zip", ".db"):
+            raise _nothing_known(path) from None  # a letter, say: to call it altered would accuse somebody
         return VerificationReport({}, (Problem("unreadable", path.name, str(error)),), "", 0)
     if result is None:
-        raise UsageError(
-            _("{path} is neither an archive, nor a bundle, nor a package.").format(path=path),
-            _("A package contains a bagit.txt file."),
-            _("Give the path of archive.db, bundle.pdf, package.zip or the unpacked package."),
-        )
+        raise _nothing_known(path)
     problems, checked, unknown = result
     found = tuple(Problem("package", *line.partition(": ")[::2]) for line in problems)
     return VerificationReport(dict.fromkeys(checked, 1), found, "", 0, (), tuple(unknown))
+
+
+def _nothing_known(path: Path) -> UsageError:
+    return UsageError(
+        _("{path} is neither an archive, nor a bundle, nor a package.").format(path=path),
+        _("A package contains a bagit.txt file."),
+        _("Give the path of archive.db, bundle.pdf, package.zip or the unpacked package."),
+    )

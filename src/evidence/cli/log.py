@@ -10,6 +10,7 @@ import click
 from evidence.cli.output import _cell, json_lines
 from evidence.cli.session import Session, whole_sha256
 from evidence.cli.text import _, help_end
+from evidence.errors import UsageError
 from evidence.wording.bundles import shown_kind
 
 
@@ -90,6 +91,15 @@ def proof(session: Session, sha256: str | None, first: int | None, second: int |
         raise click.UsageError(_("Give a message's SHA-256, or an earlier size with --from."))
     whole = whole_sha256(session, sha256) if sha256 else ""
     with session.read() as case:
+        size = case.head().size
+        if max(first or 0, second or 0) > size or (first and second and first > second):
+            raise UsageError(
+                _("The log has no such size, or the earlier is not the smaller one."),
+                _("It has {size} events now.").format(size=size),
+                _(
+                    "`evidence log --root` prints its size; the size at an earlier time stands in a bundle or an anchor."
+                ),
+            )
         paths = (
             write_inclusion(case, whole, out, size=second)
             if whole
