@@ -345,7 +345,7 @@ def pair_parts(ask: str, kind: str, run: Sequence[Sentence], attachments: Sequen
     return out
 
 
-_OFFERED = re.compile(r"(\S+)\s+(?:или|либо|or)\s+(\S+)(?:\s+(\S+))?", _I)
+_OFFERED = re.compile(r"(?<!\S)(\S+)\s+(?:или|либо|or)\s+(\S+)(?:\s+(\S+))?", _I)
 
 
 @lru_cache(maxsize=1024)
