@@ -125,11 +125,9 @@ def _brief(
         zone=config.zone,
         supplements=earlier,
     )
-    if not selection.letters and not selection.files and options.at_size is None:
+    if earlier and not options.selective and options.at_size is None and not (selection.letters or selection.files):
         raise UsageError(
-            _("Nothing is new since bundle No. {number:04d}.").format(number=earlier.number)
-            if earlier and not options.selective
-            else _("No message passes this filter."),
+            _("Nothing is new since bundle No. {number:04d}.").format(number=earlier.number),
             _("A bundle without an exhibit would only take a number in the custody log."),
             _("`evidence timeline` shows what is archived."),
         )
