@@ -115,3 +115,24 @@ def test_a_name_of_a_folder_is_that_folder_and_one_that_is_not_there_is_said(tmp
     (account,) = json.loads(ended.value.stdout)["accounts"]
     assert {folder["folder"]: folder["on_server"] for folder in account["folders"]} == {"Client [2024]": 3}
     assert [note for note in account["notes"] if "Snet" in note] == account["notes"]
+
+
+def test_nothing_is_handed_on_while_letters_wait_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside a running sync an export would have left them out, with exit code 0."""
+    monkeypatch.setenv("EVIDENCE_STATE_DIR", str(tmp_path / "state"))
+    config = tmp_path / "config.toml"
+    config.write_text(shelf.CONFIG, encoding="utf-8")
+    (tmp_path / "a.eml").write_bytes(b"From: a@teply-dom.example\r\nTo: b@polka-tochka.example\r\n\r\nx\r\n")
+    assert run(["-c", str(config), "import", "--no-index", str(tmp_path / "a.eml")]) == 0
+    out = tmp_path / "out"
+    held = store.run_lock.take(tmp_path / "archive.db.lock")
+    try:
+        assert run(["-c", str(config), "export", "eml", str(out)]) == 1
+    finally:
+        held.release()
+    assert not out.exists()
+    assert "evidence" in capsys.readouterr().err
+    assert run(["-c", str(config), "export", "eml", str(out)]) == 0
+    assert len(list(out.glob("*.eml"))) == 1

@@ -9,6 +9,7 @@ import click
 from evidence.cli.output import TerminalProgress
 from evidence.cli.session import Session
 from evidence.cli.text import _, help_end
+from evidence.errors import EvidenceError
 
 
 @click.command(
@@ -34,6 +35,17 @@ def command(session: Session, form: str, target: Path, everything: bool) -> int:
     session.current().close()
     progress = TerminalProgress()
     with session.read() as case:
+        unread = case.connection.execute(
+            "SELECT count(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM parsed_message p WHERE p.message = m.id)"
+        ).fetchone()[0]
+        if unread:  # a run in progress has the archive: what is handed on must not lack letters without a word
+            raise EvidenceError(
+                _("Archived messages that have not been read yet: {n}. An export now would leave them out.").format(
+                    n=unread
+                ),
+                "",
+                _("Wait until the sync has finished, or run `evidence reindex`; then export again."),
+            )
         count = export(case, session.config, form, target, everything=everything, progress=progress)
     progress.clear()
     click.echo(_("{count} messages written to {path}.").format(count=count, path=target), err=True)
