@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("EVIDENCE_LANG", "en")
+if threading.current_thread() is threading.main_thread():  # a shell's «&» and nohup start us with Ctrl-C ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _connect = socket.socket.connect
 
 
