@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evidence.pipeline.acquire import AcquireReport, add_file, import_files, sync, tool_name
+    from evidence.pipeline.acquire import AcquireReport, import_files, sync, tool_name
+    from evidence.pipeline.adding import add_file
     from evidence.pipeline.index import reindex
     from evidence.pipeline.produce import produce_bundle
     from evidence.pipeline.views import View, view
 
-_PLACES = {"reindex": "index", "produce_bundle": "produce", "View": "views", "view": "views"}
+_PLACES = {"add_file": "adding", "reindex": "index", "produce_bundle": "produce", "View": "views", "view": "views"}
 
 __all__ = [
     "AcquireReport",
