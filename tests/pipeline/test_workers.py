@@ -44,11 +44,15 @@ def test_ctrl_c_ends_all_processes_and_none_of_them_complains(tmp_path: Path, af
         env={**os.environ, "PYTHONPATH": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    while process.stdout.readline().strip() != after:
-        assert process.poll() is None
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGINT)
-    said, complaints = process.communicate(timeout=60)
+    try:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != after:
+            assert process.poll() is None
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert complaints == ""
     assert (said.split("\n")[-2], process.returncode) == ("interrupted", 0)
