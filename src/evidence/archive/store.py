@@ -155,9 +155,8 @@ class Archive(Judging):
             self.rollback()
         finally:
             self._release()
-        if isinstance(error, sqlite3.Error) and in_the_way(
-            error
-        ):  # of a derived table: evidence rows speak for themselves
+        # Of a derived table: what is written of evidence rows has come in words already.
+        if isinstance(error, sqlite3.Error) and in_the_way(error):
             raise in_words(error, self.path) from error
 
 

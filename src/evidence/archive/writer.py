@@ -142,9 +142,8 @@ class Writer:
 
     def _insert(self, plan: _Plan, values: list[Any]) -> int:
         """The row's id. Large octets are written into their place: as a bound value SQLite would copy them twice."""
-        database = (
-            self._database if plan.octets is not None else self.connection
-        )  # a message refers to nothing that waits
+        # A message refers to nothing that waits; other rows may.
+        database = self._database if plan.octets is not None else self.connection
         try:
             if plan.octets is None or len(values[plan.octets] or b"") < LARGE_OCTETS:
                 return database.execute(plan.insert, values).lastrowid or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -132,10 +133,8 @@ def _keep_lines(command: click.Command) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line; errors become one message on stderr and an exit code."""
-    from evidence.cli.output import speak_utf8
-
     debug = "--debug" in arguments
-    speak_utf8()
+    _speak_utf8()
     try:
         code = app.main(args=arguments, prog_name="evidence", standalone_mode=False)
         sys.stdout.flush()
@@ -167,6 +166,19 @@ def run(arguments: list[str]) -> int:
         return known.exit_code
     except Exception as error:
         return _unexpected(error, debug)
+
+
+def _speak_utf8() -> None:
+    """Data in a pipe or a file is UTF-8 whatever the locale; a terminal of another encoding gets ? for what it cannot show.
+
+    Else a letter with an emoji would stop a list halfway in a KOI8-R or CP1251 locale.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            if stream.isatty() or stream is sys.stderr:
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
 
 
 def _unexpected(error: Exception, debug: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
 import time
@@ -18,19 +17,6 @@ from evidence.cli.text import _, grouped
 # One object stays one line for readers that end a line at U+0085, U+2028 and U+2029 (Unicode Standard Annex 14), and no C1
 # control steers the terminal. Outside of strings none of them occurs in JSON.
 _ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
-
-
-def speak_utf8() -> None:
-    """Data in a pipe or a file is UTF-8 whatever the locale; a terminal of another encoding gets ? for what it cannot show.
-
-    Else a letter with an emoji would stop a list halfway in a KOI8-R or CP1251 locale.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
-            if stream.isatty() or stream is sys.stderr:
-                stream.reconfigure(errors="replace")
-            else:
-                stream.reconfigure(encoding="utf-8")
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> None:

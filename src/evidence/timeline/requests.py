@@ -154,9 +154,8 @@ class Search:
         repeats: Repeats,
         stated: Mapping[str, datetime],
     ) -> None:
-        self._stated = (
-            stated  # when each letter was written, by its own clock; they stand in the order of who answers whom
-        )
+        # When each letter was written by its own clock: ``letters`` stand in the order of who answers whom.
+        self._stated = stated
         self._by_hash = {x.sha256: x for x in letters}
         self._settings = settings
         self._reckoner = settings.reckoner
